@@ -1,0 +1,33 @@
+# `make demo` and `make test` set everything up by themselves; nothing is fetched but packages.
+VENV ?= .venv
+PYTHON ?= python3
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test test-all lint bench clean
+
+demo: $(READY) ## The dashboard on the repository's own program.md (headless where there is no terminal)
+	$(BIN)/autoresearch-tui .
+
+test: $(READY) lint ## All tests but the slow ones, under 10 minutes on 2 cores
+	$(BIN)/python -m pytest
+
+test-all: $(READY) lint ## All tests
+	$(BIN)/python -m pytest -m "slow or not slow" --timeout 1800
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+bench: $(READY) ## All benchmarks, one after the other; bench/README.md has the last figures
+	for file in bench/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+clean:
+	rm -rf $(VENV) run build dist *.egg-info
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $(READY)

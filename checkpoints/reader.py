@@ -1,0 +1,354 @@
+"""The questions: every way to look at a run, read-only, as records. Light to import: a screen paints early."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from checkpoints.records import (
+    Answer,
+    Championship,
+    Change,
+    Choice,
+    Event,
+    Experiment,
+    FailureKind,
+    Hypothesis,
+    HypothesisStatus,
+    Interval,
+    Intervention,
+    Lane,
+    Level,
+    Metric,
+    Outcome,
+    Program,
+    Progress,
+    Proposal,
+    Row,
+    Run,
+    RunState,
+    Stage,
+    StageState,
+    Standing,
+    State,
+    Step,
+    Tally,
+    Verdict,
+    Vote,
+    Wait,
+    ZoomOut,
+)
+
+DATABASE = "run.db"
+"""Name of the store in a run folder."""
+
+
+class Reader:
+    """Answers questions about a run. One thread, one reader; no transaction stays open between two questions."""
+
+    def __init__(self, folder: Path) -> None:
+        """Look at the run in ``folder``.
+
+        Raises:
+            FileNotFoundError: There is no run in that folder.
+        """
+        self.folder = folder
+        path = folder / DATABASE
+        if not path.exists():
+            raise FileNotFoundError(f"there is no run in {folder}")
+        self._connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=5
+        )
+
+    def close(self) -> None:
+        """Stop looking."""
+        self._connection.close()
+
+    def version(self) -> int:
+        """A number that changes whenever another connection has committed."""
+        return self._one("PRAGMA data_version")[0]
+
+    def run(self) -> Run | None:
+        """The run, or None before it was begun."""
+        row = self._maybe("SELECT name, goal, state, reason, experiments, created_at, seed FROM run")
+        return row and Run(row[0], row[1], RunState(row[2]), *row[3:])
+
+    def program(self) -> Program | None:
+        """The last revision of the program that is in force."""
+        return self._maybe_program("WHERE error = '' ORDER BY revision DESC LIMIT 1")
+
+    def last_program(self) -> Program | None:
+        """The last revision that was read, refused or not."""
+        return self._maybe_program("ORDER BY revision DESC LIMIT 1")
+
+    def experiment(self, number: int) -> Experiment:
+        """One experiment.
+
+        Raises:
+            KeyError: There is no such experiment.
+        """
+        for experiment in self._experiments("WHERE number = ?", number):
+            return experiment
+        raise KeyError(f"there is no experiment {number}")
+
+    def experiments(self, *states: State) -> list[Experiment]:
+        """Experiments by number, all or those in the given states."""
+        if not states:
+            return list(self._experiments("ORDER BY number"))
+        marks = ", ".join("?" * len(states))
+        return list(self._experiments(f"WHERE state IN ({marks}) ORDER BY number", *states))
+
+    def first(self, state: State) -> Experiment | None:
+        """The experiment of the lowest number in a state."""
+        return next(self._experiments("WHERE state = ? ORDER BY number LIMIT 1", state), None)
+
+    def count(self, *states: State) -> int:
+        """How many experiments are in the given states (any, if none is given)."""
+        if not states:
+            return self._one("SELECT count(*) FROM experiments")[0]
+        marks = ", ".join("?" * len(states))
+        return self._one(f"SELECT count(*) FROM experiments WHERE state IN ({marks})", *states)[0]
+
+    def rows(self, last: int | None = None) -> list[Row]:
+        """Experiments by number with their verdicts, all or the last so many."""
+        limit = "" if last is None else f"WHERE number > (SELECT max(number) FROM experiments) - {int(last)}"
+        experiments = list(self._experiments(f"{limit} ORDER BY number"))
+        verdicts = {verdict.experiment: verdict for verdict in self.verdicts()}
+        trained = {
+            number: (seconds, loss)
+            for number, seconds, loss in self._all(
+                "SELECT experiment, seconds, json_extract(result, '$.final_loss') FROM stages"
+                " WHERE lane = 'train' AND state = 'done'"
+            )
+        }
+        kept_line = _Lineage(experiments)
+        return [
+            Row(
+                experiment,
+                verdicts.get(experiment.number),
+                trained.get(experiment.number, (None, None))[1],
+                trained.get(experiment.number, (None, None))[0],
+                kept_line.of(experiment.number),
+            )
+            for experiment in experiments
+        ]
+
+    def tried_hashes(self) -> set[str]:
+        """Canonical hashes of the changes that were tried or are under way; what was cancelled may be tried again."""
+        return {
+            row[0]
+            for row in self._all("SELECT change_hash FROM experiments WHERE change_hash <> '' AND state <> 'cancelled'")
+        }
+
+    def champion(self) -> Championship | None:
+        """Who reigns; None before the baseline was trained."""
+        row = self._maybe("SELECT experiment, since, until, reason FROM championships WHERE until IS NULL")
+        return row and Championship(*row)
+
+    def championships(self) -> list[Championship]:
+        """All reigns, the first one first."""
+        return [
+            Championship(*row)
+            for row in self._all("SELECT experiment, since, until, reason FROM championships ORDER BY id")
+        ]
+
+    def stages(self, experiment: int | None = None) -> list[Stage]:
+        """Passages through lanes in the order in which they began."""
+        where, values = ("", ()) if experiment is None else ("WHERE experiment = ?", (experiment,))
+        return list(self._stages(f"{where} ORDER BY started_at, rowid", *values))
+
+    def open_stage(self, lane: Lane) -> Stage | None:
+        """The passage that a lane has begun and not ended: what to take up after a kill."""
+        return next(self._stages("WHERE lane = ? AND state = 'started' ORDER BY experiment LIMIT 1", lane), None)
+
+    def done_stage(self, experiment: int, lane: Lane) -> Stage | None:
+        """The passage that ended well."""
+        where = "WHERE experiment = ? AND lane = ? AND state = 'done'"
+        return next(self._stages(where, experiment, lane), None)
+
+    def failures(self, experiment: int, lane: Lane) -> list[Stage]:
+        """The passages that failed."""
+        return list(
+            self._stages("WHERE experiment = ? AND lane = ? AND state = 'failed' ORDER BY attempt", experiment, lane)
+        )
+
+    def waits(self) -> list[Wait]:
+        """Who stood still, when, and for what."""
+        return [
+            Wait(Lane(row[0]), *row[1:]) for row in self._all("SELECT lane, what, since, until FROM waits ORDER BY id")
+        ]
+
+    def progress(self) -> dict[Lane, Progress]:
+        """How far each lane is."""
+        rows = self._all("SELECT lane, experiment, doing, done, total, detail, eta, at FROM progress")
+        return {Lane(row[0]): Progress(Lane(row[0]), *row[1:]) for row in rows}
+
+    def tally(self, experiment: int, candidate: str, opponent: str) -> Tally:
+        """Votes of an experiment's evaluation for one model against another."""
+        won = {Choice.A: 0, Choice.TIE: 0, Choice.B: 0}
+        turned = {"a": Choice.B, "tie": Choice.TIE, "b": Choice.A}
+        for model_a, choice, n in self._all(
+            "SELECT model_a, choice, n FROM tallies WHERE experiment = ?"
+            " AND ((model_a = ? AND model_b = ?) OR (model_a = ? AND model_b = ?))",
+            experiment, candidate, opponent, opponent, candidate,
+        ):  # fmt: skip
+            won[Choice(choice) if model_a == candidate else turned[choice]] += n
+        return Tally(won[Choice.A], won[Choice.B], won[Choice.TIE])
+
+    def pair_counts(self) -> list[tuple[str, str, Choice, int]]:
+        """All votes of the run that still count, as (model a, model b, choice, votes)."""
+        rows = self._all("SELECT model_a, model_b, choice, sum(n) FROM tallies GROUP BY model_a, model_b, choice")
+        return [(a, b, Choice(choice), n) for a, b, choice, n in rows]
+
+    def votes(self, experiment: int | None = None) -> list[Vote]:
+        """Votes in the order in which they came."""
+        where, values = ("", ()) if experiment is None else ("WHERE experiment = ?", (experiment,))
+        rows = self._all(
+            "SELECT experiment, key, voter, prompt, model_a, model_b, choice, simulated, at"
+            f" FROM votes {where} ORDER BY seq",
+            *values,
+        )
+        return [Vote(e, k, v, p, a, b, Choice(c), bool(s), at) for e, k, v, p, a, b, c, s, at in rows]
+
+    def vote_keys(self, experiment: int) -> set[str]:
+        """Idempotency keys of the votes that were counted."""
+        return {row[0] for row in self._all("SELECT key FROM votes WHERE experiment = ?", experiment)}
+
+    def simulated_votes(self) -> bool:
+        """Whether the run's votes were cast by simulated voters."""
+        row = self._maybe("SELECT simulated FROM votes ORDER BY seq DESC LIMIT 1")
+        return bool(row and row[0])
+
+    def answers(self, experiment: int) -> list[Answer]:
+        """What the models said in an experiment's evaluation, by prompt."""
+        rows = self._all("SELECT experiment, prompt, model, text FROM answers WHERE experiment = ?", experiment)
+        return [Answer(*row) for row in rows]
+
+    def verdict(self, experiment: int) -> Verdict | None:
+        """The one verdict of an experiment; None while it has none."""
+        return next(self._verdicts("WHERE experiment = ?", experiment), None)
+
+    def verdicts(self) -> list[Verdict]:
+        """All verdicts in the order in which they fell."""
+        return list(self._verdicts("ORDER BY decided_at, experiment"))
+
+    def standings(self) -> list[Standing]:
+        """The ranking of the run's models, the best first."""
+        rows = self._all("SELECT model, experiment, votes, elo, reference FROM standings ORDER BY elo DESC")
+        return [Standing(model, number, votes, elo, _needed_interval(rate)) for model, number, votes, elo, rate in rows]
+
+    def hypotheses(self) -> list[Hypothesis]:
+        """What the agent believes, the newest last."""
+        rows = self._all("SELECT number, text, category, status, experiments FROM hypotheses ORDER BY number")
+        return [
+            Hypothesis(n, text, cat, HypothesisStatus(status), tuple(json.loads(e))) for n, text, cat, status, e in rows
+        ]
+
+    def zoom_outs(self) -> list[ZoomOut]:
+        """The steps outside the frame, the newest last."""
+        rows = self._all('SELECT number, "trigger", steering, text, categories, at FROM zoom_outs ORDER BY number')
+        return [
+            ZoomOut(n, trigger, steer, text, tuple(json.loads(cats)), at) for n, trigger, steer, text, cats, at in rows
+        ]
+
+    def interventions(self, pending_only: bool = False) -> list[Intervention]:
+        """What a person did, or still waits to see done."""
+        where = "WHERE acknowledged_at IS NULL" if pending_only else ""
+        rows = self._all(
+            f"SELECT number, step, experiment, detail, reason, at, acknowledged_at, effect FROM interventions {where}"
+            " ORDER BY number"
+        )
+        return [Intervention(row[0], Step(row[1]), row[2], json.loads(row[3]), *row[4:]) for row in rows]
+
+    def events(self, after: int = 0, last: int | None = None) -> list[Event]:
+        """The run's log after a sequence number, all or the last so many, the oldest first."""
+        limit = "" if last is None else f"LIMIT {int(last)}"
+        rows = self._all(
+            f"SELECT seq, at, level, kind, experiment, text FROM events WHERE seq > ? ORDER BY seq DESC {limit}", after
+        )
+        return [Event(row[0], row[1], Level(row[2]), *row[3:]) for row in reversed(rows)]
+
+    def metrics(self, experiment: int, phase: str = "train", after: int = -1) -> list[Metric]:
+        """What an experiment's trainer logged after a step, by step."""
+        rows = self._all(
+            'SELECT experiment, phase, step, "values" FROM metrics WHERE experiment = ? AND phase = ? AND step > ?'
+            " ORDER BY step",
+            experiment, phase, after,
+        )  # fmt: skip
+        return [Metric(row[0], row[1], row[2], json.loads(row[3])) for row in rows]
+
+    def _all(self, statement: str, *values: Any) -> list[Any]:
+        return self._connection.execute(statement, values).fetchall()
+
+    def _one(self, statement: str, *values: Any) -> Any:
+        return self._connection.execute(statement, values).fetchone()
+
+    def _maybe(self, statement: str, *values: Any) -> Any | None:
+        return self._connection.execute(statement, values).fetchone()
+
+    def _maybe_program(self, where: str) -> Program | None:
+        row = self._maybe(f"SELECT revision, sha256, text, error, read_at FROM programs {where}")
+        return row and Program(*row)
+
+    def _experiments(self, where: str, *values: Any) -> Iterator[Experiment]:
+        for row in self._all(
+            "SELECT number, state, hypothesis, category, change, proposer, zoom_out, recipe, parent, opponent,"
+            f" proposed_at, ended_at, note FROM experiments {where}",
+            *values,
+        ):
+            change = Change(**json.loads(row[4])) if row[4] else None
+            proposal = Proposal(row[2], row[3], change, row[5], row[6])
+            recipe = json.loads(row[7]) if row[7] else None
+            yield Experiment(row[0], State(row[1]), proposal, recipe, *row[8:])
+
+    def _stages(self, where: str, *values: Any) -> Iterator[Stage]:
+        for row in self._all(
+            'SELECT experiment, lane, attempt, state, "order", result, failure, error, started_at, finished_at, seconds'
+            f" FROM stages {where}",
+            *values,
+        ):
+            failure = FailureKind(row[6]) if row[6] else None
+            order, result = json.loads(row[4]), json.loads(row[5])
+            yield Stage(row[0], Lane(row[1]), row[2], StageState(row[3]), order, result, failure, *row[7:])
+
+    def _verdicts(self, where: str, *values: Any) -> Iterator[Verdict]:
+        for row in self._all(
+            "SELECT experiment, outcome, wins, losses, ties, win_rate, anytime, shrunken, reference, reason, decided_at"
+            f" FROM verdicts {where}",
+            *values,
+        ):
+            yield Verdict(
+                row[0], Outcome(row[1]), row[2], row[3], row[4], _interval(row[5]), _interval(row[6]), row[7],
+                _interval(row[8]), row[9], row[10],
+            )  # fmt: skip
+
+
+class _Lineage:
+    """Which kept experiments are in each experiment's recipe."""
+
+    def __init__(self, experiments: Iterable[Experiment]) -> None:
+        self._parents = {experiment.number: experiment.parent for experiment in experiments}
+        self._known: dict[int, frozenset[int]] = {}
+
+    def of(self, number: int) -> frozenset[int]:
+        line: list[int] = []
+        here: int | None = number
+        while here is not None and here not in self._known:
+            line.append(here)
+            here = self._parents.get(here)
+        contained = self._known[here] | {here} if here is not None else frozenset[int]()
+        for ancestor in reversed(line):
+            self._known[ancestor] = contained
+            contained = contained | {ancestor}
+        return self._known[number]
+
+
+def _interval(text: str | None) -> Interval | None:
+    return _needed_interval(text) if text else None
+
+
+def _needed_interval(text: str) -> Interval:
+    return Interval(*json.loads(text))

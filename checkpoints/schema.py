@@ -1,0 +1,223 @@
+"""The laws of the store: tables and constraints, as migrations that are each applied in one transaction.
+
+What must hold is held here, not by care: one row a vote and a step, one verdict an experiment, one champion at a time,
+one open passage of an experiment through a lane.
+"""
+
+# pyright: reportUnknownMemberType=false
+from __future__ import annotations
+
+import sqlite3
+import sys
+from typing import TYPE_CHECKING
+
+from checkpoints.records import Choice, Lane, Outcome, StageState, State
+
+if TYPE_CHECKING:
+    from enum import StrEnum
+
+    from sqlite_utils import Database
+    from sqlite_utils.migrations import Migrations
+
+APPLICATION_ID = 0x41525354
+"""``ARST`` in the header of the file: tells our database from a foreign one."""
+
+
+class SchemaError(Exception):
+    """The file is no store of ours, or of a newer version; the message says which and what to do."""
+
+
+def database(connection: sqlite3.Connection) -> Database:
+    """Wrap a connection in sqlite-utils, imported here because it is slow to import.
+
+    sqlite-utils imports pandas where it finds it, only to know its types: 0.3 s and 70 MB that nobody here uses.
+    """
+    absent = "pandas" not in sys.modules
+    if absent:
+        sys.modules["pandas"] = None  # type: ignore[assignment]
+    try:
+        from sqlite_utils import Database
+    finally:
+        if absent:
+            del sys.modules["pandas"]
+    return Database(connection)
+
+
+def migrate(db: Database) -> None:
+    """Bring a store to this version.
+
+    Raises:
+        SchemaError: The file belongs to something else, or was written by a newer version.
+    """
+    check(db.conn)
+    _migrations().apply(db)
+    db.conn.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+
+def check(connection: sqlite3.Connection) -> None:
+    """Refuse a foreign database and one of a newer version.
+
+    Raises:
+        SchemaError: With the reason.
+    """
+    try:
+        application = connection.execute("PRAGMA application_id").fetchone()[0]
+        tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    except sqlite3.DatabaseError as error:
+        raise SchemaError(f"the store is damaged ({error}); put back a copy, or start in another folder") from error
+    if not tables:
+        return
+    if application != APPLICATION_ID and "_sqlite_migrations" not in tables:
+        raise SchemaError("this database belongs to another program; start in another folder")
+    applied = {row[0] for row in connection.execute("SELECT name FROM _sqlite_migrations")}
+    if newer := applied - set(NAMES):
+        raise SchemaError(
+            f"this run was written by a newer autoresearch-tui (it has {', '.join(sorted(newer))}); "
+            "upgrade with: pip install -U autoresearch-tui"
+        )
+
+
+def _migrations() -> Migrations:
+    from sqlite_utils.migrations import Migrations
+
+    migrations = Migrations("autoresearch-tui")
+    for name, statements in STEPS.items():
+
+        def step(db: Database, statements: str = statements) -> None:
+            for statement in statements.split(";\n\n"):
+                db.conn.execute(statement)
+
+        migrations(name=name)(step)
+    return migrations
+
+
+def _one_of(words: type[StrEnum]) -> str:
+    return "(" + ", ".join(f"'{word}'" for word in words) + ")"
+
+
+STEPS = {
+    "m001_first": f"""
+CREATE TABLE run (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    name TEXT NOT NULL, goal TEXT NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL,
+    experiments INTEGER NOT NULL, created_at REAL NOT NULL, seed INTEGER NOT NULL
+);
+
+CREATE TABLE programs (
+    revision INTEGER PRIMARY KEY, sha256 TEXT NOT NULL, text TEXT NOT NULL, error TEXT NOT NULL, read_at REAL NOT NULL
+);
+
+CREATE TABLE experiments (
+    number INTEGER PRIMARY KEY,
+    state TEXT NOT NULL CHECK (state IN {_one_of(State)}),
+    hypothesis TEXT NOT NULL, category TEXT NOT NULL, change TEXT, change_hash TEXT, proposer TEXT NOT NULL,
+    zoom_out INTEGER, recipe TEXT, parent INTEGER REFERENCES experiments(number),
+    opponent INTEGER REFERENCES experiments(number),
+    proposed_at REAL NOT NULL, ended_at REAL, note TEXT NOT NULL DEFAULT ''
+);
+
+CREATE INDEX experiments_by_state ON experiments(state);
+
+CREATE TABLE stages (
+    experiment INTEGER NOT NULL REFERENCES experiments(number),
+    lane TEXT NOT NULL CHECK (lane IN {_one_of(Lane)}),
+    attempt INTEGER NOT NULL CHECK (attempt >= 1),
+    state TEXT NOT NULL CHECK (state IN {_one_of(StageState)}),
+    "order" TEXT NOT NULL, result TEXT NOT NULL DEFAULT '{{}}', failure TEXT, error TEXT NOT NULL DEFAULT '',
+    started_at REAL NOT NULL, finished_at REAL, seconds REAL,
+    PRIMARY KEY (experiment, lane, attempt)
+);
+
+CREATE UNIQUE INDEX one_done_passage ON stages(experiment, lane) WHERE state = 'done';
+
+CREATE UNIQUE INDEX one_open_passage ON stages(experiment, lane) WHERE state = 'started';
+
+CREATE INDEX open_stages ON stages(lane) WHERE state = 'started';
+
+CREATE TABLE waits (
+    id INTEGER PRIMARY KEY, lane TEXT NOT NULL, what TEXT NOT NULL, since REAL NOT NULL, until REAL
+);
+
+CREATE UNIQUE INDEX one_wait_a_lane ON waits(lane) WHERE until IS NULL;
+
+CREATE TABLE answers (
+    experiment INTEGER NOT NULL REFERENCES experiments(number),
+    prompt TEXT NOT NULL, model TEXT NOT NULL, text TEXT NOT NULL,
+    PRIMARY KEY (experiment, prompt, model)
+) WITHOUT ROWID;
+
+CREATE TABLE votes (
+    seq INTEGER PRIMARY KEY,
+    key TEXT NOT NULL UNIQUE, experiment INTEGER NOT NULL REFERENCES experiments(number),
+    voter TEXT NOT NULL, prompt TEXT NOT NULL, model_a TEXT NOT NULL, model_b TEXT NOT NULL,
+    choice TEXT NOT NULL CHECK (choice IN {_one_of(Choice)}), simulated INTEGER NOT NULL, at REAL NOT NULL,
+    CHECK (model_a <> model_b)
+);
+
+CREATE UNIQUE INDEX one_vote_a_pair
+    ON votes(experiment, voter, prompt, min(model_a, model_b), max(model_a, model_b));
+
+CREATE TABLE tallies (
+    experiment INTEGER NOT NULL, model_a TEXT NOT NULL, model_b TEXT NOT NULL, choice TEXT NOT NULL, n INTEGER NOT NULL,
+    PRIMARY KEY (experiment, model_a, model_b, choice)
+) WITHOUT ROWID;
+
+CREATE TRIGGER a_vote_is_tallied AFTER INSERT ON votes BEGIN
+    INSERT INTO tallies VALUES (new.experiment, new.model_a, new.model_b, new.choice, 1)
+    ON CONFLICT DO UPDATE SET n = n + 1;
+END;
+
+CREATE TABLE verdicts (
+    experiment INTEGER PRIMARY KEY REFERENCES experiments(number),
+    outcome TEXT NOT NULL CHECK (outcome IN {_one_of(Outcome)}),
+    wins INTEGER NOT NULL, losses INTEGER NOT NULL, ties INTEGER NOT NULL,
+    win_rate TEXT, anytime TEXT, shrunken REAL, reference TEXT, reason TEXT NOT NULL, decided_at REAL NOT NULL
+);
+
+CREATE TABLE championships (
+    id INTEGER PRIMARY KEY, experiment INTEGER NOT NULL REFERENCES experiments(number),
+    since REAL NOT NULL, until REAL, reason TEXT NOT NULL
+);
+
+CREATE UNIQUE INDEX one_champion ON championships((until IS NULL)) WHERE until IS NULL;
+
+CREATE TABLE standings (
+    model TEXT PRIMARY KEY, experiment INTEGER, votes INTEGER NOT NULL, elo REAL NOT NULL, reference TEXT NOT NULL
+);
+
+CREATE TABLE hypotheses (
+    number INTEGER PRIMARY KEY, text TEXT NOT NULL, category TEXT NOT NULL, status TEXT NOT NULL,
+    experiments TEXT NOT NULL
+);
+
+CREATE TABLE zoom_outs (
+    number INTEGER PRIMARY KEY, "trigger" TEXT NOT NULL, steering TEXT NOT NULL, text TEXT NOT NULL,
+    categories TEXT NOT NULL, at REAL NOT NULL
+);
+
+CREATE TABLE interventions (
+    number INTEGER PRIMARY KEY, step TEXT NOT NULL, experiment INTEGER, detail TEXT NOT NULL, reason TEXT NOT NULL,
+    at REAL NOT NULL, acknowledged_at REAL, effect TEXT NOT NULL DEFAULT ''
+);
+
+CREATE INDEX pending_interventions ON interventions(number) WHERE acknowledged_at IS NULL;
+
+CREATE TABLE events (
+    seq INTEGER PRIMARY KEY, at REAL NOT NULL, level TEXT NOT NULL, kind TEXT NOT NULL, experiment INTEGER,
+    text TEXT NOT NULL
+);
+
+CREATE TABLE metrics (
+    experiment INTEGER NOT NULL, phase TEXT NOT NULL, step INTEGER NOT NULL, "values" TEXT NOT NULL,
+    PRIMARY KEY (experiment, phase, step)
+) WITHOUT ROWID;
+
+CREATE TABLE progress (
+    lane TEXT PRIMARY KEY, experiment INTEGER, doing TEXT NOT NULL, done REAL NOT NULL, total REAL NOT NULL,
+    detail TEXT NOT NULL, eta REAL, at REAL NOT NULL
+)
+""",
+}
+"""Statements by migration, in order; a statement ends with a semicolon and an empty line."""
+
+NAMES = tuple(STEPS)

@@ -1,0 +1,270 @@
+"""Durability: one writer thread with group commit over one SQLite file, and the lock that says who owns the run.
+
+Every write is a function that takes the database (``checkpoints.writes``); those that wait together are committed
+together, each in a savepoint of its own, so that one that fails takes no other along. A caller goes on when its write
+is on the disk. A full disk or a locked file makes writers wait, not fail: nothing that was accepted is lost, and the
+loop goes on by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+import queue
+import socket
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+
+from checkpoints import schema
+from checkpoints.reader import DATABASE, Reader
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+LOCK = "owner.lock"
+"""File in the run folder that its owner holds by ``flock`` and has written its name into."""
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+_BATCH = 256
+_RETRY_SECONDS = 0.5
+
+
+class StoreError(Exception):
+    """The store cannot be used; the message says why and what to do."""
+
+
+class Held(StoreError):
+    """Another process owns the run."""
+
+
+class Owner:
+    """The right to write a run's store: an ``flock`` on a file that names its holder."""
+
+    def __init__(self, folder: Path) -> None:
+        """Take the lock, or fail at once.
+
+        Raises:
+            Held: Somebody else has it; the message names them.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path = folder / LOCK
+        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            holder = os.read(self._file, 4096).decode(errors="replace")
+            os.close(self._file)
+            raise Held(f"this run is held by {_describe(holder)}; look at it with: autoresearch-tui attach") from None
+        os.ftruncate(self._file, 0)
+        os.pwrite(
+            self._file, json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "at": time.time()}).encode(), 0
+        )
+
+    def release(self) -> None:
+        """Let the next one have it."""
+        os.close(self._file)
+
+
+def holder(folder: Path) -> str | None:
+    """Who owns the run in this folder, for a person; None when nobody does."""
+    try:
+        file = os.open(folder / LOCK, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return _describe(os.read(file, 4096).decode(errors="replace"))
+    finally:
+        os.close(file)
+    return None
+
+
+def _describe(text: str) -> str:
+    try:
+        who = json.loads(text)
+        since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(who["at"]))
+        return f"process {who['pid']} on {who['host']} since {since}"
+    except (ValueError, KeyError, TypeError):
+        return "a process that has not said its name"
+
+
+class Store:
+    """The writer of a run: owns the lock, the writer thread, and a reader for the thread that opened it."""
+
+    def __init__(self, folder: Path, on_commit: Callable[[int], None] | None = None) -> None:
+        """Open or create the store of a run folder.
+
+        Args:
+            folder: Run folder; made if absent.
+            on_commit: Called in the writer thread before (odd count) and after (even count) each commit.
+
+        Raises:
+            Held: Another process owns it.
+            StoreError: The file is damaged, foreign or of a newer version.
+        """
+        self.folder = folder
+        self.path = folder / DATABASE
+        self.owner = Owner(folder)
+        self.trouble = ""
+        """Why writes are waiting right now (a full disk), for a person; empty while they do not."""
+        self._on_commit = on_commit
+        self._commits = 0
+        self._listeners: list[Callable[[], None]] = []
+        self._queue: queue.SimpleQueue[tuple[Callable[[Database], object], Future[object]] | None] = queue.SimpleQueue()
+        try:
+            self._open().close()
+            self.read = Reader(folder)
+        except (schema.SchemaError, sqlite3.DatabaseError) as error:
+            self.owner.release()
+            raise StoreError(f"{self.path}: {error}") from error
+        self._thread = threading.Thread(target=self._write_for_ever, name="store-writer", daemon=True)
+        self._thread.start()
+
+    def _open(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, isolation_level=None, timeout=5.0)
+        schema.check(connection)
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+            connection.execute(f"PRAGMA {pragma}")
+        schema.migrate(schema.database(connection))
+        return connection
+
+    def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Have ``listener`` called in the writer thread after each commit; returns the call that ends it."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    async def do(self, write: Callable[Concatenate[Database, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a write in the writer thread; returns its result when it is durable."""
+        return await asyncio.wrap_future(self.submit(write, *args, **kwargs))
+
+    def submit(self, write: Callable[Concatenate[Database, P], T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """The same for callers without an event loop: a future that is done when the write is durable."""
+        future: Future[T] = Future()
+        self._queue.put((lambda db: write(db, *args, **kwargs), future))  # type: ignore[arg-type]
+        return future
+
+    def close(self) -> None:
+        """Finish the writes that were accepted, then let go of the run."""
+        self._queue.put(None)
+        self._thread.join()
+        self.read.close()
+        self.owner.release()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _write_for_ever(self) -> None:
+        connection = self._open()
+        db = schema.database(connection)
+        while (first := self._queue.get()) is not None:
+            batch, last = [first], False
+            while len(batch) < _BATCH:
+                try:
+                    item = self._queue.get_nowait()
+                except queue.Empty:
+                    break
+                if item is None:
+                    last = True
+                    break
+                batch.append(item)
+            self._commit_until_done(db, batch)
+            if last:
+                break
+        connection.close()
+
+    def _commit_until_done(
+        self, db: Database, batch: list[tuple[Callable[[Database], object], Future[object]]]
+    ) -> None:
+        batch = [(write, future) for write, future in batch if future.set_running_or_notify_cancel()]
+        while batch:
+            try:
+                outcomes = self._commit(db, [write for write, _ in batch])
+                break
+            except sqlite3.OperationalError as error:
+                self.trouble = f"cannot write {self.path}: {error}; make room, the run goes on by itself"
+                self._tell()
+                time.sleep(_RETRY_SECONDS)
+        else:
+            return
+        self.trouble = ""
+        for (_, future), outcome in zip(batch, outcomes, strict=True):
+            if isinstance(outcome, _Failed):
+                future.set_exception(outcome.error)
+            else:
+                future.set_result(outcome)
+        self._tell()
+
+    def _commit(self, db: Database, writes: list[Callable[[Database], object]]) -> list[object]:
+        """One transaction for all writes; what disk or lock refuse is raised, what a write gets wrong is returned."""
+        connection = db.conn
+        outcomes: list[object] = []
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            for write in writes:
+                connection.execute("SAVEPOINT one")
+                try:
+                    outcomes.append(write(db))
+                    connection.execute("RELEASE one")
+                except sqlite3.OperationalError as error:
+                    if _is_trouble(error):
+                        raise
+                    outcomes.append(_undo(connection, error))
+                except Exception as error:
+                    outcomes.append(_undo(connection, error))
+            self._count_commit()
+            connection.execute("COMMIT")
+            self._count_commit()
+            return outcomes
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+            raise
+
+    def _count_commit(self) -> None:
+        self._commits += 1
+        if self._on_commit:
+            self._on_commit(self._commits)
+
+    def _tell(self) -> None:
+        for listener in tuple(self._listeners):
+            listener()
+
+
+class _Failed:
+    """A write that raised: its error goes to its caller alone."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+
+def _undo(connection: sqlite3.Connection, error: Exception) -> _Failed:
+    connection.execute("ROLLBACK TO one")
+    connection.execute("RELEASE one")
+    return _Failed(error)
+
+
+def _is_trouble(error: sqlite3.OperationalError) -> bool:
+    """Whether waiting can help: the disk is full, the file locked or an I/O error, as opposed to a wrong statement."""
+    return error.sqlite_errorcode & 0xFF in (
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_IOERR,
+    )
