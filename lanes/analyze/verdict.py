@@ -1,0 +1,214 @@
+"""When the votes are enough, and what they then say: keep, discard or inconclusive.
+
+The votes are looked at after each one, so the rule is built on e-values, which stay honest under continuous looking.
+Nothing here but the standard library, because the dashboard imports it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from checkpoints.records import Interval, Outcome, Tally, Verdict, model_name
+from lanes.analyze.win_rate import anytime, shrunken, wilson
+
+WEIGHTS = (0.5, 0.25, 0.25)
+"""How the bet against "no better than even" is spread over win rates of 1/2 + 1, 2 and 3 lifts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """When to stop asking for votes.
+
+    Raises:
+        ValueError: a field out of its range, with the field, its value and what is allowed.
+    """
+
+    alpha: float = 0.05
+    """Probability of ever keeping a candidate that is no better than even, 0 to 1."""
+
+    beta: float = 0.2
+    """Probability of ever discarding as futile a candidate that has the lift, 0 to 1."""
+
+    lift: float = 0.05
+    """Smallest gain in win rate over one half that is worth having, 0 to 1/6 (0.05 is 5 points)."""
+
+    min_votes: int = 20
+    """Decisive votes before any verdict, at least 1."""
+
+    max_votes: int = 1000
+    """Decisive votes after which the question is left open, at least ``min_votes``."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.alpha < 1:
+            raise ValueError(f"alpha is {self.alpha}: it must lie between 0 and 1")
+        if not 0 < self.beta < 1:
+            raise ValueError(f"beta is {self.beta}: it must lie between 0 and 1")
+        _check_lift(self.lift, len(WEIGHTS))
+        if self.min_votes < 1:
+            raise ValueError(f"min_votes is {self.min_votes}: it must be at least 1")
+        if self.max_votes < self.min_votes:
+            raise ValueError(f"max_votes is {self.max_votes}: it must be at least min_votes, {self.min_votes}")
+
+
+def decide(rule: Rule, tally: Tally) -> Outcome | None:
+    """What the votes say by now; None means go on asking."""
+    if tally.decisive < rule.min_votes:
+        return None
+    if keep_evidence(tally.wins, tally.losses, rule.lift) >= -math.log(rule.alpha):
+        return Outcome.KEEP
+    if futility_evidence(tally.wins, tally.losses, rule.lift) >= -math.log(rule.beta):
+        return Outcome.DISCARD
+    return Outcome.INCONCLUSIVE if tally.decisive >= rule.max_votes else None
+
+
+def progress(rule: Rule, tally: Tally) -> float:
+    """How near the nearest end is, 0 to 1: keep, discard or the cap. It is 1 exactly when ``decide`` has an answer."""
+    if decide(rule, tally) is not None:
+        return 1.0
+    nearest = max(
+        keep_evidence(tally.wins, tally.losses, rule.lift) / -math.log(rule.alpha),
+        futility_evidence(tally.wins, tally.losses, rule.lift) / -math.log(rule.beta),
+        tally.decisive / rule.max_votes,
+    )
+    # Evidence may fall short of its boundary by less than a float tells, or lie past it before min_votes.
+    return min(nearest, tally.decisive / rule.min_votes, math.nextafter(1.0, 0.0))
+
+
+def keep_evidence(wins: int, losses: int, lift: float, weights: Sequence[float] = WEIGHTS) -> float:
+    """Log of the e-value against "the candidate is no better than even".
+
+    A mixture of simple alternatives, win rate 1/2 + k·lift for k = 1, 2, …. Under the null it is a supermartingale that
+    starts at 1, so it ever reaches 1/α with probability at most α (Ville 1939), however often the votes are looked at.
+
+    Args:
+        wins, losses: decisive votes so far; ties never move it.
+        lift: smallest gain in win rate worth having, 0 < lift < 1/6 with three weights.
+        weights: share of the bet on each alternative; positive, together 1.
+
+    Returns:
+        Natural log; compare with ``-log(alpha)``.
+    """
+    _check_lift(lift, len(weights))
+    logs = [
+        math.log(weight) + wins * math.log1p(2 * k * lift) + losses * math.log1p(-2 * k * lift)
+        for k, weight in enumerate(weights, start=1)
+    ]
+    top = max(logs)
+    return top + math.log(sum(math.exp(each - top) for each in logs))
+
+
+def futility_evidence(wins: int, losses: int, lift: float) -> float:
+    """Log of the e-value against "the candidate has the lift worth having": win rate 1/2 + lift, against even.
+
+    Args:
+        wins, losses: decisive votes so far; ties never move it.
+        lift: smallest gain in win rate worth having, 0 < lift < 1/2.
+
+    Returns:
+        Natural log; compare with ``-log(beta)``.
+    """
+    _check_lift(lift, 1)
+    return -wins * math.log1p(2 * lift) - losses * math.log1p(-2 * lift)
+
+
+def conclude(
+    rule: Rule,
+    experiment: int,
+    candidate: str,
+    opponent: str,
+    tally: Tally,
+    reference: Interval | None,
+    at: float,
+    parent: int | None,
+    opponent_number: int | None,
+) -> Verdict:
+    """The whole verdict on votes that have ended, because the rule said so or because there are no more to come.
+
+    Args:
+        rule: when to stop.
+        experiment: number of the experiment whose candidate was judged.
+        candidate, opponent: model names, for the sentence.
+        tally: all votes of the candidate against the opponent.
+        reference: win rate against the reference from the ranking; None when unknown.
+        at: UTC seconds since the epoch.
+        parent: champion whose recipe the change was applied to; None when there was none.
+        opponent_number: experiment of the opponent; None for the reference.
+    """
+    outcome = decide(rule, tally) or Outcome.INCONCLUSIVE
+    return Verdict(
+        experiment=experiment,
+        outcome=outcome,
+        wins=tally.wins,
+        losses=tally.losses,
+        ties=tally.ties,
+        win_rate=wilson(tally.wins, tally.losses),
+        anytime=anytime(tally.wins, tally.losses, rule.alpha),
+        shrunken=shrunken(tally.wins, tally.losses) if tally.decisive else None,
+        reference=reference,
+        reason=_with_parent(reason(rule, tally, outcome, candidate, opponent), parent, opponent_number),
+        decided_at=at,
+    )
+
+
+def reason(rule: Rule, tally: Tally, outcome: Outcome, candidate: str, opponent: str) -> str:
+    """One sentence for a person: the evidence in numbers, then the conclusion.
+
+    Raises:
+        ValueError: the outcome is a crash, which no votes decide.
+    """
+    if outcome is Outcome.CRASH:
+        raise ValueError(f"{candidate} crashed: no count of votes is the reason for that")
+    facts = f"{_count(tally.wins, 'win')} to {_count(tally.losses, 'loss')}"
+    if tally.ties:
+        facts += f" ({tally.ties:,} about equal)"
+    facts += f" against {opponent}"
+    rate = wilson(tally.wins, tally.losses)
+    if rate is None:
+        return f"{facts}: nobody preferred either, so {candidate} is inconclusive and {opponent} stays."
+    facts += f": {rate.estimate:.1%} [{100 * rate.low:.1f}, {100 * rate.high:.1f}]".replace("%", " %")
+    return f"{facts}, {_conclusion(rule, tally, outcome, candidate, opponent)}."
+
+
+def _conclusion(rule: Rule, tally: Tally, outcome: Outcome, candidate: str, opponent: str) -> str:
+    needed = _e_value(-math.log(rule.alpha))
+    kept = _e_value(keep_evidence(tally.wins, tally.losses, rule.lift))
+    if outcome is Outcome.KEEP:
+        return f"e-value {kept} ≥ {needed}, so {candidate} is kept"
+    if outcome is Outcome.DISCARD:
+        futile = _e_value(futility_evidence(tally.wins, tally.losses, rule.lift))
+        return (
+            f"e-value {futile} ≥ {_e_value(-math.log(rule.beta))} against a lift of {100 * rule.lift:g} points, "
+            f"so {candidate} is discarded"
+        )
+    end = f"the cap of {rule.max_votes:,} votes" if tally.decisive >= rule.max_votes else "the end of the votes"
+    return f"e-value {kept} of the {needed} needed at {end}, so {candidate} is inconclusive and {opponent} stays"
+
+
+def _with_parent(sentence: str, parent: int | None, opponent: int | None) -> str:
+    if parent is None or opponent is None or parent == opponent:
+        return sentence
+    change = f"its change was made to the recipe of {model_name(parent)}"
+    return f"{sentence.removesuffix('.')}; {change}, while {model_name(opponent)} was champion when the votes began."
+
+
+def _count(number: int, word: str) -> str:
+    if number == 1:
+        return f"1 {word}"
+    return f"{number:,} {word}{'es' if word.endswith('s') else 's'}"
+
+
+def _e_value(log: float) -> str:
+    """An e-value as a person reads it, cut and not rounded: what is written as 20 has reached 20."""
+    # The nudge gives back what exp and log lost of a value that is a whole number, such as 1/0.05.
+    log += 1e-12
+    if log >= math.log(1e6) or log < math.log(0.1):
+        return f"10^{math.floor(log / math.log(10))}"
+    value = math.exp(log)
+    return f"{math.floor(value):,}" if value >= 100 else f"{math.floor(value * 10) / 10:g}"
+
+
+def _check_lift(lift: float, steps: int) -> None:
+    if not 0 < 2 * steps * lift < 1:
+        raise ValueError(f"lift is {lift}: it must lie between 0 and 1/{2 * steps} (0.05 is 5 points of win rate)")
