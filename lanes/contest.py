@@ -1,0 +1,240 @@
+"""One evaluation: prompts out, answers in, blind pairs to voters, votes into the store, until they are enough."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import Future
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+
+from checkpoints import writes
+from checkpoints.records import BASELINE, REFERENCE, Answer, Choice, Lane, Outcome, Progress, Tally, Vote
+from checkpoints.store import Store
+from checkpoints.text import clean
+from lanes.analyze.verdict import Rule, decide, progress
+from lanes.analyze.win_rate import anytime, half_width
+from lanes.prompts import display
+from lanes.rows import Prompt
+from lanes.votes import Battle, VoteSource
+
+PROMPTS_AT_ONCE = 16
+"""Prompts that are answered together."""
+
+BASELINE_VOTES = 200
+"""Decisive votes of the baseline against the reference: no contest, only the first point of the plot."""
+
+BASELINE_HALF_WIDTH = 0.08
+"""Or fewer, when the anytime interval is as narrow as this."""
+
+TELL_SECONDS = 0.2
+"""Least time between two notes of progress."""
+
+Answers = Callable[[Sequence[tuple[Prompt, str, int]]], Awaitable[Sequence[str | None]]]
+"""Gives the answer to each (prompt, model, seed); None where the model cannot answer the prompt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Who meets whom, and how."""
+
+    experiment: int
+    candidate: str
+    opponent: str
+    rule: Rule
+    votes_per_prompt: int
+    reference_share: float
+    """Share of all votes that compares the candidate with the reference instead of the opponent, 0 to below 1."""
+
+    seed: int
+
+    def is_over(self, tally: Tally) -> bool:
+        """Whether the votes are enough."""
+        if self.experiment != BASELINE:
+            return self.decision(tally) is not None
+        interval = anytime(tally.wins, tally.losses, self.rule.alpha)
+        narrow = interval is not None and half_width(interval) <= BASELINE_HALF_WIDTH
+        return tally.decisive >= self.votes or (narrow and tally.decisive >= self.rule.min_votes)
+
+    def decision(self, tally: Tally) -> Outcome | None:
+        """What the votes say; always None for the baseline, which nobody decides on."""
+        return None if self.experiment == BASELINE else decide(self.rule, tally)
+
+    @property
+    def votes(self) -> int:
+        """Decisive votes at which it is over in any case."""
+        return min(BASELINE_VOTES, self.rule.max_votes) if self.experiment == BASELINE else self.rule.max_votes
+
+    def share_done(self, tally: Tally) -> float:
+        """How near the end is, 0 to 1."""
+        return tally.decisive / self.votes if self.experiment == BASELINE else progress(self.rule, tally)
+
+    def pairs(self, prompt: str) -> list[tuple[str, str]]:
+        """Models that are compared on a prompt: candidate and opponent, on a share of them the reference too."""
+        pairs = [(self.candidate, self.opponent)]
+        # Every prompt has the first pair, so a share s of all votes is s / (1 - s) of the prompts.
+        due = self.reference_share / (1 - self.reference_share)
+        if self.opponent != REFERENCE and self._chance("reference", prompt) < due:
+            pairs.append((self.candidate, REFERENCE))
+        return pairs
+
+    def displayed(self, pair: tuple[str, str], prompt: str) -> tuple[str, str]:
+        """The pair in random display order, the same one after a kill."""
+        return pair if self._chance("order", prompt, *pair) < 0.5 else (pair[1], pair[0])
+
+    def answer_seed(self, prompt: str, model: str) -> int:
+        """Seed of a model's answer to a prompt."""
+        return self._number("answer", prompt, model)
+
+    def _chance(self, *what: str) -> float:
+        return self._number(*what) / 2**48
+
+    def _number(self, *what: str) -> int:
+        words = "\x1f".join((str(self.seed), str(self.experiment), *what))
+        return int.from_bytes(hashlib.sha256(words.encode()).digest()[:6])
+
+
+class Contest:
+    """The evaluation under way; begun again after a kill it asks for nothing that the store has."""
+
+    def __init__(self, store: Store, terms: Terms, prompts: Sequence[Prompt], answers: Answers, source: VoteSource):
+        """Take up what the store has of this experiment.
+
+        Args:
+            store: Of the run.
+            terms: Who meets whom.
+            prompts: Held-out prompts in the order of this experiment.
+            answers: Asks the models.
+            source: Who votes.
+        """
+        self._store, self._terms, self._prompts, self._ask, self._source = store, terms, prompts, answers, source
+        self._keys = store.read.vote_keys(terms.experiment)
+        self._voted = _voters_by_pair(store.read.votes(terms.experiment))
+        self._texts = {(each.prompt, each.model): each.text for each in store.read.answers(terms.experiment)}
+        self._told_at = 0.0
+        self._began = time.monotonic()
+        self.tally = store.read.tally(terms.experiment, terms.candidate, terms.opponent)
+        """Candidate against opponent so far."""
+
+        self._before = self.tally.decisive
+        self.asked = 0
+        """Prompts that were looked at."""
+
+    async def run(self) -> None:
+        """Go on until the votes are enough or the prompts are used up."""
+        starts = range(0, len(self._prompts), PROMPTS_AT_ONCE)
+        for start in starts:
+            if self._terms.is_over(self.tally):
+                return
+            batch = self._prompts[start : start + PROMPTS_AT_ONCE]
+            await self._answer(batch)
+            battles = [battle for place, prompt in enumerate(batch, start) for battle in self._battles(place, prompt)]
+            self.asked = start + len(batch)
+            await self._vote(battles, last=start == starts[-1])
+
+    async def _answer(self, batch: Sequence[Prompt]) -> None:
+        """Have all answers that the batch needs, each asked for once in the life of the experiment."""
+        missing = [
+            (prompt, model)
+            for prompt in batch
+            for model in dict.fromkeys(model for pair in self._terms.pairs(prompt.id) for model in pair)
+            if (prompt.id, model) not in self._texts
+        ]
+        if not missing:
+            return
+        wanted = [(prompt, model, self._terms.answer_seed(prompt.id, model)) for prompt, model in missing]
+        found = await self._ask(wanted)
+        new = [
+            Answer(self._terms.experiment, prompt.id, model, clean(text))
+            for (prompt, model), text in zip(missing, found, strict=True)
+            if text is not None
+        ]
+        await self._store.do(writes.add_answers, new)
+        self._texts |= {(answer.prompt, answer.model): answer.text for answer in new}
+
+    def _battles(self, place: int, prompt: Prompt) -> list[Battle]:
+        """What the voters see of a prompt; a pair that lacks an answer is left out."""
+        wanted = self._terms.votes_per_prompt
+        battles: list[Battle] = []
+        for number, pair in enumerate(self._terms.pairs(prompt.id)):
+            if any((prompt.id, model) not in self._texts for model in pair):
+                continue
+            a, b = self._terms.displayed(pair, prompt.id)
+            battles.append(
+                Battle(
+                    self._terms.experiment, prompt.id, clean(display(prompt)), a, b, self._texts[prompt.id, a],
+                    self._texts[prompt.id, b], (2 * place + number) * wanted, wanted,
+                    frozenset(self._voted.get((prompt.id, *sorted(pair)), ())),
+                )
+            )  # fmt: skip
+        return battles
+
+    async def _vote(self, battles: Sequence[Battle], last: bool) -> None:
+        """Take votes as they come and look at the tally after each; what was taken is durable at the end."""
+        pending: list[Future[int]] = []
+        try:
+            async with aclosing(self._source.cast(battles, last)) as votes:
+                async for vote in votes:
+                    if vote.key not in self._keys:
+                        self._keys.add(vote.key)
+                        pending.append(self._store.submit(writes.add_votes, [vote]))
+                        self._count(vote)
+                    if self._terms.is_over(self.tally):
+                        break
+        finally:
+            await asyncio.gather(*(asyncio.wrap_future(future) for future in pending))
+        self._tell(at_once=True)
+
+    def _count(self, vote: Vote) -> None:
+        if {vote.model_a, vote.model_b} == {self._terms.candidate, self._terms.opponent}:
+            for_candidate = Choice.A if vote.model_a == self._terms.candidate else Choice.B
+            self.tally = _with(self.tally, vote.choice, for_candidate)
+        self._tell()
+
+    def _tell(self, at_once: bool = False) -> None:
+        now = time.monotonic()
+        if now - self._told_at < TELL_SECONDS and not at_once:
+            return
+        self._told_at = now
+        terms = self._terms
+        self._store.submit(
+            writes.set_progress,
+            Progress(
+                Lane.EVALUATE, terms.experiment, "votes", self.tally.decisive, terms.votes, self._detail(),
+                self._eta(now), time.time(),
+            ),
+        )  # fmt: skip
+
+    def _detail(self) -> str:
+        interval = anytime(self.tally.wins, self.tally.losses, self._terms.rule.alpha)
+        voters = "simulated voters" if self._source.simulated else "votes from people"
+        if interval is None:
+            return f"against {self._terms.opponent} · {voters}"
+        rate = f"{100 * interval.estimate:.1f} ± {100 * half_width(interval):.1f} %"
+        return f"{rate} against {self._terms.opponent} · {voters}"
+
+    def _eta(self, now: float) -> float | None:
+        """Seconds until the cap or the nearest end, as fast as the votes came until now."""
+        came = self.tally.decisive - self._before
+        done = self._terms.share_done(self.tally)
+        if not came or not done:
+            return None
+        seconds_a_vote = (now - self._began) / came
+        return seconds_a_vote * self.tally.decisive * (1 - done) / done
+
+
+def _voters_by_pair(votes: Sequence[Vote]) -> dict[tuple[str, ...], set[str]]:
+    found: dict[tuple[str, ...], set[str]] = {}
+    for vote in votes:
+        found.setdefault((vote.prompt, *sorted((vote.model_a, vote.model_b))), set()).add(vote.voter)
+    return found
+
+
+def _with(tally: Tally, choice: Choice, for_candidate: Choice) -> Tally:
+    if choice is Choice.TIE:
+        return replace(tally, ties=tally.ties + 1)
+    if choice is for_candidate:
+        return replace(tally, wins=tally.wins + 1)
+    return replace(tally, losses=tally.losses + 1)

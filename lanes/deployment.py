@@ -1,0 +1,212 @@
+"""The candidate's deployment: the life of the model server's process, and how to talk to it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from checkpoints.artifacts import write_json
+from checkpoints.records import REFERENCE, FailureKind, Json
+from lanes.lane import StageFailed
+from lanes.launch import Launcher
+from lanes.order import ORDER, ServeOrder, ServeResult
+from lanes.recipe import Deployment as Settings
+from lanes.worker import Worker, WorkerError
+
+if TYPE_CHECKING:
+    import httpx
+
+PROGRAM = "lanes.workers.serve"
+
+START_SECONDS = 600.0
+"""Most time until a server is ready; the base model may have to be fetched."""
+
+ANSWER_SECONDS = 180.0
+"""Most time for one answer."""
+
+TOKEN = "token"
+
+
+class ServerGone(Exception):
+    """The server does not answer any more."""
+
+
+class Unanswerable(Exception):
+    """The server refuses this request, whoever asks it again; the text says why."""
+
+
+class Deployment:
+    """A model server in a folder of the run: one that lives is taken up, one that died is started again."""
+
+    def __init__(self, folder: Path, order: ServeOrder, launcher: Launcher, owner: Path) -> None:
+        """Say what to serve and where.
+
+        Args:
+            folder: Of the server's files.
+            order: What to serve; its token file is replaced by one in ``folder``.
+            launcher: Where the process starts.
+            owner: Lock file of the run.
+        """
+        self._order = order.model_copy(update={"token_file": folder.absolute() / TOKEN})
+        self._launcher, self._owner = launcher, owner
+        self._worker = Worker(folder)
+        self._client: httpx.AsyncClient | None = None
+        self.port = 0
+        """Where it listens; 0 while it does not."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process lives."""
+        return self._worker.alive
+
+    def serves(self, order: ServeOrder) -> bool:
+        """Whether it is a deployment of this order, whatever the token file."""
+        return order.model_copy(update={"token_file": self._order.token_file}) == self._order
+
+    def last_words(self) -> str:
+        """The last line of the server's log."""
+        return self._worker.last_words()
+
+    async def up(self) -> bool:
+        """Have a server that answers: the one that is there, or a new one.
+
+        Returns:
+            Whether it was started anew, with no model loaded but the base.
+
+        Raises:
+            StageFailed: It does not come up.
+        """
+        await self._disconnect()
+        if self._worker.alive and await self._fits() and await self._is_healthy():
+            return False
+        try:
+            await self._worker.kill()
+            _write_token(self._order.token_file)
+            await asyncio.to_thread(write_json, self._worker.folder / ORDER, self._order.model_dump(mode="json"))
+            await self._worker.start(PROGRAM, self._launcher, self._owner)
+        except WorkerError as error:
+            raise StageFailed(FailureKind.CRASH, str(error)) from error
+        if not await self._is_healthy():
+            words = self._worker.last_words() or "it said nothing"
+            raise StageFailed(FailureKind.CRASH, f"the model server does not come up: {words}")
+        return True
+
+    async def down(self) -> None:
+        """End the server and forget its token."""
+        await self._disconnect()
+        with contextlib.suppress(WorkerError):
+            await self._worker.kill()
+        self._order.token_file.unlink(missing_ok=True)
+
+    async def leave(self) -> None:
+        """Let the server live and let go of it."""
+        await self._disconnect()
+
+    async def serve_only(self, folders: dict[str, Path]) -> None:
+        """Have exactly these models served, beside the reference.
+
+        Args:
+            folders: Of adapters or whole models, by name.
+
+        Raises:
+            ServerGone: The server died.
+            Unanswerable: A folder is no model for this base.
+        """
+        loaded = {model["id"] for model in (await self._ask("GET", "/v1/models"))["data"]} - {REFERENCE}
+        for name in sorted(loaded - folders.keys()):
+            await self._ask("POST", "/v1/unload_lora_adapter", {"lora_name": name})
+        for name in sorted(folders.keys() - loaded):
+            body = {"lora_name": name, "lora_path": str(folders[name].absolute())}
+            await self._ask("POST", "/v1/load_lora_adapter", body)
+
+    async def answer(self, model: str, messages: Sequence[dict[str, str]], settings: Settings, seed: int) -> str:
+        """What a model says.
+
+        Raises:
+            ServerGone: The server died.
+            Unanswerable: It refuses the messages, for example as too long.
+        """
+        body: Json = {
+            "model": model, "messages": list(messages), "temperature": settings.temperature, "top_p": settings.top_p,
+            "max_tokens": settings.max_new_tokens, "seed": seed,
+        }  # fmt: skip
+        return (await self._ask("POST", "/v1/chat/completions", body))["choices"][0]["message"]["content"]
+
+    async def _fits(self) -> bool:
+        """Whether the server that lives was given the order that we would give."""
+        try:
+            text = await asyncio.to_thread((self._worker.folder / ORDER).read_bytes)
+            return ServeOrder.model_validate_json(text) == self._order
+        except (OSError, ValueError):
+            return False
+
+    async def _is_healthy(self) -> bool:
+        """Wait until the server is ready and connect to it; False when it is gone, StageFailed when it says why."""
+        until = time.monotonic() + START_SECONDS
+        while (found := self._worker.result()) is None and self._worker.alive and time.monotonic() < until:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._worker.wait(), 1.0)
+        if found is None:
+            return False
+        result = ServeResult.model_validate(found)
+        if result.status == "failed":
+            raise StageFailed(result.failure or FailureKind.CRASH, result.error)
+        self._connect(result)
+        try:
+            await self._ask("GET", "/health")
+            await self._ask("GET", "/v1/models")
+        except (ServerGone, Unanswerable):
+            await self._disconnect()
+            return False
+        return True
+
+    def _connect(self, result: ServeResult) -> None:
+        import httpx  # only who evaluates needs it
+
+        token = self._order.token_file.read_text(encoding="utf-8").strip()
+        self._client = httpx.AsyncClient(
+            base_url=f"http://{result.host}:{result.port}", headers={"authorization": f"Bearer {token}"},
+            timeout=httpx.Timeout(ANSWER_SECONDS, pool=None), limits=httpx.Limits(max_connections=64), trust_env=False,
+        )  # fmt: skip
+        self.port = result.port
+
+    async def _disconnect(self) -> None:
+        client, self._client, self.port = self._client, None, 0
+        if client:
+            await client.aclose()
+
+    async def _ask(self, method: str, path: str, body: Json | None = None) -> Any:
+        import httpx
+
+        if self._client is None:
+            raise ServerGone("there is no connection to the model server")
+        try:
+            response = await self._client.request(method, path, json=body)
+        except httpx.HTTPError as error:
+            raise ServerGone(f"{type(error).__name__}: {error}") from error
+        if response.is_success:
+            return response.json()
+        if response.is_server_error:
+            raise StageFailed(FailureKind.CRASH, f"the model server failed: {_message(response)}")
+        raise Unanswerable(_message(response))
+
+
+def _message(response: httpx.Response) -> str:
+    try:
+        return str(response.json()["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        return f"status {response.status_code}"
+
+
+def _write_token(file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.unlink(missing_ok=True)
+    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as writer:
+        writer.write(secrets.token_urlsafe(32))

@@ -1,0 +1,91 @@
+"""Where an evaluation asks for answers: the server is kept up, and its models loaded, as long as it lasts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+from checkpoints.records import FailureKind, Json, Tally
+from lanes.deployment import Deployment, ServerGone, Unanswerable
+from lanes.lane import StageFailed
+from lanes.recipe import Deployment as Settings
+from lanes.rows import Prompt
+
+RESTARTS = 1
+"""How often a server that died is started again within one passage."""
+
+
+class Desk:
+    """Where answers are asked for: it keeps the server up, and its models loaded, for one evaluation."""
+
+    def __init__(
+        self, deployment: Deployment, order: Json, folders: dict[str, Path], tell: Callable[[str], Awaitable[None]]
+    ) -> None:
+        """Talk to nobody yet.
+
+        Args:
+            deployment: The server.
+            order: The stage's order: who meets whom, served how.
+            folders: Of the models to load, by name.
+            tell: Shows what is being done.
+        """
+        self._deployment, self._folders, self._tell = deployment, folders, tell
+        self._order = order
+        self._settings = {name: Settings.model_validate(model["deployment"]) for name, model in order["models"].items()}
+        self._restarts = 0
+        self.refused: list[str] = []
+        """Why prompts were skipped, a line each."""
+
+    @property
+    def port(self) -> int:
+        """Where the server listens."""
+        return self._deployment.port
+
+    async def open(self) -> None:
+        """Have the server up with exactly the models of this evaluation."""
+        await self._tell("starting the model server")
+        while True:
+            try:
+                await self._deployment.up()
+                await self._tell("loading the models")
+                await self._deployment.serve_only(self._folders)
+                return
+            except ServerGone as gone:
+                self._count_restart(gone)
+            except Unanswerable as error:
+                raise StageFailed(FailureKind.INPUT, str(error)) from error
+
+    async def answer(self, wanted: Sequence[tuple[Prompt, str, int]]) -> list[str | None]:
+        """All answers, through a restart of the server where one is needed; None where a prompt is refused."""
+        while True:
+            found = await asyncio.gather(*(self._answer(*each) for each in wanted), return_exceptions=True)
+            answers = [each for each in found if not isinstance(each, BaseException)]
+            if len(answers) == len(found):
+                return answers
+            for error in found:
+                if isinstance(error, BaseException) and not isinstance(error, ServerGone):
+                    raise error
+            self._count_restart(next(error for error in found if isinstance(error, ServerGone)))
+            await self.open()
+
+    async def forget_loser(self, tally: Tally) -> None:
+        """Unload the model that lost: the next evaluation does not need it."""
+        loser = self._order["candidate"] if tally.wins <= tally.losses else self._order["opponent"]
+        try:
+            await self._deployment.serve_only({name: path for name, path in self._folders.items() if name != loser})
+        except (ServerGone, Unanswerable):
+            return  # the next evaluation looks for itself what is loaded
+
+    async def _answer(self, prompt: Prompt, model: str, seed: int) -> str | None:
+        try:
+            return await self._deployment.answer(model, prompt.prompt, self._settings[model], seed)
+        except Unanswerable as error:
+            self.refused.append(f"{prompt.where}: {error}")
+            return None
+
+    def _count_restart(self, gone: BaseException) -> None:
+        self._restarts += 1
+        if self._restarts > RESTARTS:
+            words = self._deployment.last_words() or str(gone)
+            raise StageFailed(FailureKind.CRASH, f"the model server died again: {words}") from None

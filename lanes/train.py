@@ -1,0 +1,250 @@
+"""The train lane: one training at a time on the device, the next worker warm beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from checkpoints.records import Experiment, FailureKind, Json, Lane, Stage
+from checkpoints.store import Store
+from lanes.lane import StageFailed
+from lanes.launch import AccelerateLaunch, Launcher, LocalProcess
+from lanes.order import HeldOut, Source, Standby, TrainOrder
+from lanes.recipe import Recipe
+from lanes.standby import PREFIX, StandbyKeeper
+from lanes.training import LEAVING_SECONDS, Limits, Training, order_folder
+from lanes.worker import Worker, WorkerError
+
+PROGRAM = "lanes.workers.train"
+
+WORK = "work"
+"""Folder of the run that holds the workers' folders."""
+
+ARTIFACTS = "artifacts"
+"""Folder of the run that holds what was trained, by the model's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainSettings:
+    """What the program says of training."""
+
+    model: str
+    """Base model: a local folder or a hub id."""
+
+    sources: dict[str, Source]
+    revision: str | None = None
+    trust_remote_code: bool = False
+    heldout: HeldOut = field(default_factory=HeldOut)
+    drop_heldout: bool = False
+    max_broken_rows: int = 0
+    device: str = "auto"
+    gpus: int = 1
+    """More than one starts a training with ``accelerate launch``."""
+
+    threads: int = 1
+    hang_seconds: float = 600.0
+    seconds_per_training: float = 1800.0
+    checkpoint_steps: int = 50
+    eval_rows: int = 200
+    standby: bool = True
+    """Keep the next worker warm."""
+
+
+class TrainLane:
+    """Works in the train lane."""
+
+    name = Lane.TRAIN
+
+    def __init__(
+        self, store: Store, settings: TrainSettings, launcher: Launcher | None = None, program: str = PROGRAM
+    ) -> None:
+        """Look for what an earlier runner has left; nothing is started before ``run``.
+
+        Args:
+            store: Of the run.
+            settings: May be replaced between two trainings, by assignment to ``settings``.
+            launcher: Where workers start; None decides by the settings.
+            program: Module of the worker.
+        """
+        self.settings = settings
+        self._store = store
+        self._launcher = launcher
+        self._program = program
+        self._work = store.folder.absolute() / WORK
+        self._standby = StandbyKeeper(self._work, program, store.owner.path)
+        self._hand: Training | None = None
+        self._leaving: asyncio.Task[None] | None = None
+        self._looked_around = False
+
+    def order(self, experiment: Experiment) -> Json:
+        """The order for an experiment's training; it names the folder of the standby worker where there is one.
+
+        Raises:
+            ValueError: The experiment has no recipe yet, or none that can be trained.
+        """
+        settings = self.settings
+        train = TrainOrder(
+            experiment=experiment.number,
+            model=settings.model,
+            revision=settings.revision,
+            trust_remote_code=settings.trust_remote_code,
+            recipe=Recipe.model_validate(experiment.recipe),
+            sources=settings.sources,
+            heldout=settings.heldout,
+            drop_heldout=settings.drop_heldout,
+            max_broken_rows=settings.max_broken_rows,
+            output=self._store.folder.absolute() / ARTIFACTS / experiment.model,
+            checkpoint_steps=settings.checkpoint_steps,
+            eval_rows=settings.eval_rows,
+            device=settings.device,
+            threads=settings.threads,
+        )
+        return {"folder": str(self._folder(experiment.model)), "train": train.model_dump(mode="json")}
+
+    async def run(self, stage: Stage) -> Json:
+        """Train, or take a training up; returns its result without the scores of single pairs.
+
+        Raises:
+            StageFailed: With the class of the error.
+            StagePaused: After ``pause``.
+        """
+        folder = order_folder(stage)
+        worker = self._standby.take(folder) or Worker(folder)
+        limits = Limits(self.settings.hang_seconds, self.settings.seconds_per_training)
+        training = Training(
+            self._store, stage, worker, limits, (self._program, self._how()), lambda: self._keep_warm(stage)
+        )
+        self._hand = training
+        self._standby.next_training()
+        try:
+            await self._free_the_device(worker)
+            result = await training.carry_out()
+        finally:
+            self._hand = None
+            if worker.result() is not None:
+                self._leaving = asyncio.create_task(_see_off(worker), name="see a trainer off")
+        return result
+
+    def revise(self, stage: Stage, failure: StageFailed) -> Json | None:
+        """Out of memory: once with half the batch. Died or hung: once more. Anything else would end the same way."""
+        tried: list[str] = stage.order.get("tried", [])
+        match failure.kind:
+            case FailureKind.OOM if "oom" not in tried:
+                train = _half_the_batch(stage.order["train"])
+                kind = "oom"
+            case FailureKind.CRASH | FailureKind.HANG if "again" not in tried:
+                train = stage.order["train"]
+                kind = "again"
+            case _:
+                return None
+        if train is None:
+            return None
+        model = Path(stage.order["train"]["output"]).name
+        return {"folder": str(self._folder(model)), "train": train, "tried": [*tried, kind]}
+
+    async def pause(self) -> None:
+        """Have the training in hand checkpoint and end; ``run`` then raises ``StagePaused``."""
+        if self._hand:
+            self._hand.pause()
+
+    async def abort(self) -> None:
+        """Kill the training in hand and wait until it is gone; ``run`` then raises ``StageFailed``.
+
+        Raises:
+            WorkerError: It does not end.
+        """
+        if self._hand:
+            await self._hand.abort()
+
+    async def close(self, keep_workers: bool) -> None:
+        """End the standby worker, and unless workers are kept every trainer of the run.
+
+        Raises:
+            WorkerError: One does not end.
+        """
+        await self._standby.close()
+        if self._leaving:
+            await self._leaving
+        if not keep_workers:
+            if self._hand:
+                await self._hand.abort()
+            await self._end_all_but(None)
+
+    def _folder(self, model: str) -> Path:
+        """Where the next attempt at a model works: where a worker stands by, else in a folder of its own."""
+        if standing_by := self._standby.folder:
+            return standing_by
+        attempt = 1
+        while (folder := self._work / f"{model}-train-{attempt}").exists():
+            attempt += 1
+        return folder
+
+    def _how(self) -> Launcher:
+        settings = self.settings
+        if self._launcher:
+            return self._launcher
+        return (
+            AccelerateLaunch(settings.gpus, settings.threads) if settings.gpus > 1 else LocalProcess(settings.threads)
+        )
+
+    def _keep_warm(self, stage: Stage) -> None:
+        """Have the next worker load what the next order will most likely need: what this one needs."""
+        settings = self.settings
+        if not settings.standby:
+            return
+        recipe = Recipe.model_validate(stage.order["train"]["recipe"])
+        wish = Standby(
+            model=settings.model,
+            revision=settings.revision,
+            trust_remote_code=settings.trust_remote_code,
+            precision=recipe.training.precision,
+            lora=recipe.lora.enabled,
+            device=settings.device,
+            threads=settings.threads,
+        )
+        self._standby.keep(wish, self._how())
+
+    async def _free_the_device(self, worker: Worker) -> None:
+        """Wait until no other trainer of the run is left; the first time, end what earlier runners have left."""
+        try:
+            if self._leaving:
+                await self._leaving
+            if not self._looked_around:
+                await self._standby.end_others()
+                await self._end_all_but(worker.folder)
+                self._looked_around = True
+        except WorkerError as stuck:
+            self._leaving, self._looked_around = None, False
+            raise StageFailed(FailureKind.CRASH, f"the device is not free: {stuck}") from stuck
+
+    async def _end_all_but(self, kept: Path | None) -> None:
+        for worker in await asyncio.to_thread(self._living):
+            if worker.folder not in (kept, self._standby.folder):
+                await worker.kill()
+
+    def _living(self) -> list[Worker]:
+        patterns = ("*-train-[0-9]*", f"{PREFIX}[0-9]*")
+        workers = [Worker(folder) for pattern in patterns for folder in self._work.glob(pattern)]
+        return [worker for worker in workers if worker.alive]
+
+
+async def _see_off(worker: Worker) -> None:
+    """Wait for a trainer that is done to be gone; then its checkpoints are needed no longer."""
+    if not await worker.ended(LEAVING_SECONDS):
+        await worker.kill()
+    found = worker.result()
+    if found and found.get("status") == "done":
+        await asyncio.to_thread(shutil.rmtree, worker.folder / "checkpoints", ignore_errors=True)
+
+
+def _half_the_batch(order: Json) -> Json | None:
+    """The same training with half the rows in memory at a time and as many a step; None when it is one row already."""
+    training: Json = order["recipe"]["training"]
+    batch, accumulation = training["per_device_train_batch_size"], training["gradient_accumulation_steps"]
+    if batch == 1:
+        return None
+    half = batch // 2
+    halved = {"per_device_train_batch_size": half, "gradient_accumulation_steps": -(-batch * accumulation // half)}
+    return order | {"recipe": order["recipe"] | {"training": training | halved}}

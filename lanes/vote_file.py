@@ -1,0 +1,176 @@
+"""People's votes by way of files: battles are shown in one, votes are read from the other."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from checkpoints.records import Choice, Json, Vote
+from checkpoints.text import clean
+from lanes.votes import Battle
+
+BATTLES = "battles.jsonl"
+"""What people are shown, in the run's folder: ``{"battle", "prompt", "answer_a", "answer_b"}`` a line, blind."""
+
+VOTES = "votes.jsonl"
+"""What they answer, in the run's folder: ``{"battle", "voter", "choice": "a" | "tie" | "b"}`` a line."""
+
+LOOK_SECONDS = 0.3
+"""How often the file of votes is looked at."""
+
+NAME_CHARACTERS = 64
+"""Longest name of a voter."""
+
+
+class FileVoters:
+    """People whose votes arrive in a file, by whatever shows them the battles."""
+
+    simulated = False
+
+    def __init__(self, folder: Path, complain: Callable[[str], None]) -> None:
+        """Exchange files in a folder.
+
+        Args:
+            folder: Of the run.
+            complain: Called with one line about each line of the votes that is no vote.
+        """
+        self._battles = folder / BATTLES
+        self._votes = _Lines(folder / VOTES)
+        self._complain = complain
+        self._shown: set[str] | None = None
+        self._open: dict[str, Battle] = {}
+        self._waiting: dict[str, list[tuple[str, Choice]]] = {}
+        """Votes that were read, by battle; those on battles from before a kill wait until these are in hand again."""
+
+        self._answered: set[tuple[str, str]] = set()
+
+    async def cast(self, battles: Sequence[Battle], last: bool) -> AsyncGenerator[Vote]:
+        """See ``VoteSource.cast``; when half of these have a vote others are due, as some are never opened."""
+        self._show(battles)
+        while True:
+            for number, line in self._votes.new():
+                self._read(number, line)
+            for vote in self._take():
+                yield vote
+            if self._enough(battles, last):
+                return
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def _show(self, battles: Sequence[Battle]) -> None:
+        if self._shown is None:
+            self._shown = {str(row["battle"]) for row in _objects(self._battles)}
+            _end_last_line(self._battles)
+        if battles and self._open and next(iter(self._open.values())).experiment != battles[0].experiment:
+            self._open, self._answered = {}, set()
+        new = [battle for battle in battles if battle.id not in self._shown]
+        with self._battles.open("a", encoding="utf-8") as file:
+            for battle in new:
+                shown = {
+                    "battle": battle.id, "prompt": battle.question, "answer_a": battle.answer_a,
+                    "answer_b": battle.answer_b,
+                }  # fmt: skip
+                file.write(json.dumps(shown, ensure_ascii=False) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        self._shown |= {battle.id for battle in new}
+        self._open |= {battle.id: battle for battle in battles}
+        self._answered |= {(battle.id, voter) for battle in battles for voter in battle.voted}
+
+    def _enough(self, battles: Sequence[Battle], last: bool) -> bool:
+        counts = dict.fromkeys((battle.id for battle in battles), 0)
+        for battle, _ in self._answered:
+            if battle in counts:
+                counts[battle] += 1
+        if last:
+            return all(counts[battle.id] >= battle.wanted for battle in battles)
+        return sum(not count for count in counts.values()) <= len(battles) // 2
+
+    def _read(self, number: int, line: bytes) -> None:
+        try:
+            battle, voter, choice = _parse(line)
+        except ValueError as error:
+            self._complain(f"{VOTES} line {number} is no vote: {error}")
+            return
+        if battle in self._open or battle in (self._shown or ()):
+            self._waiting.setdefault(battle, []).append((voter, choice))
+        else:
+            self._complain(f"{VOTES} line {number} is no vote: there is no battle {battle!r}")
+
+    def _take(self) -> Iterator[Vote]:
+        """Votes on the battles that are in hand, each voter's first on each."""
+        for battle in self._waiting.keys() & self._open.keys():
+            for voter, choice in self._waiting.pop(battle):
+                if (battle, voter) not in self._answered:
+                    self._answered.add((battle, voter))
+                    yield self._open[battle].vote(voter, choice, simulated=False)
+
+
+class _Lines:
+    """Follows a file by inode and offset, whole lines only; one that was replaced or cut is read anew."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._inode, self._offset, self._number = 0, 0, 0
+
+    def new(self) -> list[tuple[int, bytes]]:
+        """The lines that came since the last call, with their numbers from 1."""
+        try:
+            with self._path.open("rb") as file:
+                found = os.fstat(file.fileno())
+                if found.st_ino != self._inode or found.st_size < self._offset:
+                    self._inode, self._offset, self._number = found.st_ino, 0, 0
+                file.seek(self._offset)
+                text = file.read()
+        except FileNotFoundError:
+            return []
+        whole = text[: text.rfind(b"\n") + 1]
+        lines = whole.split(b"\n")[:-1]
+        numbered = list(enumerate(lines, self._number + 1))
+        self._offset += len(whole)
+        self._number += len(lines)
+        return [(number, line) for number, line in numbered if line.strip()]
+
+
+def _parse(line: bytes) -> tuple[str, str, Choice]:
+    try:
+        found: Any = json.loads(line)
+    except (ValueError, RecursionError):
+        raise ValueError("it is no JSON") from None
+    row = cast(Json, found) if isinstance(found, dict) else {}
+    battle, voter, choice = row.get("battle"), row.get("voter"), row.get("choice")
+    if not isinstance(battle, str) or not isinstance(voter, str) or not isinstance(choice, str):
+        raise ValueError('it needs "battle", "voter" and "choice" as text')
+    name = " ".join(clean(voter).split())
+    if not name or len(name) > NAME_CHARACTERS:
+        raise ValueError(f"the voter's name needs 1 to {NAME_CHARACTERS} characters")
+    if choice not in list(Choice):
+        raise ValueError(f"choice is {clean(choice)[:20]!r}: a, tie or b")
+    return clean(battle)[:64], name, Choice(choice)
+
+
+def _objects(path: Path) -> list[Json]:
+    """The rows of our own file that can be read; a line that a kill cut short is written again."""
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return []
+    rows: list[Json] = []
+    for line in lines:
+        try:
+            found: Any = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(found, dict) and "battle" in found:
+            rows.append(cast(Json, found))
+    return rows
+
+
+def _end_last_line(path: Path) -> None:
+    """Put an end to a line that a kill cut short, so that the next one begins on its own."""
+    if path.exists() and path.read_bytes()[-1:] not in (b"", b"\n"):
+        with path.open("ab") as file:
+            file.write(b"\n")

@@ -1,0 +1,105 @@
+"""What the model server takes and gives, in OpenAI's shapes; vLLM's names for loading adapters."""
+
+from __future__ import annotations
+
+import secrets
+import time
+import uuid
+from typing import Annotated, Literal
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
+from starlette.responses import JSONResponse, Response
+
+from lanes.workers.chat import Ask, Refused, Said, Unknown
+
+
+class _Request(BaseModel):
+    """What is asked; a field that would be ignored is refused instead."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Message(_Request):
+    """One turn of a chat."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class ChatRequest(_Request):
+    """``POST /v1/chat/completions``."""
+
+    model: str
+    messages: Annotated[tuple[Message, ...], Field(min_length=1)]
+    temperature: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] = 1.0
+    top_p: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = 1.0
+    max_tokens: Annotated[
+        int, Field(ge=1, le=32_768, validation_alias=AliasChoices("max_tokens", "max_completion_tokens"))
+    ] = 256
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(default_factory=lambda: secrets.randbits(62))
+    """The same request with the same seed has the same answer."""
+
+    n: Literal[1] = 1
+    stream: bool = False
+    user: str | None = None
+
+    def ask(self) -> Ask:
+        """The request as the models take it."""
+        turns = tuple({"role": turn.role, "content": turn.content} for turn in self.messages)
+        return Ask(self.model, turns, self.temperature, self.top_p, self.max_tokens, self.seed)
+
+
+class LoadRequest(_Request):
+    """``POST /v1/load_lora_adapter``."""
+
+    lora_name: str
+    lora_path: str
+    """Folder on the server's machine; a folder without ``adapter_config.json`` is a whole model."""
+
+
+class UnloadRequest(_Request):
+    """``POST /v1/unload_lora_adapter``."""
+
+    lora_name: str
+
+
+def chat_answer(request: ChatRequest, said: Said) -> Response:
+    """One answer as a chat completion."""
+    choice = {"index": 0, "message": {"role": "assistant", "content": said.text}, "finish_reason": said.finish}
+    usage = {
+        "prompt_tokens": said.prompt_tokens,
+        "completion_tokens": said.completion_tokens,
+        "total_tokens": said.prompt_tokens + said.completion_tokens,
+    }
+    return JSONResponse(
+        {
+            "id": f"chatcmpl-{uuid.uuid4().hex}", "object": "chat.completion", "created": int(time.time()),
+            "model": request.model, "choices": [choice], "usage": usage,
+        }
+    )  # fmt: skip
+
+
+def model_list(names: list[str]) -> Response:
+    """What can be asked."""
+    return JSONResponse({"object": "list", "data": [{"id": name, "object": "model"} for name in names]})
+
+
+def failed(status: int, message: str, kind: str = "invalid_request_error", param: str | None = None) -> Response:
+    """A failure in OpenAI's format."""
+    return JSONResponse(
+        {"error": {"message": message, "type": kind, "param": param, "code": status}}, status_code=status
+    )
+
+
+def refused(error: Refused, field: str) -> Response:
+    """A request that cannot be met; 404 where ``field`` names a model that is not there."""
+    unknown = isinstance(error, Unknown)
+    return failed(404 if unknown else 400, str(error), param=field if unknown else None)
+
+
+def first_problem(error: ValidationError) -> tuple[str, str, str | None]:
+    """What is wrong with a request: message, type and field."""
+    problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    field = ".".join(str(part) for part in problem["loc"])
+    text = f"{field}: {problem['msg']}" if field else problem["msg"]
+    return text, "invalid_request_error", field or None

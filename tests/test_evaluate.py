@@ -1,0 +1,318 @@
+"""The evaluate lane on a real server: answers, simulated votes and a tally, and nothing twice after a kill."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from served import MODEL, PROMPTS, make_adapters
+
+from checkpoints import writes
+from checkpoints.records import REFERENCE, FailureKind, Json, Lane, Outcome, Proposal, Stage
+from checkpoints.store import Store
+from lanes.analyze.verdict import Rule
+from lanes.evaluate import EvaluateLane, EvaluateSettings
+from lanes.lane import StageFailed, StagePaused
+
+RECIPE: Json = {"deployment": {"temperature": 0.7, "max_new_tokens": 24}}
+
+
+@pytest.fixture(scope="module")
+def adapters(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("adapters")
+    make_adapters(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def shared_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One run folder for the module, so that one model server lives through all of it."""
+    return tmp_path_factory.mktemp("shared") / "run"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def end_the_server(shared_run: Path) -> Iterator[None]:
+    yield
+
+    async def end() -> None:
+        store = Store(shared_run)
+        await EvaluateLane(store, settings()).close(keep_workers=False)
+        store.close()
+
+    asyncio.run(end())
+
+
+@pytest_asyncio.fixture
+async def store(shared_run: Path, adapters: Path) -> AsyncIterator[Store]:
+    """A run with two published experiments."""
+    with Store(shared_run) as store:
+        if not store.read.count():
+            for number in (0, 1):
+                await publish(store, adapters / f"exp-000{number}", "")
+        yield store
+
+
+async def publish(store: Store, folder: Path, details: str) -> int:
+    number = await store.do(writes.propose, Proposal(f"idea of {folder.name}", "data", None, "program"))
+    result: Json = {"artifact": str(folder), "details": details}
+    attempt = await store.do(writes.start_stage, number, Lane.TRAIN, {}, recipe=RECIPE)
+    await store.do(writes.finish_stage, number, Lane.TRAIN, attempt, result, 1.0)
+    attempt = await store.do(writes.start_stage, number, Lane.UPLOAD, {})
+    await store.do(writes.finish_stage, number, Lane.UPLOAD, attempt, {"url": f"file://{folder}"}, 1.0)
+    return number
+
+
+def settings(**fields: object) -> EvaluateSettings:
+    given = {
+        "model": str(MODEL), "prompts": str(PROMPTS), "voters": "simulated", "device": "cpu", "seed": 7,
+        "rule": Rule(min_votes=20, max_votes=60), "seconds": 60.0,
+    } | fields  # fmt: skip
+    return EvaluateSettings(**given)  # type: ignore[arg-type]
+
+
+async def enter(store: Store, lane: EvaluateLane, adapters: Path, opponent: int | None = 0) -> Stage:
+    """A fresh experiment on the second adapter enters the lane."""
+    number = await publish(store, adapters / "exp-0001", "")
+    return await enter_as(store, lane, number, opponent)
+
+
+async def enter_as(store: Store, lane: EvaluateLane, number: int, opponent: int | None) -> Stage:
+    order = lane.order(replace(store.read.experiment(number), opponent=opponent))
+    await store.do(writes.start_stage, number, Lane.EVALUATE, order, opponent=opponent)
+    return store.read.stages(number)[-1]
+
+
+async def leave(store: Store, stage: Stage, result: Json) -> None:
+    await store.do(writes.finish_stage, stage.experiment, Lane.EVALUATE, stage.attempt, result, 1.0)
+
+
+async def test_the_baseline_meets_the_reference_and_nobody_decides_on_it(store: Store) -> None:
+    lane = EvaluateLane(store, settings())
+    stage = await enter_as(store, lane, 0, None)
+    result = await lane.run(stage)
+    assert (result["candidate"], result["opponent"], result["decided"]) == ("exp-0000", REFERENCE, None)
+    assert result["ended"] == "enough"
+    tally = store.read.tally(0, "exp-0000", REFERENCE)
+    assert result["tally"] == {"wins": tally.wins, "losses": tally.losses, "ties": tally.ties}
+    assert tally.decisive == 60, "the cap of the rule, as it is below 200"
+    assert all(vote.simulated for vote in store.read.votes(0))
+    assert "simulated voters" in store.read.progress()[Lane.EVALUATE].detail
+    await leave(store, stage, result)
+    await lane.close(keep_workers=True)
+
+
+async def test_votes_stop_at_the_vote_that_decides(store: Store, adapters: Path) -> None:
+    lane = EvaluateLane(store, settings())
+    stage = await enter(store, lane, adapters)
+    result = await lane.run(stage)
+    name = f"exp-{stage.experiment:04d}"
+    tally = store.read.tally(stage.experiment, name, "exp-0000")
+    assert result["decided"] in list(Outcome)
+    assert 20 <= tally.decisive <= 60
+    votes = store.read.votes(stage.experiment)
+    last = max(index for index, vote in enumerate(votes) if REFERENCE not in (vote.model_a, vote.model_b))
+    assert last == len(votes) - 1, "nothing was asked after the vote that decided"
+    compared = Counter(frozenset((vote.model_a, vote.model_b)) for vote in votes)
+    assert compared[frozenset((name, REFERENCE))] > 0
+    assert len({vote.voter for vote in votes}) == len(votes), "one vote a voter"
+    sides = Counter(vote.model_a for vote in votes)
+    assert sides[name] and sides["exp-0000"], "the display order is random"
+    await leave(store, stage, result)
+    await lane.close(keep_workers=True)
+
+
+async def test_a_server_that_is_killed_in_the_middle_is_started_again_and_no_vote_is_lost_or_doubled(
+    store: Store, adapters: Path
+) -> None:
+    lane = EvaluateLane(store, settings(rule=Rule(min_votes=80, max_votes=80)))
+    stage = await enter(store, lane, adapters)
+    work = asyncio.create_task(lane.run(stage))
+    await votes_in(store, stage, 10)
+    identity = json.loads((store.folder / "work" / "server" / "worker.json").read_text())
+    os.kill(identity["pid"], signal.SIGKILL)
+    result = await work
+    assert sum(result["tally"].values()) == sum(
+        REFERENCE not in (vote.model_a, vote.model_b) for vote in store.read.votes(stage.experiment)
+    )
+    assert result["tally"]["wins"] + result["tally"]["losses"] == 80
+    assert json.loads((store.folder / "work" / "server" / "worker.json").read_text())["pid"] != identity["pid"]
+    await leave(store, stage, result)
+    await lane.close(keep_workers=True)
+
+
+async def test_an_interrupted_evaluation_ends_as_if_it_had_never_been_interrupted(store: Store, adapters: Path) -> None:
+    rule = Rule(min_votes=60, max_votes=60)
+    lane = EvaluateLane(store, settings(rule=rule))
+    stage = await enter(store, lane, adapters)
+    work = asyncio.create_task(lane.run(stage))
+    await votes_in(store, stage, 10)
+    work.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await work
+    before = store.read.votes(stage.experiment)
+    await lane.close(keep_workers=True)
+    assert 10 <= len(before) < 60
+
+    lane = EvaluateLane(store, settings(rule=rule))
+    result = await lane.run(stage)
+    after = store.read.votes(stage.experiment)
+    assert after[: len(before)] == before
+    assert result["tally"]["wins"] + result["tally"]["losses"] == 60
+    assert result["prompts"] * 2 - 40 <= sum(result["tally"].values()) <= result["prompts"] * 2
+    per_battle = Counter((vote.prompt, frozenset((vote.model_a, vote.model_b))) for vote in after)
+    assert max(per_battle.values()) == 2, "as many votes a prompt as without the interruption"
+    await leave(store, stage, result)
+    await lane.close(keep_workers=True)
+
+
+async def test_pause_keeps_the_votes_and_frees_the_device_and_the_stage_goes_on(store: Store, adapters: Path) -> None:
+    lane = EvaluateLane(store, settings(rule=Rule(min_votes=60, max_votes=60)))
+    stage = await enter(store, lane, adapters)
+    work = asyncio.create_task(lane.run(stage))
+    await votes_in(store, stage, 5)
+    await lane.pause()
+    with pytest.raises(StagePaused):
+        await work
+    kept = len(store.read.votes(stage.experiment))
+    assert not (store.folder / "work" / "server" / "token").exists()
+    result = await lane.run(stage)
+    assert result["tally"]["wins"] + result["tally"]["losses"] == 60
+    assert len(store.read.votes(stage.experiment)) > kept
+    await leave(store, stage, result)
+    await lane.close(keep_workers=True)
+
+
+async def test_abort_fails_the_stage(store: Store, adapters: Path) -> None:
+    lane = EvaluateLane(store, settings(rule=Rule(min_votes=60, max_votes=60)))
+    stage = await enter(store, lane, adapters)
+    work = asyncio.create_task(lane.run(stage))
+    await votes_in(store, stage, 5)
+    await lane.abort()
+    with pytest.raises(StageFailed):
+        await work
+    await store.do(writes.cancel, stage.experiment, "skipped")
+    await lane.close(keep_workers=True)
+
+
+async def test_people_vote_by_file_and_time_ends_what_they_do_not_decide(store: Store, adapters: Path) -> None:
+    lane = EvaluateLane(store, settings(voters="file", seconds=3.0))
+    stage = await enter(store, lane, adapters)
+    work = asyncio.create_task(lane.run(stage))
+    battles = store.folder / "battles.jsonl"
+    while not battles.exists() or not battles.stat().st_size:
+        await asyncio.sleep(0.05)
+    name = json.loads(battles.read_text().splitlines()[0])["battle"]
+    with (store.folder / "votes.jsonl").open("a") as file:
+        for voter in ("ann", "bob", "ann"):
+            file.write(json.dumps({"battle": name, "voter": voter, "choice": "a"}) + "\n")
+        file.write("nonsense\n")
+    result = await work
+    assert (result["ended"], result["decided"], result["simulated"]) == ("time", None, False)
+    votes = store.read.votes(stage.experiment)
+    assert [(vote.voter, vote.simulated) for vote in votes] == [("ann", False), ("bob", False)]
+    events = [event.text for event in store.read.events() if event.kind == Lane.EVALUATE]
+    assert sum("votes.jsonl line 4" in text for text in events) == 1
+    await leave(store, stage, result)
+    await lane.close(keep_workers=True)
+
+
+async def test_prompts_used_up_before_a_decision_end_it(store: Store, adapters: Path, tmp_path: Path) -> None:
+    few = tmp_path / "few.jsonl"
+    few.write_text("".join(PROMPTS.read_text().splitlines(keepends=True)[:4]))
+    lane = EvaluateLane(store, settings(prompts=str(few)))
+    stage = await enter(store, lane, adapters)
+    result = await lane.run(stage)
+    assert (result["ended"], result["decided"], result["prompts"]) == ("prompts", None, 4)
+    assert sum(result["tally"].values()) == 8
+    await leave(store, stage, result)
+    await lane.close(keep_workers=True)
+
+
+async def test_answers_are_kept_without_control_characters(store: Store) -> None:
+    answers = store.read.answers(0)
+    assert {answer.model for answer in answers} == {"exp-0000", REFERENCE}
+    assert all(letter.isprintable() or letter in "\n\t" for answer in answers for letter in answer.text)
+
+
+@pytest.mark.parametrize("content", ["", None])
+async def test_no_heldout_prompts_is_an_input_failure_that_names_the_file(
+    store: Store, adapters: Path, tmp_path: Path, content: str | None
+) -> None:
+    file = tmp_path / "none.jsonl"
+    if content is not None:
+        file.write_text(content)
+    lane = EvaluateLane(store, settings(prompts=str(file)))
+    stage = await enter(store, lane, adapters)
+    with pytest.raises(StageFailed, match=r"none\.jsonl") as failed:
+        await lane.run(stage)
+    assert failed.value.kind is FailureKind.INPUT
+    assert lane.revise(stage, failed.value) is None
+    await store.do(writes.cancel, stage.experiment, "done")
+
+
+async def test_a_published_folder_that_is_damaged_is_an_input_failure_that_names_the_file(
+    store: Store, adapters: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "exp-damaged"
+    copy.mkdir()
+    for file in (adapters / "exp-0001").iterdir():
+        (copy / file.name).write_bytes(file.read_bytes())
+    (copy / "adapter_model.safetensors").write_bytes(b"zero")
+    lane = EvaluateLane(store, settings())
+    stage = await enter_as(store, lane, await publish(store, copy, ""), 0)
+    with pytest.raises(StageFailed, match=r"adapter_model\.safetensors") as failed:
+        await lane.run(stage)
+    assert failed.value.kind is FailureKind.INPUT
+    await store.do(writes.cancel, stage.experiment, "done")
+
+
+async def test_a_server_that_does_not_come_up_fails_the_stage_and_is_tried_once_more(
+    tmp_path: Path, adapters: Path
+) -> None:
+    with Store(tmp_path / "run") as store:
+        lane = EvaluateLane(store, settings(model=str(tmp_path / "no-model")))
+        stage = await enter(store, lane, adapters, None)
+        with pytest.raises(StageFailed, match="no-model") as failed:
+            await lane.run(stage)
+        assert failed.value.kind is FailureKind.INPUT
+        crashed = StageFailed(FailureKind.CRASH, "died")
+        assert lane.revise(stage, crashed) == stage.order
+        await lane.close(keep_workers=False)
+        assert not (store.folder / "work" / "server" / "token").exists()
+
+
+async def test_val_pref_acc_compares_the_two_trainings_pair_by_pair(tmp_path: Path) -> None:
+    def scored(name: str, margins: dict[str, float]) -> str:
+        folder = tmp_path / name
+        folder.mkdir()
+        pairs = [{"row": row, "margin": margin} for row, margin in margins.items()]
+        (folder / "result.json").write_text(json.dumps({"status": "done", "pairs": pairs}))
+        return str(folder / "result.json")
+
+    with Store(tmp_path / "run") as store:
+        lane = EvaluateLane(store, settings(judge="val_pref_acc"))
+        base = await publish(store, tmp_path / "a", scored("a", {"p": 1.0, "q": -1.0, "r": 0.0, "s": -2.0}))
+        rival = await publish(store, tmp_path / "b", scored("b", {"p": 2.0, "q": 1.0, "r": -1.0, "s": -1.0}))
+        stage = await enter_as(store, lane, base, None)
+        result = await lane.run(stage)
+        assert result["tally"] == {"wins": 1, "losses": 2, "ties": 1}
+        assert result["accuracy"] == {"exp-0000": 0.375, REFERENCE: 0.5}
+        await leave(store, stage, result)
+        result = await lane.run(await enter_as(store, lane, rival, base))
+        assert result["tally"] == {"wins": 1, "losses": 1, "ties": 2}
+        assert result["accuracy"] == {"exp-0001": 0.5, "exp-0000": 0.375}
+        assert not (store.folder / "work").exists(), "nothing is deployed"
+
+
+async def votes_in(store: Store, stage: Stage, count: int) -> None:
+    async with asyncio.timeout(60):
+        while len(store.read.votes(stage.experiment)) < count:
+            await asyncio.sleep(0.02)
