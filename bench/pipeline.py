@@ -1,0 +1,66 @@
+"""How near the loop comes to its bound: 100 experiments through sleeping lanes, overlapped and in sequence.
+
+Run: ``python bench/pipeline.py``. The bound is the slowest lane alone, experiment after experiment. About two and a
+half minutes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "tests")]
+
+from sleeping import SleepingAnalyst, SleepingLane, drive
+
+from checkpoints import writes
+from checkpoints.records import Lane, Proposal
+from checkpoints.store import Store
+
+EXPERIMENTS = 100
+SECONDS = {Lane.TRAIN: 0.4, Lane.UPLOAD: 0.1, Lane.EVALUATE: 0.3, Lane.ANALYZE: 0.05}
+
+
+async def overlapped(folder: Path) -> float:
+    """Seconds of the loop, from its first commit to its last."""
+    with Store(folder) as store:
+        began = time.monotonic()
+        await drive(store, EXPERIMENTS, SECONDS)
+        return time.monotonic() - began
+
+
+async def in_sequence(folder: Path) -> float:
+    """Seconds of the same lanes and the same commits, one stage after the other."""
+    with Store(folder) as store:
+        lanes = [SleepingLane(store, lane, SECONDS[lane]) for lane in (Lane.TRAIN, Lane.UPLOAD, Lane.EVALUATE)]
+        analyst = SleepingAnalyst(SECONDS[Lane.ANALYZE])
+        began = time.monotonic()
+        for _ in range(EXPERIMENTS + 1):
+            number = await store.do(writes.propose, Proposal("", "data", None, "bench"))
+            for lane in lanes:
+                attempt = await store.do(writes.start_stage, number, lane.name, {})
+                stage = store.read.open_stage(lane.name)
+                assert stage
+                await store.do(writes.finish_stage, number, lane.name, attempt, await lane.run(stage), 0.0)
+            attempt = await store.do(writes.start_stage, number, Lane.ANALYZE, {})
+            verdict, standings = await analyst.judge(store.read.experiment(number))
+            await store.do(writes.conclude, verdict, standings, False, attempt, 0.0)
+        return time.monotonic() - began
+
+
+def main() -> None:
+    bound = (EXPERIMENTS + 1) * max(SECONDS.values())
+    with tempfile.TemporaryDirectory() as folder:
+        loop = asyncio.run(overlapped(Path(folder) / "overlapped"))
+        sequence = asyncio.run(in_sequence(Path(folder) / "sequence"))
+    print(f"{EXPERIMENTS} experiments and the baseline; seconds a stage: { {str(k): v for k, v in SECONDS.items()} }")
+    print(f"overlapped   {loop:7.2f} s   {bound / loop:.3f} of the bound")
+    print(f"in sequence  {sequence:7.2f} s   {bound / sequence:.3f} of the bound, {sequence / loop:.2f} × the loop")
+    print(f"bound        {bound:7.2f} s   the slowest lane alone")
+
+
+if __name__ == "__main__":
+    main()

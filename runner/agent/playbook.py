@@ -1,0 +1,165 @@
+"""The playbook: proposes without a model, from the levers that the program's space opens, by what worked so far.
+
+Deterministic: the same memory gives the same proposal. It is what the first run, the tests and the comparison with a
+language model use.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from checkpoints.records import Change, Outcome, Proposal
+from runner.agent.memory import Memory, Tried
+from runner.agent.proposer import CATEGORIES, category_of
+from runner.space import ChangeRefused, Knob, get
+
+_PRIOR = {
+    "data": 1.0, "loss": 0.55, "adapter": 0.5, "capacity": 0.5, "schedule": 0.45, "optimiser": 0.45,
+    "regularisation": 0.35, "deployment": 0.4,
+}  # fmt: skip
+"""How promising a category is before anything was tried: what people are shown to prefer depends on the data most."""
+
+_WHY = {
+    "data.mix": "what {name} rows teach decides more than any knob: weigh them {new:g} instead of {old:g}",
+    "data.filters.min_margin": "pairs whose answers differ little are noise: train on clear preferences only",
+    "data.filters.deduplicate": "repeated rows are learnt by heart: take each once",
+    "data.filters.languages": "rows in other languages than the traffic's dilute the signal",
+    "data.filters.max_length": "long chosen answers teach length, not quality",
+    "data.filters.min_length": "very short answers teach too little",
+    "data.sample_size": "the number of rows is what limits the model now",
+    "training.beta": "the hold on the reference model is not right for this data",
+    "training.loss_type": "another preference loss fits these labels better",
+    "training.label_smoothing": "some labels are wrong, so the loss should not trust them fully",
+    "training.learning_rate": "the step size is not right for so few steps",
+    "training.max_steps": "the number of steps is what limits the model now",
+    "training.warmup_steps": "a gentler start keeps what the base model knows",
+    "lora.r": "the adapter's rank is what limits the model now",
+    "lora.lora_alpha": "the adapter's scale is not right",
+    "deployment.temperature": "answers are sampled too far from, or too near to, what the model thinks best",
+}
+"""Beliefs by field, the longest path first to match."""
+
+
+class Playbook:
+    """Proposes from a catalogue of levers."""
+
+    name = "playbook"
+
+    async def propose(self, memory: Memory) -> Proposal | None:
+        """The untried change of the best field of the best category; None when all was tried."""
+        fields = sorted(memory.space.fields, key=lambda field: -_promise(field, memory))
+        for only_allowed in (True, False) if memory.allowed else (False,):
+            for field in fields:
+                if only_allowed and category_of(field) not in memory.allowed:
+                    continue
+                if change := self._untried(field, memory):
+                    zoom_out = memory.zoom_out.number if memory.zoom_out and only_allowed else None
+                    return Proposal(_hypothesis(change), category_of(field), change, self.name, zoom_out)
+        return None
+
+    async def take_stock(self, memory: Memory, trigger: str, steering: str) -> tuple[str, tuple[str, ...]]:
+        """Count what was tried by category; the next proposals come from where nothing was, else where least was."""
+        open_to = [
+            category
+            for category in CATEGORIES
+            if any(category_of(field) == category and self._untried(field, memory) for field in memory.space.fields)
+        ]
+        tried = Counter(one.category for one in memory.tried)
+        never = tuple(category for category in open_to if not tried[category])
+        least = tuple(sorted(open_to, key=lambda category: tried[category])[:2])
+        categories = never or least
+        lines = [f"Taking stock after {len(memory.tried)} experiments ({trigger})."]
+        if steering:
+            lines.append(f"Asked to look at: {steering}")
+        lines += [_stock_line(category, memory.tried) for category in CATEGORIES if tried[category]]
+        lines.append(f"Never tried: {', '.join(never) or 'nothing that the space opens'}.")
+        lines.append(f"Next from: {', '.join(categories) or 'nothing is left'}.")
+        return "\n".join(lines), categories
+
+    def _untried(self, field: str, memory: Memory) -> Change | None:
+        old = get(memory.recipe, field)
+        for new in _moves(memory.space.fields[field], field, old, memory):
+            change = Change(field, old, new)
+            try:
+                memory.space.check(change, memory.recipe)
+                fresh = memory.space.canonical(change) not in memory.hashes
+            except ChangeRefused:
+                continue
+            if fresh:
+                return change
+        return None
+
+
+def _promise(field: str, memory: Memory) -> float:
+    """How promising a field is: its category's record, then its own; what is under way counts against it."""
+    category = category_of(field)
+    promise = _PRIOR.get(category, 0.3)
+    for tried in memory.tried:
+        if tried.category == category:
+            promise *= _factor(tried, kept=1.25, lost=0.75, flying=0.75)
+        if tried.change.field == field:
+            promise *= _factor(tried, kept=1.2, lost=0.4, flying=0.3)
+    return promise
+
+
+def _factor(tried: Tried, kept: float, lost: float, flying: float) -> float:
+    if tried.vetoed:
+        return lost
+    match tried.outcome:
+        case Outcome.KEEP:
+            return kept
+        case None:
+            return flying
+        case Outcome.INCONCLUSIVE:
+            return (1 + lost) / 2
+        case _:
+            return lost
+
+
+def _moves(knob: Knob, field: str, old: Any, memory: Memory) -> Iterator[Any]:
+    """Values to try for a field, the most telling first."""
+    if knob.choices is not None:
+        yield from (choice for choice in knob.choices if choice != old)
+        return
+    assert knob.min is not None and knob.max is not None
+    if old is None:
+        yield knob.min + (knob.max - knob.min) / 2
+        yield knob.min + (knob.max - knob.min) / 4
+        return
+    if _went_down(field, memory):
+        candidates = [old / 2, knob.min, old * 2, old * 4, knob.max, old / 4]
+    else:
+        candidates = [old * 2, old / 2, old * 4, knob.max, knob.min, old / 4]
+    if field.startswith("data.mix."):
+        candidates = [old * 3 if old else 1.0, knob.min, knob.max]
+    if not old:
+        candidates += [knob.min + (knob.max - knob.min) * share for share in (0.25, 0.5, 1.0)]
+    whole = isinstance(old, int) and float(knob.min).is_integer()
+    for value in candidates:
+        value = round(value) if whole else float(f"{value:.4g}")
+        if knob.min <= value <= knob.max and value != old:
+            yield value
+
+
+def _went_down(field: str, memory: Memory) -> bool:
+    """Whether less of a field was kept, or more of it lost, so that less comes first."""
+    for tried in reversed(memory.tried):
+        change = tried.change
+        if change.field == field and tried.outcome and isinstance(change.old, (int, float)):
+            return (change.new < change.old) == (tried.outcome is Outcome.KEEP and not tried.vetoed)
+    return False
+
+
+def _hypothesis(change: Change) -> str:
+    parts = change.field.split(".")
+    for length in range(len(parts), 0, -1):
+        if why := _WHY.get(".".join(parts[:length])):
+            return why.format(name=parts[-1], old=change.old, new=change.new)
+    return f"{change.field} matters and {change.new} is better than {change.old}"
+
+
+def _stock_line(category: str, tried: tuple[Tried, ...]) -> str:
+    outcomes = Counter(str(one.outcome or "under way") for one in tried if one.category == category)
+    return f"{category}: " + ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())

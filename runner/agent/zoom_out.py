@@ -1,0 +1,47 @@
+"""When to step outside the frame: on schedule, or because the loop has stopped getting anywhere."""
+
+from __future__ import annotations
+
+from checkpoints.records import BASELINE, Outcome, Row, State, ZoomOut
+from runner.settings import ZoomOut as Settings
+
+
+def due(rows: list[Row], zoom_outs: list[ZoomOut], settings: Settings) -> str | None:
+    """Why a zoom-out is due before the next proposal; None when it is not.
+
+    Counts from the last zoom-out on, so that one never follows from what the one before has seen.
+
+    Args:
+        rows: All experiments of the run.
+        zoom_outs: All of the run, the newest last.
+        settings: ``every`` (experiments), ``plateau`` (verdicts without a keep), ``streak`` (proposals of one category
+            in a row without a keep).
+    """
+    since = zoom_outs[-1].at if zoom_outs else 0.0
+    proposed = [
+        row
+        for row in rows
+        if row.experiment.number != BASELINE
+        and row.experiment.state is not State.CANCELLED
+        and row.experiment.proposed_at > since
+    ]
+    if len(proposed) >= settings.every:
+        return "scheduled"
+    judged = [row.verdict for row in proposed if row.verdict]
+    if len(judged) >= settings.plateau and all(verdict.outcome is not Outcome.KEEP for verdict in judged):
+        return "plateau"
+    if _streak(proposed) >= settings.streak:
+        return "streak"
+    return None
+
+
+def _streak(proposed: list[Row]) -> int:
+    """How many of the newest proposals are of one category, back to the last keep."""
+    length = 0
+    for row in reversed(proposed):
+        if row.verdict and row.verdict.outcome is Outcome.KEEP:
+            break
+        if row.experiment.proposal.category != proposed[-1].experiment.proposal.category:
+            break
+        length += 1
+    return length

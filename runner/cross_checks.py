@@ -1,0 +1,123 @@
+"""What no single field can know: where the fields of a program contradict each other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from runner.places import is_url
+from runner.problems import Problem, did_you_mean, shown
+from runner.settings import Settings
+from runner.space import ChangeRefused, Knob, get, inside, interface_of, kind_of, normal
+
+DPO_ONLY = frozenset({"training.beta", "training.loss_type", "training.label_smoothing", "data.filters.min_margin"})
+"""Recipe fields without effect under supervised fine-tuning."""
+
+SOURCE_NAME = re.compile(r"^[A-Za-z0-9_-]{1,64}$")
+
+
+def contradictions(settings: Settings) -> list[Problem]:
+    """Every contradiction between valid fields, with the field that has to change."""
+    checks = (_urls, _sources, _recipe, _space, _judge, _votes)
+    return [problem for check in checks for problem in check(settings)]
+
+
+def _urls(settings: Settings) -> Iterator[Problem]:
+    heldout = settings.data.heldout
+    for path, place in (
+        (("model",), settings.model.name),
+        *((("data", "sources", name), source.path) for name, source in settings.data.sources.items()),
+        (("data", "heldout", "pairs"), heldout.pairs),
+        (("data", "heldout", "prompts"), heldout.prompts),
+    ):
+        if place is not None and is_url(place):
+            yield Problem(path, f"{shown(place)} is a URL, which is not read", "a local file or folder, or a hub id")
+
+
+def _sources(settings: Settings) -> Iterator[Problem]:
+    names = settings.data.sources
+    for name in names:
+        if not SOURCE_NAME.match(name):
+            yield Problem(("data", "sources", name), "does not fit as a name", "letters, digits, _ and -, at most 64")
+    for name in settings.recipe.data.mix:
+        if name not in names:
+            yield Problem(
+                ("recipe", "data", "mix", name),
+                f"there is no such source in data.sources{did_you_mean(name, names)}",
+                ", ".join(names),
+            )
+
+
+def _recipe(settings: Settings) -> Iterator[Problem]:
+    if settings.recipe.method != settings.method:
+        yield Problem(("recipe", "method"), "contradicts the method above", "leave it out here")
+    if settings.method != "sft":
+        return
+    for field in sorted(DPO_ONLY):
+        *parents, name = field.split(".")
+        part = settings.recipe
+        for parent in parents:
+            part = getattr(part, parent)
+        if name in part.model_fields_set:
+            yield Problem(("recipe", *parents, name), "has no effect with method: sft", "leave it out, or method: dpo")
+
+
+def _space(settings: Settings) -> Iterator[Problem]:
+    start = settings.recipe.model_dump(mode="json")
+    for field, knob in settings.knobs.items():
+        path = ("space", field)
+        try:
+            interface_of(field)
+            kind = kind_of(field)
+            value = get(start, field)
+            _ends_fit(field, knob)
+        except ChangeRefused as refused:
+            yield Problem(path, str(refused).removeprefix(f"{field}: "))
+            continue
+        if settings.method == "sft" and field in DPO_ONLY:
+            yield Problem(path, "has no effect with method: sft", "leave it out, or method: dpo")
+        elif kind == "other" and knob.choices is None:
+            yield Problem(path, "is not a number", "{choices: […, …]}")
+        elif value is not None and not inside(knob, field, value):
+            yield Problem(path, f"the recipe starts with {shown(value)}, which is outside", str(knob))
+
+
+def _ends_fit(field: str, knob: Knob) -> None:
+    """Refuse a knob that could be turned to where no recipe is valid."""
+    if kind_of(field) == "other" and knob.choices is None:
+        return
+    for value in knob.choices if knob.choices is not None else (knob.min, knob.max):
+        normal(field, value)
+
+
+def _judge(settings: Settings) -> Iterator[Problem]:
+    heldout = settings.data.heldout
+    if settings.evaluate.judge == "votes" and heldout.prompts is None:
+        yield Problem(
+            ("data", "heldout", "prompts"),
+            "is missing: evaluate.judge: votes needs held-out prompts to show answers to",
+            "a local file or a hub id; or evaluate.judge: val_pref_acc",
+        )
+    if settings.evaluate.judge == "val_pref_acc":
+        if heldout.pairs is None:
+            yield Problem(
+                ("data", "heldout", "pairs"),
+                "is missing: evaluate.judge: val_pref_acc needs held-out pairs",
+                "a local file or a hub id; or evaluate.judge: votes",
+            )
+        if settings.method != "dpo":
+            yield Problem(
+                ("evaluate", "judge"),
+                "val_pref_acc compares a policy with its DPO reference, and method: sft has none",
+                "votes, or method: dpo",
+            )
+
+
+def _votes(settings: Settings) -> Iterator[Problem]:
+    evaluate = settings.evaluate
+    if evaluate.max_votes < evaluate.min_votes:
+        yield Problem(
+            ("evaluate", "max_votes"),
+            f"{evaluate.max_votes} is below evaluate.min_votes, {evaluate.min_votes}",
+            f"at least {evaluate.min_votes} (a whole number)",
+        )

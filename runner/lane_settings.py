@@ -1,0 +1,57 @@
+"""What each lane needs to know of the program."""
+
+from __future__ import annotations
+
+from lanes.analyze.verdict import Rule
+from lanes.evaluate import EvaluateSettings
+from lanes.train import TrainSettings
+from runner.program import Program
+
+
+def train_settings(program: Program) -> TrainSettings:
+    """For the train lane."""
+    train, data = program.train, program.data
+    return TrainSettings(
+        model=program.model.name,
+        sources=dict(data.sources),
+        revision=program.model.revision,
+        trust_remote_code=program.model.trust_remote_code,
+        heldout=data.heldout,
+        drop_heldout=data.drop_heldout,
+        max_broken_rows=data.max_broken_rows,
+        device=train.device,
+        gpus=train.gpus,
+        threads=train.threads,
+        hang_seconds=train.hang_seconds,
+        seconds_per_training=program.budget.seconds_per_training,
+        checkpoint_steps=train.checkpoint_steps,
+        eval_rows=train.eval_rows,
+        standby=train.standby,
+    )
+
+
+def evaluate_settings(program: Program) -> EvaluateSettings:
+    """For the evaluate lane."""
+    evaluate = program.evaluate
+    return EvaluateSettings(
+        model=program.model.name,
+        prompts=program.data.heldout.prompts,
+        revision=program.model.revision,
+        trust_remote_code=program.model.trust_remote_code,
+        judge=evaluate.judge,
+        voters=evaluate.voters,
+        rule=rule(program),
+        reference_share=evaluate.reference_share,
+        votes_per_prompt=evaluate.votes_per_prompt,
+        seconds=evaluate.seconds,
+        seed=program.seed,
+        max_broken_rows=program.data.max_broken_rows,
+        device=program.train.device,
+        threads=program.train.threads,
+    )
+
+
+def rule(program: Program) -> Rule:
+    """When the votes are enough."""
+    evaluate = program.evaluate
+    return Rule(evaluate.alpha, evaluate.beta, evaluate.lift, evaluate.min_votes, evaluate.max_votes)

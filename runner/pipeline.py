@@ -1,0 +1,294 @@
+"""The loop: four lanes side by side, one step off. Read this page and you know how they overlap.
+
+While experiment N trains, N-1 is uploaded and evaluated, N-2 is analyzed and N+1 is prepared. The store is the queue:
+the state of an experiment says which lane it waits for, so a loop that was killed goes on by looking at the store. A
+lane does its outside work between two commits, *started* and *done*; found open at start, a passage is taken up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Protocol
+
+from checkpoints import writes
+from checkpoints.records import (
+    BASELINE,
+    Experiment,
+    FailureKind,
+    Lane,
+    Level,
+    RunState,
+    Stage,
+    Standing,
+    State,
+    Verdict,
+)
+from checkpoints.store import Store
+from lanes.lane import StageFailed, StagePaused, StageWorker
+from runner.planner import Planner, Stale
+
+MIN_FREE_BYTES = 200 * 2**20
+"""Below this much room in the run folder no training starts."""
+
+LOOK_AGAIN_SECONDS = 2.0
+"""How often a waiting lane looks by itself whether what it waits for (room on the disk) has come."""
+
+BETWEEN = (State.TRAINED, State.UPLOADING, State.UPLOADED, State.EVALUATING, State.EVALUATED)
+"""States of an experiment that is trained but not judged; the next change is bound after a verdict that is due."""
+
+FLYING = (State.TRAINING, *BETWEEN)
+"""States of an experiment that a lane has to do with."""
+
+
+class Analyst(Protocol):
+    """What works in the analyze lane: evidence in, verdict out."""
+
+    async def judge(self, experiment: Experiment) -> tuple[Verdict, list[Standing]]:
+        """The verdict on an experiment that was evaluated, and the ranking of the run's models with it."""
+        ...
+
+
+class Pipeline:
+    """Drives the experiments of one run through the four lanes."""
+
+    def __init__(
+        self,
+        store: Store,
+        workers: Mapping[Lane, StageWorker],
+        analyst: Analyst,
+        planner: Planner,
+        linger: bool = False,
+    ) -> None:
+        self.store = store
+        self.workers = workers
+        self.analyst = analyst
+        self.planner = planner
+        self.linger = linger
+        """Wait for more work when the budget is used up, instead of ending."""
+
+        self.in_hand: dict[Lane, int] = {}
+        """Experiment that each lane works on right now."""
+
+        self.held = ""
+        """Why nothing new starts; empty while it does."""
+
+        self._read = store.read
+        self._over = False
+        self._news = asyncio.Event()
+
+    async def run(self) -> None:
+        """Drive the run until its budget is used up, or until ``leave``."""
+        async with asyncio.TaskGroup() as lanes:
+            lanes.create_task(self._prepare())
+            for worker in self.workers.values():
+                lanes.create_task(self._serve(worker))
+            lanes.create_task(self._analyze())
+
+    def hold(self, reason: str) -> None:
+        """Start nothing new, for a reason that is shown."""
+        self.held = reason
+        self.tell()
+
+    def go_on(self) -> None:
+        """Start things again."""
+        self.held = ""
+        self.tell()
+
+    def leave(self) -> None:
+        """End ``run`` when the passages in hand have ended."""
+        self._over = True
+        self.tell()
+
+    def tell(self) -> None:
+        """Wake every lane that waits: something has changed."""
+        self._news.set()
+        self._news = asyncio.Event()
+
+    async def abort(self, numbers: tuple[int, ...]) -> None:
+        """Kill the outside work on experiments that have been cancelled."""
+        for lane, number in tuple(self.in_hand.items()):
+            if number in numbers and lane in self.workers:
+                await self.workers[lane].abort()
+        self.tell()
+
+    # One method a step, in the order in which an experiment meets them.
+
+    async def _prepare(self) -> None:
+        """Keep the next proposal ready while the one before trains; end the run when there is none to come."""
+        while not self._over:
+            news = self._news
+            if not self.held and not self._read.count(State.PROPOSED):
+                if await self.planner.propose():
+                    await self.store.do(writes.set_run, RunState.RUNNING)
+                    self.tell()
+                    continue
+                if not self._read.count(*FLYING):
+                    await self.store.do(writes.set_run, RunState.FINISHED, self.planner.why_finished())
+                    if not self.linger:
+                        self.leave()
+            await _wait(news)
+
+    async def _serve(self, worker: StageWorker) -> None:
+        """One lane, for as long as the run goes on."""
+        while stage := await self._next(worker.name):
+            await self._pass(worker, stage)
+
+    async def _next(self, lane: Lane) -> Stage | None:
+        """The next passage through a lane: one that was left open, or a new one; None when there will be no more."""
+        while not self._over:
+            news = self._news
+            obstacle = self._obstacle(lane)
+            if obstacle is None:
+                stage = self._read.open_stage(lane) or await self._begin(lane)
+                if stage:
+                    self.store.submit(writes.stop_waiting, lane)
+                    return stage
+            else:
+                self.store.submit(writes.start_waiting, lane, obstacle)
+                await _wait(news)
+        return None
+
+    def _obstacle(self, lane: Lane) -> str | None:
+        """What a lane waits for; None when it can go on."""
+        if self.held:
+            return self.held
+        if self._read.open_stage(lane):
+            return None
+        waiting = self._read.first(writes.WAITING_FOR[lane])
+        match lane:
+            case Lane.TRAIN:
+                if waiting is None:
+                    return "a proposal"
+                ahead = self._read.experiments(*BETWEEN)
+                if len(ahead) > self.planner.program.budget.ahead:
+                    return f"the evaluation of {ahead[0].model}: {self.planner.program.budget.ahead} ahead is the limit"
+                if waiting.number != BASELINE and self._read.champion() is None:
+                    return "the baseline"
+                return self._no_room()
+            case Lane.UPLOAD:
+                return None if waiting else "a trained model"
+            case Lane.EVALUATE:
+                unjudged = self._read.first(State.EVALUATED)
+                if unjudged:
+                    return f"the verdict on {unjudged.model}, which may change the opponent"
+                return None if waiting else "an uploaded model"
+            case Lane.ANALYZE:
+                return None if waiting else "evidence"
+
+    def _no_room(self) -> str | None:
+        free = shutil.disk_usage(self.store.folder).free
+        if free >= MIN_FREE_BYTES:
+            return None
+        return (
+            f"room on the disk: {free / 2**20:.0f} MB are free in {self.store.folder}, {MIN_FREE_BYTES >> 20} MB needed"
+        )
+
+    async def _begin(self, lane: Lane) -> Stage | None:
+        """Commit the start of a new passage, with what is decided at this moment: recipe and parent, or opponent."""
+        experiment = self._read.first(writes.WAITING_FOR[lane])
+        if experiment is None:
+            return None
+        try:
+            await self._start(lane, experiment)
+        except Stale as stale:
+            await self.store.do(writes.cancel, experiment.number, f"went back to the proposer: {stale}")
+        except writes.Conflict:
+            pass  # a person's step came first; the store says what is next
+        self.tell()
+        return self._read.open_stage(lane)
+
+    async def _start(self, lane: Lane, experiment: Experiment) -> None:
+        champion = self._read.champion()
+        reigning = champion.experiment if champion else None
+        number = experiment.number
+        match lane:
+            case Lane.TRAIN:
+                recipe = self.planner.bind(experiment)
+                order = self.workers[lane].order(replace(experiment, recipe=recipe, parent=reigning))
+                await self.store.do(writes.start_stage, number, lane, order, recipe=recipe, parent=reigning)
+            case Lane.EVALUATE:
+                opponent = None if number == BASELINE else reigning
+                order = self.workers[lane].order(replace(experiment, opponent=opponent))
+                await self.store.do(writes.start_stage, number, lane, order, opponent=opponent)
+            case Lane.UPLOAD:
+                await self.store.do(writes.start_stage, number, lane, self.workers[lane].order(experiment))
+            case Lane.ANALYZE:
+                await self.store.do(writes.start_stage, number, lane, {})
+
+    async def _pass(self, worker: StageWorker, stage: Stage) -> None:
+        """One experiment through one lane, to its end, its pause or its failure."""
+        lane, number = worker.name, stage.experiment
+        self.in_hand[lane] = number
+        began = time.monotonic()
+        try:
+            result = await worker.run(stage)
+            crown = "the baseline reigns until somebody beats it" if (lane, number) == (Lane.TRAIN, BASELINE) else ""
+            seconds = time.monotonic() - began
+            await self.store.do(writes.finish_stage, number, lane, stage.attempt, result, seconds, crown)
+        except StagePaused:
+            pass  # the passage stays open; the lane waits until the run goes on
+        except StageFailed as failure:
+            await self._failed(worker, stage, failure, time.monotonic() - began)
+        except writes.Conflict:
+            pass  # cancelled meanwhile: what was done is not wanted any more
+        finally:
+            del self.in_hand[lane]
+            self.tell()
+
+    async def _failed(self, worker: StageWorker, stage: Stage, failure: StageFailed, seconds: float) -> None:
+        """Try again with a revised order, or end the experiment; without a baseline there is no run."""
+        number, lane = stage.experiment, stage.lane
+        open_stage = self._read.open_stage(lane)
+        if open_stage is None or (open_stage.experiment, open_stage.attempt) != (number, stage.attempt):
+            return
+        order = worker.revise(stage, failure)
+        fail = (number, lane, stage.attempt, failure.kind, str(failure), seconds)
+        if order is not None:
+            await self.store.do(lambda db: (writes.fail_stage(db, *fail), writes.start_stage(db, number, lane, order)))
+        elif number != BASELINE:
+            reason = f"{lane}: {failure.kind}: {failure}"
+            await self.store.do(lambda db: (writes.fail_stage(db, *fail), writes.crash(db, number, reason)))
+        else:
+            self.held = held = f"the baseline failed in the {lane} lane ({failure.kind}): {failure}"
+            if not self.linger:
+                self.leave()
+            await self.store.do(
+                lambda db: (
+                    writes.fail_stage(db, *fail),
+                    writes.set_run(db, RunState.PAUSED, f"{held}; mend it, then resume"),
+                )
+            )
+
+    async def _analyze(self) -> None:
+        """The fourth lane ends in a verdict, and in what the next proposal may learn from it."""
+        while stage := await self._next(Lane.ANALYZE):
+            self.in_hand[Lane.ANALYZE] = stage.experiment
+            began = time.monotonic()
+            try:
+                verdict, standings = await self.analyst.judge(self._read.experiment(stage.experiment))
+                await self.planner.conclude(verdict, standings, stage.attempt, time.monotonic() - began)
+            except StageFailed as failure:
+                await self._no_verdict(stage, failure, time.monotonic() - began)
+            except writes.Conflict as conflict:
+                self.store.submit(writes.event, Level.WARNING, "verdict", str(conflict), stage.experiment)
+            finally:
+                del self.in_hand[Lane.ANALYZE]
+                self.tell()
+
+    async def _no_verdict(self, stage: Stage, failure: StageFailed, seconds: float) -> None:
+        fail = (stage.experiment, Lane.ANALYZE, stage.attempt, FailureKind.CRASH, str(failure), seconds)
+        await self.store.do(
+            lambda db: (writes.fail_stage(db, *fail), writes.crash(db, stage.experiment, f"analyze: {failure}"))
+        )
+
+
+async def _wait(news: asyncio.Event) -> None:
+    try:
+        async with asyncio.timeout(LOOK_AGAIN_SECONDS):
+            await news.wait()
+    except TimeoutError:
+        pass

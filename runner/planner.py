@@ -1,0 +1,183 @@
+"""What is tried next: the baseline, then one change at a time, in the space and the budget, never twice."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from checkpoints import writes
+from checkpoints.records import (
+    BASELINE,
+    Change,
+    Experiment,
+    HypothesisStatus,
+    Json,
+    Level,
+    Outcome,
+    Proposal,
+    Standing,
+    State,
+    Verdict,
+)
+from checkpoints.store import Store
+from runner.agent.memory import remember
+from runner.agent.proposer import Proposer
+from runner.agent.zoom_out import due
+from runner.program import Program
+from runner.space import ChangeRefused
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+REPAIRS = 3
+"""How often a refused proposal is asked again before the run gives up on this one."""
+
+_SETTLED = {Outcome.KEEP: HypothesisStatus.SUPPORTED, Outcome.DISCARD: HypothesisStatus.REFUTED}
+
+
+class Stale(Exception):
+    """A proposal that no longer fits the champion; it goes back to the proposer with this reason."""
+
+
+class Planner:
+    """Decides what is tried next, by the program in force."""
+
+    def __init__(self, store: Store, program: Program, proposer: Proposer) -> None:
+        self.store = store
+        self.program = program
+        """The program in force; a new revision takes effect at the next proposal."""
+
+        self.proposer = proposer
+        self._began = time.monotonic()
+        self._one_at_a_time = asyncio.Lock()
+        self._exhausted = ""
+
+    async def propose(self) -> bool:
+        """Put the next experiment before the train lane; False when the budget is used up or nothing is left to try."""
+        async with self._one_at_a_time:
+            return await self._propose()
+
+    async def _propose(self) -> bool:
+        read = self.store.read
+        if read.count(State.PROPOSED):
+            return True
+        if not read.count():
+            baseline = Proposal("the program's own recipe, unchanged", "baseline", None, "program")
+            await self.store.do(writes.propose, baseline)
+            return True
+        if self._budget_is_used():
+            return False
+        if trigger := due(read.rows(), read.zoom_outs(), self.program.zoom_out):
+            await self._take_stock(trigger, "")
+        proposal = await self._acceptable()
+        if proposal is None:
+            return False
+        await self._put(proposal)
+        return True
+
+    def why_finished(self) -> str:
+        """Why there is nothing more to do, for a person."""
+        kept = self.store.read.count(State.KEPT) - 1
+        return f"{self._exhausted}; {max(kept, 0)} kept"
+
+    def bind(self, experiment: Experiment) -> Json:
+        """The recipe of an experiment, decided now: its change applied to the champion's recipe.
+
+        Raises:
+            Stale: The change no longer applies, or the champion contains it already.
+        """
+        change = experiment.proposal.change
+        if change is None:
+            return self.program.baseline().model_dump(mode="json")
+        champion = self.store.read.champion()
+        recipe = self.store.read.experiment(champion.experiment if champion else BASELINE).recipe
+        try:
+            return self.program.space.apply(change, recipe or {})
+        except ChangeRefused as refused:
+            raise Stale(str(refused)) from refused
+
+    async def force_zoom_out(self, steering: str) -> int:
+        """Take stock now; the next proposal follows from it, even where one was prepared. Returns its number."""
+        async with self._one_at_a_time:
+            number = await self._take_stock("forced", steering)
+            await self._withdraw("a zoom-out was forced: the next proposal is made anew")
+        return number
+
+    async def _take_stock(self, trigger: str, steering: str) -> int:
+        memory = remember(self.store.read, self.program)
+        text, categories = await self.proposer.take_stock(memory, trigger, steering)
+        return await self.store.do(writes.add_zoom_out, trigger, steering, text, categories)
+
+    async def _withdraw(self, why: str) -> None:
+        for experiment in self.store.read.experiments(State.PROPOSED):
+            if experiment.number != BASELINE:
+                await self.store.do(writes.cancel, experiment.number, why)
+
+    async def inject(self, change: Change, hypothesis: str, category: str) -> None:
+        """Put a person's idea before the train lane.
+
+        Raises:
+            ChangeRefused: It does not fit the space or the champion.
+        """
+        async with self._one_at_a_time:
+            self.program.space.check(change, remember(self.store.read, self.program).recipe)
+            await self._withdraw("an idea of a person's comes first")
+            await self._put(Proposal(hypothesis, category, change, "person"))
+
+    async def conclude(self, verdict: Verdict, standings: Sequence[Standing], attempt: int, seconds: float) -> None:
+        """Let a verdict fall, and say what it means for the belief that it tested.
+
+        Raises:
+            Conflict: The experiment was cancelled, or its opponent is no longer champion.
+        """
+        crowned = verdict.experiment != BASELINE
+        status = _SETTLED.get(verdict.outcome)
+
+        def write(db: Database) -> None:
+            writes.conclude(db, verdict, standings, crowned, attempt, seconds)
+            if status:
+                writes.settle_hypothesis(db, verdict.experiment, status)
+
+        await self.store.do(write)
+
+    def _budget_is_used(self) -> bool:
+        read, budget = self.store.read, self.program.budget
+        spent = read.count() - read.count(State.CANCELLED) - 1
+        if spent >= budget.experiments:
+            self._exhausted = f"all {budget.experiments} experiments of the budget are done"
+        elif time.monotonic() - self._began > budget.hours * 3600:
+            self._exhausted = f"the {budget.hours:g} hours of the budget are over"
+        else:
+            return False
+        return True
+
+    async def _acceptable(self) -> Proposal | None:
+        """A proposal that the program accepts; what it refuses is recorded with the reason and asked again."""
+        for _ in range(REPAIRS):
+            memory = remember(self.store.read, self.program)
+            proposal = await self.proposer.propose(memory)
+            if proposal is None or proposal.change is None:
+                self._exhausted = "everything that the space opens was tried"
+                return None
+            try:
+                self.program.space.check(proposal.change, memory.recipe)
+                if self.program.space.canonical(proposal.change) in memory.hashes:
+                    raise ChangeRefused(f"{proposal.change}: was tried before")
+            except ChangeRefused as refused:
+                await self.store.do(writes.event, Level.WARNING, "proposal", f"refused: {refused}")
+                continue
+            return proposal
+        self._exhausted = f"{self.proposer.name} proposed nothing acceptable {REPAIRS} times in a row"
+        return None
+
+    async def _put(self, proposal: Proposal) -> None:
+        assert proposal.change is not None
+        change_hash = self.program.space.canonical(proposal.change)
+
+        def write(db: Database) -> None:
+            number = writes.propose(db, proposal, change_hash)
+            writes.add_hypothesis(db, proposal.hypothesis, proposal.category, number)
+
+        await self.store.do(write)

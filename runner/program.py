@@ -1,0 +1,153 @@
+"""The program: ``program.md`` parsed. YAML front matter for the machine, Markdown prose for the agent.
+
+Only the goal and what nobody can guess (model, data) must be said; every other field has a default. Places are local
+paths, relative to the program's folder, or hub ids; in a parsed program local ones are absolute.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic import ConfigDict, ValidationError
+
+from checkpoints.records import Json
+from lanes.recipe import Recipe
+from runner.cross_checks import contradictions
+from runner.front_matter import Document, ProgramError, read_document
+from runner.places import absolute, is_url, resolved
+from runner.problems import Problem, problems
+from runner.settings import Settings
+from runner.space import Space
+
+__all__ = ["FILE", "Program", "ProgramError"]
+
+FILE = "program.md"
+
+
+class Program(Settings):
+    """The parsed ``program.md``."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    path: Path
+    """Of the file, absolute."""
+
+    text: str
+    """The whole file."""
+
+    prose: str
+    """For the agent, passed on as it is."""
+
+    @classmethod
+    def read(cls, path: Path) -> Program:
+        """Read a program from its file, or from the folder that has a ``program.md``.
+
+        Raises:
+            ProgramError: it is not there or not valid; one line for each problem.
+        """
+        file = path / FILE if path.is_dir() else path
+        try:
+            text = file.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise ProgramError([f"{file}: is not there; `autoresearch-tui init` writes one to start from"]) from None
+        except OSError as error:
+            raise ProgramError([f"{file}: cannot be read: {error.strerror}"]) from None
+        except UnicodeDecodeError as error:
+            raise ProgramError([f"{file}: byte {error.start + 1} is not UTF-8; save the file as UTF-8"]) from None
+        return cls.parse(text, file)
+
+    @classmethod
+    def parse(cls, text: str, path: Path) -> Program:
+        """Parse the text of a program.
+
+        Args:
+            text: front matter and prose.
+            path: where the text is from; names the file in messages, and its folder is where relative places begin.
+
+        Raises:
+            ProgramError: it is not valid; one line for each problem.
+        """
+        path = path.absolute()
+        document = read_document(text, path.name)
+        settings = _settings(document, path.parent)
+        return cls(**_with_places(settings, path.parent), path=path, text=text, prose=document.prose)
+
+    @cached_property
+    def space(self) -> Space:
+        """What an experiment may change, and how far."""
+        return Space(self.knobs, self.recipe.model_dump(mode="json"))
+
+    def baseline(self) -> Recipe:
+        """The recipe of experiment 0; its mix has every source, those left out with weight 0."""
+        return self.recipe
+
+    def missing(self) -> tuple[str, ...]:
+        """One line for each local file or folder that the program names and that is not there."""
+        document = read_document(self.text, self.path.name)
+        places: list[tuple[tuple[str, ...], str | None]] = [
+            (("model",), self.model.name),
+            *((("data", "sources", name), source.path) for name, source in self.data.sources.items()),
+            (("data", "heldout", "pairs"), self.data.heldout.pairs),
+            (("data", "heldout", "prompts"), self.data.heldout.prompts),
+        ]
+        return tuple(
+            Problem(path, f"{place!r} is not there", "a local file or folder, or a hub id").line(document)
+            for path, place in places
+            if place and Path(place).is_absolute() and not Path(place).exists()
+        )
+
+
+def _settings(document: Document, folder: Path) -> Settings:
+    try:
+        settings = Settings.model_validate(_filled(document.values, folder))
+    except ValidationError as error:
+        found = problems(error, Settings.model_json_schema(), document)
+    else:
+        found = contradictions(settings)
+        if not found:
+            return settings
+    raise ProgramError([problem.line(document) for problem in found])
+
+
+def _filled(values: Json, folder: Path) -> Json:
+    """The values with the defaults that depend on other values: the name, and what the recipe takes from the rest.
+
+    What has the wrong shape is left for the validation to name; a field without a value counts as left out.
+    """
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", folder.name).strip("-._")[:64]
+    values = {"name": name or "run"} | {key: value for key, value in values.items() if value is not None}
+    recipe = _mapping(values.get("recipe", {}))
+    data = _mapping(recipe.get("data", {})) if recipe is not None else None
+    mix = _mapping(data.get("mix", {})) if data is not None else None
+    # Without sources there is something to mix all the same, so that their lack is the one thing that is complained of.
+    sources = _mapping((_mapping(values.get("data")) or {}).get("sources")) or {"no source": None}
+    if recipe is None or data is None or mix is None:
+        return values
+    method = "sft" if values.get("method") == "sft" else "dpo"
+    mix = dict.fromkeys(sources, 0 if mix else 1) | mix
+    return values | {"recipe": {"method": method} | recipe | {"data": data | {"mix": mix}}}
+
+
+def _mapping(value: Any) -> Json | None:
+    return cast(Json, value) if isinstance(value, dict) else None
+
+
+def _with_places(settings: Settings, folder: Path) -> dict[str, Any]:
+    """The settings' fields, with local places made absolute."""
+    sources = {
+        name: source.model_copy(update={"path": resolved(source.path, folder)})
+        for name, source in settings.data.sources.items()
+    }
+    heldout = settings.data.heldout
+    heldout = heldout.model_copy(update={name: resolved(place, folder) for name, place in heldout if place is not None})
+    url = settings.upload.url
+    if url is not None and not is_url(url):
+        url = absolute(url, folder)
+    return {name: getattr(settings, name) for name in Settings.model_fields} | {
+        "model": settings.model.model_copy(update={"name": resolved(settings.model.name, folder)}),
+        "data": settings.data.model_copy(update={"sources": sources, "heldout": heldout}),
+        "upload": settings.upload.model_copy(update={"url": url}),
+    }

@@ -1,0 +1,128 @@
+"""A run as others read it: the TSV of karpathy/autoresearch with our columns after it, and a status as JSON."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from checkpoints.reader import Reader
+from checkpoints.records import ENDS, Interval, Json, Lane, Row, State, model_name
+from checkpoints.store import holder
+
+COLUMNS = (
+    "commit", "win_rate", "memory_gb", "status", "description",
+    "experiment", "category", "field", "old", "new", "low", "high", "wins", "losses", "ties", "final_loss",
+    "train_seconds", "parent", "opponent", "reason",
+)  # fmt: skip
+"""The first five stand for the original's ``commit, val_bpb, memory_gb, status, description``; the metric is ours."""
+
+_STATUS = {State.KEPT: "keep", State.DISCARDED: "discard", State.CRASHED: "crash"}
+
+
+def results_tsv(read: Reader) -> str:
+    """All experiments that have ended, one line each, with a header."""
+    memory = {
+        stage.experiment: stage.result.get("peak_memory", 0) / 2**30
+        for stage in read.stages()
+        if stage.lane is Lane.TRAIN and stage.result
+    }
+    ended = [row for row in read.rows() if row.experiment.state in ENDS]
+    lines = ["\t".join(COLUMNS), *("\t".join(_cells(row, memory.get(row.experiment.number, 0.0))) for row in ended)]
+    return "\n".join(lines) + "\n"
+
+
+def status(folder: Path, read: Reader) -> Json:
+    """What the run is doing, for a script: counts, champion, lanes; rates are shares of 1, times UTC seconds."""
+    run, reign = read.run(), read.champion()
+    if run is None:
+        return {"state": "starting", "held_by": holder(folder)}
+    verdict = read.verdict(reign.experiment) if reign else None
+    return {
+        "name": run.name,
+        "goal": run.goal,
+        "state": run.state,
+        "reason": run.reason,
+        "held_by": holder(folder),
+        "experiments": {"budget": run.experiments, "ended": read.count(*ENDS), "kept": read.count(State.KEPT)},
+        "champion": model_name(reign.experiment) if reign else None,
+        "win_rate_against_reference": _interval(verdict.reference) if verdict else None,
+        "simulated_votes": read.simulated_votes(),
+        "lanes": {
+            lane: {
+                "experiment": now.experiment,
+                "doing": now.doing,
+                "done": now.done,
+                "total": now.total,
+                "eta": now.eta,
+            }
+            for lane, now in read.progress().items()
+        },
+        "pending": [intervention.step for intervention in read.interventions(pending_only=True)],
+        "last_event": next((event.text for event in read.events(last=1)), None),
+        "at": time.time(),
+    }
+
+
+def status_line(now: Json) -> str:
+    """The status for a person, in a few lines."""
+    if "name" not in now:
+        return f"{now['state']}; held by {now['held_by'] or 'nobody'}"
+    rate = now["win_rate_against_reference"]
+    judged = " by simulated voters" if now["simulated_votes"] else ""
+    shown = (
+        f", {rate['estimate']:.1%} [{rate['low']:.1%}, {rate['high']:.1%}] against the reference{judged}"
+        if rate
+        else ""
+    )
+    counts = now["experiments"]
+    lines = [
+        f"{now['name']}: {now['state']}" + (f" ({now['reason']})" if now["reason"] else ""),
+        f"  champion {now['champion'] or 'none yet'}{shown}",
+        f"  {counts['ended']} ended, {counts['kept']} kept, budget {counts['budget']} and the baseline",
+        f"  held by {now['held_by'] or 'nobody: start it again with autoresearch-tui'}",
+    ]
+    lines += [f"  {lane:8} {_lane(lane_now)}" for lane, lane_now in now["lanes"].items()]
+    return "\n".join(lines)
+
+
+def _lane(now: Json) -> str:
+    if now["experiment"] is None:
+        return f"waits for {now['doing']}"
+    share = f" {now['done'] / now['total']:.0%}" if now["total"] else ""
+    return f"{model_name(now['experiment'])} {now['doing']}{share}"
+
+
+def _cells(row: Row, memory_gb: float) -> list[str]:
+    experiment, verdict, change = row.experiment, row.verdict, row.experiment.proposal.change
+    reference = verdict.reference if verdict else None
+    cells = [
+        experiment.model,
+        _number(reference and reference.estimate, 6),
+        f"{memory_gb:.1f}",
+        _STATUS.get(experiment.state, str(experiment.state)),
+        f"{change}: {experiment.proposal.hypothesis}" if change else "baseline",
+        experiment.number,
+        experiment.proposal.category,
+        change.field if change else "",
+        change.old if change else "",
+        change.new if change else "",
+        _number(reference and reference.low, 4),
+        _number(reference and reference.high, 4),
+        verdict.wins if verdict else 0,
+        verdict.losses if verdict else 0,
+        verdict.ties if verdict else 0,
+        _number(row.final_loss, 4),
+        _number(row.train_seconds, 1),
+        "" if experiment.parent is None else experiment.parent,
+        "" if experiment.opponent is None else experiment.opponent,
+        verdict.reason if verdict else experiment.note,
+    ]
+    return [" ".join(str(cell).split()) for cell in cells]
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "" if value is None else f"{value:.{digits}f}"
+
+
+def _interval(interval: Interval | None) -> Json | None:
+    return {"estimate": interval.estimate, "low": interval.low, "high": interval.high} if interval else None

@@ -1,0 +1,163 @@
+"""One process's hold on a run: the store, the lanes, the loop, and an eye on ``program.md``."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from pathlib import Path
+
+from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.observers import Observer
+
+from checkpoints import writes
+from checkpoints.records import Lane, RunState, Step
+from checkpoints.store import Store
+from lanes.analyze.analyst import AnalyzeLane
+from lanes.evaluate import EvaluateLane
+from lanes.train import TrainLane
+from lanes.upload import UploadLane
+from runner.agent.playbook import Playbook
+from runner.lane_settings import evaluate_settings, rule, train_settings
+from runner.pipeline import Pipeline
+from runner.planner import Planner
+from runner.program import FILE, Program, ProgramError
+from runner.steering import Steering
+
+RUN = "run"
+"""Folder of the run, beside its ``program.md``."""
+
+_SETTLE_SECONDS = 0.2
+"""An editor writes a file in several steps; what is there after this long is read."""
+
+
+class Session:
+    """Owns a run until ``close``."""
+
+    def __init__(self, folder: Path, linger: bool) -> None:
+        """Read the program and take the run in ``folder``, beginning it where there is none.
+
+        Args:
+            folder: Where ``program.md`` is.
+            linger: Wait for more work, a raised budget for instance, when the budget is used up, instead of ending.
+
+        Raises:
+            ProgramError: The program is not valid.
+            Held: Another process owns the run.
+            StoreError: The store cannot be used.
+        """
+        self.program = Program.read(folder)
+        if missing := self.program.missing():
+            raise ProgramError(missing)
+        self.store = Store(folder / RUN)
+        self._train = TrainLane(self.store, train_settings(self.program))
+        self._evaluate = EvaluateLane(self.store, evaluate_settings(self.program))
+        upload = UploadLane(self.store, self.program.upload.url)
+        self._workers = {Lane.TRAIN: self._train, Lane.UPLOAD: upload, Lane.EVALUATE: self._evaluate}
+        self._analyst = AnalyzeLane(self.store.read, rule(self.program))
+        self.planner = Planner(self.store, self.program, Playbook())
+        self.pipeline = Pipeline(self.store, self._workers, self._analyst, self.planner, linger)
+        self._steering = Steering(self.store, self.pipeline, self.planner)
+
+    async def run(self) -> None:
+        """Drive the run to its end, to a stop that a person asked for, or until this is cancelled."""
+        await self._begin()
+        helpers = [asyncio.create_task(self._steering.run()), asyncio.create_task(self._watch_program())]
+        try:
+            await self.pipeline.run()
+        finally:
+            for helper in helpers:
+                helper.cancel()
+            await asyncio.gather(*helpers, return_exceptions=True)
+
+    async def close(self, keep_workers: bool) -> None:
+        """Let go of the run.
+
+        Args:
+            keep_workers: Leave a training that is under way alive, for the next owner to take up.
+        """
+        for worker in self._workers.values():
+            await worker.close(keep_workers)
+        self.store.close()
+
+    async def _begin(self) -> None:
+        program = self.program
+        await self.store.do(writes.create_run, program.name, program.goal, program.budget.experiments, program.seed)
+        await self.store.do(writes.read_program, program.text, _sha256(program.text), "")
+        run = self.store.read.run()
+        if reason := self._paused_by_a_person():
+            self.pipeline.hold(reason)
+        elif run and run.state is RunState.PAUSED:
+            await self.store.do(writes.set_run, RunState.RUNNING)
+
+    def _paused_by_a_person(self) -> str:
+        """Why a person paused the run before it was left; empty when nobody did, or somebody resumed it."""
+        run = self.store.read.run()
+        steps = [one for one in self.store.read.interventions() if one.step in (Step.PAUSE, Step.RESUME)]
+        if run is None or run.state is not RunState.PAUSED or not steps or steps[-1].step is Step.RESUME:
+            return ""
+        return run.reason
+
+    def why_stuck(self) -> str:
+        """Why the run cannot go on without a person: there is no baseline; empty when it can."""
+        run = self.store.read.run()
+        if run is None or run.state is not RunState.PAUSED or self._paused_by_a_person():
+            return ""
+        return run.reason
+
+    async def _watch_program(self) -> None:
+        """Put each new revision of the program in force from the next proposal on; a wrong one is refused and shown."""
+        changed = asyncio.Event()
+        observer = Observer()
+        observer.schedule(_Eye(asyncio.get_running_loop(), changed), str(self.program.path.parent))
+        observer.start()
+        try:
+            while True:
+                await changed.wait()
+                await asyncio.sleep(_SETTLE_SECONDS)
+                changed.clear()
+                await self._read_program()
+        finally:
+            observer.stop()
+
+    async def _read_program(self) -> None:
+        path = self.program.path
+        try:
+            text = path.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return  # an editor replaces the file: it is back in a moment, and that is the next change
+        try:
+            program = Program.parse(text, path)
+            if missing := program.missing():
+                raise ProgramError(missing)
+        except ProgramError as error:
+            await self.store.do(writes.read_program, text, _sha256(text), str(error))
+            return
+        if program.text == self.program.text:
+            return
+        await self.store.do(writes.read_program, text, _sha256(text), "")
+        await self._put_in_force(program)
+
+    async def _put_in_force(self, program: Program) -> None:
+        self.program = self.planner.program = program
+        self._train.settings = train_settings(program)
+        self._evaluate.settings = evaluate_settings(program)
+        self._analyst.rule = rule(program)
+        await self.store.do(writes.create_run, program.name, program.goal, program.budget.experiments, program.seed)
+        self.pipeline.tell()
+
+
+class _Eye(FileSystemEventHandler):
+    """Wakes the event loop when ``program.md`` has changed."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, changed: asyncio.Event) -> None:
+        self._loop = loop
+        self._changed = changed
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        names = {Path(str(path)).name for path in (event.src_path, event.dest_path)}
+        if FILE in names and event.event_type in ("created", "modified", "moved", "closed"):
+            self._loop.call_soon_threadsafe(self._changed.set)
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

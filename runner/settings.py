@@ -1,0 +1,185 @@
+"""The fields of a program's front matter, with their defaults and what each may be."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from lanes.order import HeldOut, Source
+from lanes.recipe import Count, Number, Recipe
+from runner.space import Knob
+
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+
+Text: TypeAlias = Annotated[str, Field(min_length=1, pattern=r"\S")]
+AtLeast0: TypeAlias = Annotated[Count, Field(ge=0)]
+AtLeast1: TypeAlias = Annotated[Count, Field(ge=1)]
+Seconds: TypeAlias = Annotated[Number, Field(gt=0)]
+
+
+class Part(BaseModel):
+    """A part of the program: unknown fields are errors, and a part never changes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Model(Part):
+    """The model that everything starts from."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"allowed": "a local folder, a hub id or {name, revision, trust_remote_code}"}
+    )
+
+    name: Text
+    """Local folder or hub id."""
+
+    revision: str | None = None
+    trust_remote_code: bool = False
+    """Run code that comes with the model; think twice."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_alone(cls, value: object) -> object:
+        return {"name": value} if isinstance(value, str) else value
+
+
+def _path_alone(value: object) -> object:
+    return {"path": value} if isinstance(value, str) else value
+
+
+class Data(Part):
+    """What is trained on, and what never is."""
+
+    sources: Annotated[
+        dict[
+            str,
+            Annotated[
+                Source,
+                BeforeValidator(_path_alone),
+                Field(json_schema_extra={"allowed": "a local file, a hub id or {path, split, revision}"}),
+            ],
+        ],
+        Field(min_length=1, json_schema_extra={"allowed": "a mapping from names to files or hub ids, at least one"}),
+    ]
+    """By the name that the recipe's mix uses."""
+
+    heldout: HeldOut = HeldOut()
+    max_broken_rows: AtLeast0 = 0
+    """Unreadable rows that may be skipped, over all sources; one more and a training is refused."""
+
+    drop_heldout: bool = False
+    """Leave held-out rows out of the training data instead of refusing to train."""
+
+
+class Budget(Part):
+    """How much the run may use."""
+
+    experiments: AtLeast0 = 100
+    """After the baseline."""
+
+    hours: Seconds = 12.0
+    seconds_per_training: Seconds = 1800.0
+    ahead: AtLeast1 = 1
+    """Experiments that the loop runs ahead of evaluation."""
+
+
+class Train(Part):
+    """Where and how a training runs."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    gpus: AtLeast1 = 1
+    """More than one starts the training with ``accelerate launch``."""
+
+    threads: AtLeast1 = 1
+    """Of torch, on a CPU."""
+
+    hang_seconds: Seconds = 600.0
+    """A training that logs no metric for so long is ended as hung."""
+
+    checkpoint_steps: AtLeast1 = 50
+    standby: bool = True
+    """Keep the next worker warm: its imports done before it is needed."""
+
+    eval_rows: AtLeast0 = 200
+    """Most held-out pairs to score after a training."""
+
+
+class Upload(Part):
+    """Where candidates are published."""
+
+    url: Text | None = None
+    """fsspec URL; null is a folder of the run."""
+
+
+class Evaluate(Part):
+    """Who judges, and when it is enough."""
+
+    judge: Literal["votes", "val_pref_acc"] = "votes"
+    """People's votes on answers, or the share of held-out pairs that the policy puts in the right order."""
+
+    voters: Literal["simulated", "file"] = "file"
+    """``simulated`` know the rules of sample_data only; ``file`` takes people's votes from a file of the run."""
+
+    alpha: Annotated[Number, Field(gt=0, lt=0.5)] = 0.05
+    """Chance of keeping a candidate that is no better, however often one looks."""
+
+    beta: Annotated[Number, Field(gt=0, lt=0.5)] = 0.2
+    """Chance of discarding one that has the lift."""
+
+    lift: Annotated[Number, Field(gt=0, lt=1 / 6)] = 0.05
+    """Smallest gain in win rate worth having."""
+
+    min_votes: AtLeast1 = 20
+    max_votes: AtLeast1 = 1000
+    reference_share: Annotated[Number, Field(ge=0, lt=1)] = 0.25
+    """Share of the votes that compares with the reference instead of the champion."""
+
+    votes_per_prompt: AtLeast1 = 2
+    seconds: Seconds = 3600.0
+    """Most time to wait for votes."""
+
+
+class ZoomOut(Part):
+    """When to step outside the frame unasked."""
+
+    every: AtLeast1 = 10
+    """Experiments."""
+
+    plateau: AtLeast1 = 5
+    """Verdicts without a keep."""
+
+    streak: AtLeast1 = 3
+    """Changes of one category in a row."""
+
+
+class Agent(Part):
+    """Who proposes."""
+
+    model: Text = "playbook"
+    """``playbook``, which needs no key and no network, or a litellm model string."""
+
+
+class Settings(Part):
+    """The front matter."""
+
+    name: Annotated[str, Field(pattern=NAME, json_schema_extra={"allowed": "letters, digits, . _ -, at most 64"})]
+    goal: Text
+    """What should get better."""
+
+    model: Model
+    method: Literal["dpo", "sft"] = "dpo"
+    data: Data
+    recipe: Recipe
+    """The baseline: what the first champion is trained by."""
+
+    knobs: Annotated[dict[str, Knob], Field(alias="space")] = {}
+    """What an experiment may change, and how far, by the field's path in the recipe."""
+
+    budget: Budget = Budget()
+    train: Train = Train()
+    upload: Upload = Upload()
+    evaluate: Evaluate = Evaluate()
+    zoom_out: ZoomOut = ZoomOut()
+    agent: Agent = Agent()
+    seed: AtLeast0 = 7

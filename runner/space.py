@@ -1,0 +1,260 @@
+"""The space of changes: which fields of a recipe an experiment may alter, and how far. Refused, never clamped.
+
+Six controlled interfaces are open to whoever proposes, and nothing else:
+
+==========  =============================================  =====================================================
+interface   recipe fields                                  what else it stands for
+==========  =============================================  =====================================================
+data        ``data.*``: mix, filters, sample size, seed    –
+training    ``training.*``, ``lora.*``                     within ``budget.seconds_per_training``
+deployment  ``deployment.*``: how the model is served      –
+evaluation  none: who judges and when it is enough stands  having a candidate judged, reading the verdict
+memory      none                                           reading what was tried, adding hypotheses
+cleanup     none                                           stop, release, remove; never what a verdict rests on
+==========  =============================================  =====================================================
+
+``method``, the model, the held-out rows and everything else in the program are closed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from typing import Annotated, Any, Literal, cast, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+
+from checkpoints.records import Change, Json
+from lanes.recipe import Number, Recipe
+from runner.problems import allowed, did_you_mean, shown
+
+ENOUGH_DIGITS = 12
+"""Significant digits by which two numbers are told apart: 0.1 + 0.2 is 0.3."""
+
+
+class ChangeRefused(Exception):
+    """A change cannot be made; the text says why, for a person and for whoever proposed it."""
+
+
+class Interface(StrEnum):
+    """What is open to whoever proposes."""
+
+    DATA = "data"
+    TRAINING = "training"
+    DEPLOYMENT = "deployment"
+    EVALUATION = "evaluation"
+    MEMORY = "memory"
+    CLEANUP = "cleanup"
+
+
+_INTERFACES = {
+    "data": Interface.DATA,
+    "training": Interface.TRAINING,
+    "lora": Interface.TRAINING,
+    "deployment": Interface.DEPLOYMENT,
+}
+
+
+class Knob(BaseModel):
+    """How far one field may be altered: between two numbers, or among choices."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        json_schema_extra={"allowed": "{min: …, max: …}, {min: …, max: …, scale: log} or {choices: […, …]}"},
+    )
+
+    min: Number | None = None
+    max: Number | None = None
+    scale: Literal["linear", "log"] = "linear"
+    """How a step is measured: by difference or by ratio."""
+
+    choices: Annotated[
+        tuple[Any, ...] | None,
+        Field(min_length=2, json_schema_extra={"allowed": "a list of at least two values"}),
+    ] = None
+
+    @model_validator(mode="after")
+    def _one_of_the_two(self) -> Knob:
+        if self.choices is not None:
+            if self.min is not None or self.max is not None or "scale" in self.model_fields_set:
+                raise ValueError("takes either choices or min and max, not both")
+        elif self.min is None or self.max is None:
+            raise ValueError("needs both min and max, or choices")
+        elif self.min >= self.max:
+            raise ValueError(f"min {self.min:g} is not below max {self.max:g}")
+        elif self.scale == "log" and self.min <= 0:
+            raise ValueError("scale: log needs a min above 0")
+        return self
+
+    def __str__(self) -> str:
+        if self.choices is not None:
+            return "one of " + ", ".join(shown(choice) for choice in self.choices)
+        return f"{self.min:g} to {self.max:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """What an experiment may change, and how far."""
+
+    fields: Mapping[str, Knob]
+    """By the field's path in the recipe."""
+
+    start: Json
+    """The program's own recipe. A field that is null there may go back to null, whatever its range."""
+
+    def check(self, change: Change, recipe: Json) -> None:
+        """Say whether ``change`` could be made to ``recipe`` now.
+
+        Raises:
+            ChangeRefused: it could not, and why.
+        """
+        self.apply(change, recipe)
+
+    def apply(self, change: Change, recipe: Json) -> Json:
+        """The recipe with the change made; ``recipe`` itself stays as it is.
+
+        Args:
+            change: old and new value of one field.
+            recipe: complete recipe of the champion, as JSON.
+
+        Raises:
+            ChangeRefused: the field is unknown or outside the space, the value is out of range, the recipe already
+                has it, or the field no longer has the value that the change was proposed from.
+        """
+        new = self._within(change)
+        now = get(recipe, change.field)
+        if _token(now) == _token(new):
+            raise ChangeRefused(f"{change.field}: the champion's recipe already has {shown(now)}")
+        if _token(now) != _token(normal(change.field, change.old)):
+            stale = f"the change starts from {shown(change.old)}, the champion has {shown(now)}"
+            raise ChangeRefused(f"{change.field}: {stale}")
+        try:
+            return Recipe.model_validate(_with(recipe, change.field.split("."), new)).model_dump(mode="json")
+        except ValidationError as error:
+            reason = error.errors()[0]["msg"].removeprefix("Value error, ")
+            raise ChangeRefused(f"{change.field}: {shown(new)} makes no recipe: {reason}") from None
+
+    def canonical(self, change: Change) -> str:
+        """A short hash of field and new value: the same change has the same one, however its numbers are written.
+
+        Raises:
+            ChangeRefused: the field is unknown, or the value is none that it could have.
+        """
+        token = json.dumps([change.field, _token(normal(change.field, change.new))])
+        return hashlib.sha256(token.encode()).hexdigest()[:16]
+
+    def _within(self, change: Change) -> Any:
+        """The new value as the recipe would hold it, if the space has it."""
+        new = normal(change.field, change.new)
+        knob = self.fields.get(change.field)
+        if knob is None:
+            fields = ", ".join(self.fields) or "nothing"
+            raise ChangeRefused(f"{change.field}: outside the space; open: {fields}")
+        if new is None and get(self.start, change.field) is None:
+            return new
+        if not inside(knob, change.field, new):
+            raise ChangeRefused(f"{change.field}: {shown(new)} is out of range; allowed: {knob}")
+        return new
+
+
+def interface_of(field: str) -> Interface:
+    """The controlled interface that a recipe field belongs to.
+
+    Raises:
+        ChangeRefused: the field belongs to none.
+    """
+    interface = _INTERFACES.get(field.split(".")[0])
+    if interface is None:
+        raise ChangeRefused(f"{field}: not open to change; open are {', '.join(f'{part}.*' for part in _INTERFACES)}")
+    return interface
+
+
+def get(recipe: Json, path: str) -> Any:
+    """The value at a dotted path of a recipe.
+
+    Raises:
+        ChangeRefused: the recipe has no such field.
+    """
+    value: Any = recipe
+    for part in path.split("."):
+        if not isinstance(value, dict) or part not in value:
+            raise ChangeRefused(f"{path}: the recipe has no such field")
+        value = cast(Json, value)[part]
+    return value
+
+
+def normal(field: str, value: object) -> Any:
+    """``value`` as the recipe would hold it, as JSON: ``"1e-4"`` and ``1e-4`` are the same number.
+
+    Raises:
+        ChangeRefused: the recipe has no such field, or the field cannot have this value.
+    """
+    interface_of(field)
+    adapter = _adapter(field)
+    try:
+        return adapter.dump_python(adapter.validate_python(value), mode="json")
+    except ValidationError:
+        can_be = allowed(adapter.json_schema())
+        raise ChangeRefused(f"{field}: {shown(value)} does not fit; allowed: {can_be}") from None
+
+
+def inside(knob: Knob, field: str, value: Any) -> bool:
+    """Whether a value, as the recipe holds it, lies within a knob's range or among its choices."""
+    if knob.choices is not None:
+        return _token(value) in [_token(normal(field, choice)) for choice in knob.choices]
+    if knob.min is None or knob.max is None or isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return knob.min <= value <= knob.max
+
+
+def kind_of(field: str) -> Literal["float", "whole", "other"]:
+    """Whether a recipe field holds a float, a whole number or something else (its knob then has choices).
+
+    Raises:
+        ChangeRefused: the recipe has no such field.
+    """
+    schema = _adapter(field).json_schema()
+    types = {option.get("type") for option in schema.get("anyOf", [schema])}
+    return "float" if "number" in types else "whole" if "integer" in types else "other"
+
+
+@cache
+def _adapter(field: str) -> TypeAdapter[Any]:
+    """What validates one field of a recipe, found by its path."""
+    model: Any = Recipe
+    for part in field.split("."):
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            info = model.model_fields.get(part)
+            if info is None:
+                raise ChangeRefused(f"{field}: the recipe has no such field{did_you_mean(part, model.model_fields)}")
+            model = info.rebuild_annotation()
+        elif get_origin(model) is dict:
+            model = get_args(model)[1]
+        else:
+            raise ChangeRefused(f"{field}: the recipe has no such field")
+    if get_origin(model) is dict or (isinstance(model, type) and issubclass(model, BaseModel)):
+        raise ChangeRefused(f"{field}: a part of the recipe, not a field; a change alters one field")
+    return TypeAdapter(cast(Any, model))
+
+
+def _token(value: Any) -> Any:
+    """What makes two values the same: numbers by their first digits, lists whatever their order."""
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, int):
+        return ["number", str(value)]
+    if isinstance(value, float):
+        return ["number", f"{value + 0.0:.{ENOUGH_DIGITS}g}"]
+    if isinstance(value, list):
+        return sorted((_token(each) for each in cast(list[Any], value)), key=str)
+    return value
+
+
+def _with(recipe: Json, path: list[str], value: Any) -> Json:
+    head, *rest = path
+    return {**recipe, head: _with(recipe[head], rest, value) if rest else value}

@@ -1,0 +1,164 @@
+"""Lanes that sleep instead of working, and a program to drive them with: the loop without training."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from checkpoints import writes
+from checkpoints.records import (
+    BASELINE,
+    Choice,
+    Experiment,
+    FailureKind,
+    Json,
+    Lane,
+    Outcome,
+    Stage,
+    Standing,
+    Verdict,
+    Vote,
+    model_name,
+)
+from checkpoints.store import Store
+from lanes.lane import StageFailed, StagePaused
+from runner.agent.playbook import Playbook
+from runner.pipeline import Pipeline
+from runner.planner import Planner
+from runner.program import Program
+from runner.steering import Steering
+
+VOTES = 3
+"""Votes that the sleeping evaluation casts for each experiment."""
+
+PROGRAM = """---
+name: sleeping
+goal: sleep better
+model: model
+data:
+  sources: {{a: a.jsonl, b: b.jsonl}}
+  heldout: {{prompts: prompts.jsonl}}
+recipe:
+  training: {{learning_rate: 0.001, beta: 0.1}}
+space:
+  data.mix.a: {{min: 0, max: 9}}
+  data.mix.b: {{min: 0, max: 9}}
+  data.sample_size: {{min: 1, max: 100000}}
+  training.learning_rate: {{min: 1e-9, max: 1, scale: log}}
+  training.beta: {{min: 0.001, max: 9, scale: log}}
+  lora.r: {{choices: [{ranks}]}}
+budget: {{experiments: {experiments}, ahead: {ahead}}}
+zoom_out: {{every: 1000, plateau: 1000, streak: 1000}}
+---
+Sleep.
+"""
+
+
+class SleepingLane:
+    """Takes its time; what it did is a file that cannot be made twice."""
+
+    def __init__(
+        self, store: Store, name: Lane, seconds: float, failures: Mapping[int, StageFailed] | None = None
+    ) -> None:
+        self.name = name
+        self.seconds = seconds
+        self.failures = dict(failures or {})
+        self._store = store
+        self._hand: asyncio.Task[None] | None = None
+        self._why: Exception | None = None
+
+    def order(self, experiment: Experiment) -> Json:
+        return {"experiment": experiment.number}
+
+    async def run(self, stage: Stage) -> Json:
+        """Sleep, then leave a file that only one can make; found there, the work was done before a kill."""
+        done = self._store.folder / f"{self.name}-{stage.experiment}-{stage.attempt}.done"
+        if not done.exists():
+            await self._sleep()
+            if failure := self.failures.pop(stage.experiment, None):
+                raise failure
+            if self.name is Lane.EVALUATE:
+                await self._vote(stage.experiment)
+            done.touch(exist_ok=False)
+        return {"at": time.time()}
+
+    async def _sleep(self) -> None:
+        self._why = None
+        self._hand = asyncio.create_task(asyncio.sleep(self.seconds))
+        try:
+            await self._hand
+        except asyncio.CancelledError:
+            if self._why is None:
+                raise
+            raise self._why from None
+
+    async def _vote(self, experiment: int) -> None:
+        for number in range(VOTES):
+            vote = Vote(
+                experiment, f"{experiment}:{number}", f"sim-{number}", "p", model_name(experiment), "reference",
+                Choice.A, True, time.time(),
+            )  # fmt: skip
+            await self._store.do(writes.add_votes, [vote])
+
+    def revise(self, stage: Stage, failure: StageFailed) -> Json | None:
+        return None
+
+    async def pause(self) -> None:
+        self._stop(StagePaused())
+
+    async def abort(self) -> None:
+        self._stop(StageFailed(FailureKind.CRASH, "aborted"))
+
+    def _stop(self, why: Exception) -> None:
+        if self._hand and not self._hand.done():
+            self._why = why
+            self._hand.cancel()
+
+    async def close(self, keep_workers: bool) -> None: ...
+
+
+class SleepingAnalyst:
+    """Keeps the experiments it is told to keep."""
+
+    def __init__(self, seconds: float, keeps: frozenset[int] = frozenset()) -> None:
+        self.seconds = seconds
+        self.keeps = keeps
+
+    async def judge(self, experiment: Experiment) -> tuple[Verdict, list[Standing]]:
+        await asyncio.sleep(self.seconds)
+        number = experiment.number
+        kept = number == BASELINE or number in self.keeps
+        outcome = Outcome.KEEP if kept else Outcome.DISCARD
+        reason = f"{model_name(number)} was told to be {outcome}"
+        return Verdict(number, outcome, 30, 10, 0, None, None, None, None, reason, time.time()), []
+
+
+def program(folder: Path, experiments: int, ahead: int = 1) -> Program:
+    """A valid program whose space has more changes than any test needs."""
+    ranks = ", ".join(str(rank) for rank in range(1, 1000))
+    return Program.parse(PROGRAM.format(experiments=experiments, ahead=ahead, ranks=ranks), folder / "program.md")
+
+
+async def drive(
+    store: Store,
+    experiments: int,
+    seconds: Mapping[Lane, float],
+    keeps: frozenset[int] = frozenset(),
+    failures: Mapping[Lane, Mapping[int, StageFailed]] | None = None,
+) -> None:
+    """Drive a run of sleeping lanes to its end, with steering."""
+    plan = program(store.folder, experiments)
+    await store.do(writes.create_run, plan.name, plan.goal, experiments, plan.seed)
+    planner = Planner(store, plan, Playbook())
+    workers = {
+        lane: SleepingLane(store, lane, seconds[lane], (failures or {}).get(lane))
+        for lane in (Lane.TRAIN, Lane.UPLOAD, Lane.EVALUATE)
+    }
+    pipeline = Pipeline(store, workers, SleepingAnalyst(seconds[Lane.ANALYZE], keeps), planner)
+    steering = asyncio.create_task(Steering(store, pipeline, planner).run())
+    try:
+        await pipeline.run()
+    finally:
+        steering.cancel()

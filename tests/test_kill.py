@@ -1,0 +1,60 @@
+"""The loop, killed: nothing lost, nothing judged or counted twice, nothing left hanging."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from laws import broken_laws
+from sleeping import VOTES
+
+from checkpoints.reader import DATABASE, Reader
+from checkpoints.records import RunState
+
+LOOP = [sys.executable, str(Path(__file__).parent / "loop_process.py")]
+
+
+def run_killed(folder: Path, experiments: int, *fatal_commit: int) -> int:
+    return subprocess.run([*LOOP, str(folder), str(experiments), *map(str, fatal_commit)], timeout=60).returncode
+
+
+def check(folder: Path, experiments: int) -> None:
+    read = Reader(folder)
+    run = read.run()
+    assert run
+    assert run.state is RunState.FINISHED
+    assert broken_laws(read, experiments, VOTES) == []
+    read.close()
+
+
+@pytest.mark.parametrize("first", [1, 2, 5])
+def test_a_kill_before_or_after_a_commit_loses_nothing(tmp_path: Path, first: int) -> None:
+    """Each process dies at a later commit of its life than the one before: start, middle and end are all met."""
+    fatal, deaths = first, 0
+    while run_killed(tmp_path, 3, fatal) == -signal.SIGKILL:
+        deaths += 1
+        fatal += 8
+    assert deaths >= 3
+    check(tmp_path, 3)
+
+
+def test_kills_at_random_moments_lose_nothing(tmp_path: Path) -> None:
+    chance = random.Random(1)
+    for _ in range(12):
+        process = subprocess.Popen([*LOOP, str(tmp_path), "20"])
+        time.sleep(chance.uniform(0.3, 0.9))
+        process.kill()
+        process.wait()
+    assert run_killed(tmp_path, 20) == 0
+    check(tmp_path, 20)
+
+
+def test_a_run_that_was_killed_before_it_began_begins(tmp_path: Path) -> None:
+    (tmp_path / DATABASE).touch()
+    assert run_killed(tmp_path, 1) == 0
+    check(tmp_path, 1)
