@@ -1,0 +1,129 @@
+"""What each command does, given what was asked; everything heavy is imported by the command that needs it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+
+from checkpoints.store import Held, StoreError, holder
+from runner.front_matter import ProgramError
+from runner.init import InitError
+from tui.headless import RunError
+
+__all__ = ["EXPECTED", "Held"]
+
+EXPECTED = (ProgramError, StoreError, InitError, RunError)
+"""What a person can mend: shown as one line, never as a trace."""
+
+
+def dashboard(asked: argparse.Namespace) -> int:
+    """Start or resume with the dashboard; headless where there is no terminal."""
+    why = _no_terminal()
+    if why is None:
+        from tui.owner import own
+
+        return asyncio.run(own(asked.folder))
+    print(f"headless: {why}", file=sys.stderr)
+    return _headless(asked.folder)
+
+
+def run(asked: argparse.Namespace) -> int:
+    """Start or resume."""
+    return _headless(asked.folder) if asked.headless else dashboard(asked)
+
+
+def attach(asked: argparse.Namespace) -> int:
+    """Look at a run that another process drives."""
+    folder = _run_folder(asked.folder)
+    if why := _no_terminal():
+        raise RunError(f"attach needs a terminal ({why}); ask for: autoresearch-tui status")
+    from tui.owner import visit
+
+    return asyncio.run(visit(folder))
+
+
+def status(asked: argparse.Namespace) -> int:
+    """What the run is doing."""
+    from checkpoints.reader import Reader
+    from runner import results
+
+    folder = _run_folder(asked.folder)
+    now = results.status(folder, Reader(folder))
+    print(json.dumps(now, indent=2) if asked.json else results.status_line(now))
+    return 0
+
+
+def results(asked: argparse.Namespace) -> int:
+    """All experiments as TSV."""
+    from checkpoints.reader import Reader
+    from runner.results import results_tsv
+
+    print(results_tsv(Reader(_run_folder(asked.folder))), end="")
+    return 0
+
+
+def init(asked: argparse.Namespace) -> int:
+    """Write a program to start from."""
+    from runner.init import init as write
+
+    names = ("model", "pairs", "chats", "heldout", "prompts")
+    places = {name: value for name in names if (value := getattr(asked, name))}
+    for path in write(asked.template, asked.folder, places):
+        print(f"wrote {path}")
+    print(f"next: autoresearch-tui doctor {asked.folder}, then autoresearch-tui {asked.folder}")
+    return 0
+
+
+def doctor(asked: argparse.Namespace) -> int:
+    """Check the machine, the program and its data."""
+    from runner.doctor import examine, healthy, render
+
+    findings = examine(asked.folder)
+    print(render(findings))
+    return 0 if healthy(findings) else 1
+
+
+def demo(asked: argparse.Namespace) -> int:
+    """Try it in a new folder, or go on with the demo that is there."""
+    from runner.init import init as write
+    from runner.program import FILE
+
+    if not (asked.folder / FILE).exists():
+        write("demo", asked.folder, {})
+        print(f"the demo is in {asked.folder}", file=sys.stderr)
+    return dashboard(asked)
+
+
+def _headless(folder: Path) -> int:
+    from tui.headless import headless
+
+    return asyncio.run(headless(folder))
+
+
+def _no_terminal() -> str | None:
+    """Why there can be no screen; None when there can."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return "input or output is no terminal"
+    if os.environ.get("TERM", "dumb") == "dumb":
+        return "TERM is dumb"
+    return None
+
+
+def _run_folder(folder: Path) -> Path:
+    """The run of a program's folder, or the run folder itself.
+
+    Raises:
+        RunError: There is no run.
+    """
+    from checkpoints.reader import DATABASE
+    from tui.headless import RUN
+
+    for candidate in (folder / RUN, folder):
+        if (candidate / DATABASE).exists():
+            return candidate
+    hint = f"; {held} has just begun" if (held := holder(folder / RUN)) else f"; start one: autoresearch-tui {folder}"
+    raise RunError(f"there is no run in {folder}{hint}")

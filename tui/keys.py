@@ -1,0 +1,71 @@
+"""Every action of a person: its keys, its words. Bindings, footer, help and palette are made from this one table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual.binding import Binding
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something that a key does."""
+
+    name: str
+    """Name of the app's ``action_`` method, with its arguments."""
+
+    keys: tuple[str, ...]
+    """Textual's names, the one that is shown first."""
+
+    shown: str
+    """How the key is written for a person."""
+
+    label: str
+    help: str
+    footer: int | None = None
+    """Place in the footer; where room is short the highest goes first. None keeps it out."""
+
+    palette: bool = True
+
+    @property
+    def bindings(self) -> list[Binding]:
+        """As Textual wants them."""
+        return [Binding(key, self.name, self.label, show=False, key_display=self.shown) for key in self.keys]
+
+
+ACTIONS = (
+    Action(
+        "pause", ("p",), "p", "Pause",
+        "Pause the run, after this stage or now; again: go on", 1,
+    ),
+    Action("zoom_out", ("z",), "z", "Zoom-out", "Have stock taken before the next proposal; you may steer it", 3),
+    Action("veto", ("v",), "v", "Veto", "Take back the selected keep; says what follows before it asks", 4),
+    Action(
+        "detail", ("enter",), "⏎", "Detail",
+        "Everything about the selected experiment", 2,
+    ),
+    Action("panel(1)", ("1",), "1", "Win rate", "Go to the win rates", palette=False),
+    Action("panel(2)", ("2",), "2", "Loss", "Go to the loss of the training under way", palette=False),
+    Action("panel(3)", ("3",), "3", "Experiments", "Go to the table of experiments", palette=False),
+    Action("panel(4)", ("4",), "4", "Memory", "Go to what the agent believes", palette=False),
+    Action("panel(5)", ("5",), "5", "Events", "Go to the log", palette=False),
+    Action("panel(6)", ("6",), "6", "Lanes", "Go to the lanes", palette=False),
+    Action("maximise", ("m",), "m", "Maximise", "Give the panel in focus the whole screen, or back", 5),
+    Action("move(1)", ("down", "j"), "↓ j", "Down", "Next experiment, next line", palette=False),
+    Action("move(-1)", ("up", "k"), "↑ k", "Up", "Previous experiment, previous line", palette=False),
+    Action("move(10)", ("pagedown",), "PgDn", "Ten down", "Ten lines down", palette=False),
+    Action("move(-10)", ("pageup",), "PgUp", "Ten up", "Ten lines up", palette=False),
+    Action("move(-1000000)", ("home", "g"), "Home g", "First", "To the top", palette=False),
+    Action("move(1000000)", ("end", "G"), "End G", "Last", "To the bottom", palette=False),
+    Action("show_help", ("question_mark", "f1"), "?", "Help", "This page", 6),
+    Action("command_palette", ("ctrl+p",), "^p", "Palette", "Find an action by its name", 7, palette=False),
+    Action("leave", ("q", "ctrl+q"), "q", "Quit…", "Leave the screen; asks what becomes of the run", 8),
+)  # fmt: skip
+"""In the order of the help page."""
+
+PANELS = ("win-rate", "loss", "experiments", "memory", "events", "lanes")
+"""Ids of the panels that the keys 1 to 6 go to."""
+
+BINDINGS = [binding for action in ACTIONS for binding in action.bindings]
+
+FOOTER = sorted((action for action in ACTIONS if action.footer is not None), key=lambda action: action.footer or 0)

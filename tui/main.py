@@ -1,0 +1,97 @@
+"""The command line: what can be asked for, and how it ends. Imports late, so that a screen paints early."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+FINISHED, WRONG, USAGE, HELD, STUCK = 0, 1, 2, 3, 4
+
+EXAMPLES = """\
+examples:
+  autoresearch-tui demo                  try it: a small model, its data and its program in a new folder
+  autoresearch-tui init study my-study   write a program.md to start from (demo, study or online)
+  autoresearch-tui my-study              start or resume the run there, with the dashboard
+  autoresearch-tui run --headless .      the same without a screen, one line an event
+  autoresearch-tui attach .              look at a run that another process drives
+  autoresearch-tui status --json .       what it is doing, for a script
+  autoresearch-tui results . > r.tsv     all experiments as a table
+  autoresearch-tui doctor .              what is there, what is missing, what to do
+
+exit statuses:
+  0  finished, or left as asked          3  another process holds the run
+  1  something is wrong; one line says   4  the run is paused: its baseline failed,
+     what and what to do                    and the line says why
+  2  the command line is wrong
+"""
+
+COMMANDS = ("dashboard", "run", "attach", "status", "results", "init", "doctor", "demo")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a command; returns its exit status."""
+    arguments = sys.argv[1:] if argv is None else argv
+    if not arguments or (arguments[0] not in COMMANDS and arguments[0] not in ("-h", "--help", "--version")):
+        arguments = ["dashboard", *arguments]
+    asked = parser().parse_args(arguments)
+    from tui import commands
+
+    try:
+        return getattr(commands, asked.command)(asked)
+    except commands.EXPECTED as error:
+        print(f"autoresearch-tui: {error}", file=sys.stderr)
+        return HELD if isinstance(error, commands.Held) else WRONG
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader has gone, as with `| head`; there is nobody to tell
+        return FINISHED
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line's grammar."""
+    whole = argparse.ArgumentParser(
+        prog="autoresearch-tui",
+        usage="autoresearch-tui [COMMAND] [FOLDER]",
+        description="A dashboard with the research loop inside it. Without a command it starts or resumes a run.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    whole.add_argument("--version", action="version", version=_version())
+    add = whole.add_subparsers(dest="command", metavar="COMMAND", required=True).add_parser
+    folder = argparse.ArgumentParser(add_help=False)
+    folder.add_argument("folder", nargs="?", type=Path, default=Path(), help="folder of program.md (default: this one)")
+
+    add("dashboard", parents=[folder], help="start or resume, with the dashboard (headless where there is no terminal)")
+    run = add("run", parents=[folder], help="start or resume")
+    run.add_argument("--headless", action="store_true", help="without a screen: one line an event")
+    add("attach", parents=[folder], help="look at, and steer, a run that another process drives")
+    status = add("status", parents=[folder], help="what the run is doing")
+    status.add_argument("--json", action="store_true", help="for a script")
+    add("results", parents=[folder], help="all experiments as TSV")
+    init = add("init", help="write a program.md to start from")
+    init.add_argument("template", choices=("demo", "study", "online"))
+    init.add_argument("folder", nargs="?", type=Path, default=Path(), help="where to (default: this folder)")
+    init.add_argument("--model", help="base model: a local folder or a hub id")
+    init.add_argument("--pairs", help="preference pairs to train on (study)")
+    init.add_argument("--chats", help="chat rows to train on (online)")
+    init.add_argument("--heldout", help="held-out pairs (study)")
+    init.add_argument("--prompts", help="held-out prompts (online)")
+    add("doctor", parents=[folder], help="check the machine, the program and its data")
+    demo = add("demo", help="try it in a new folder")
+    demo.add_argument("folder", nargs="?", type=Path, default=Path("autoresearch-demo"))
+    return whole
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return f"autoresearch-tui {version('autoresearch-tui')}"
+    except PackageNotFoundError:
+        return "autoresearch-tui, not installed"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,223 @@
+"""Who owns the run while the dashboard is open: this process does, and the dashboard is its guest.
+
+A lost terminal or an exception on the screen ends the guest, never the runner. The screen paints before the runner is
+imported, because those imports take longer than a person wants to look at nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from checkpoints.records import Json, Step
+from tui.app import Dashboard
+from tui.leaving import Leave
+
+if TYPE_CHECKING:
+    from runner.session import Session
+
+RUN = "run"
+HEADLESS_LOG = "headless.log"
+ERRORS = "dashboard-errors.log"
+
+_COMES_BACK = 3
+"""How often in a row the dashboard comes back after an exception before the run goes on headless."""
+
+
+class Owner:
+    """A run and its guest, from the first paint to the last farewell."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.session: Session | None = None
+        self._listeners: list[Callable[[], None]] = []
+        self._opened = asyncio.Event()
+        self._lost_terminal = False
+        self._app: Dashboard | None = None
+
+    async def run(self) -> int:
+        """Show the dashboard, drive the run, and when the person leaves do with the run what they chose."""
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGHUP, self._lose_terminal)
+        runner = asyncio.create_task(self._drive())
+        guest = asyncio.create_task(self._entertain())
+        await asyncio.wait({runner, guest}, return_when=asyncio.FIRST_COMPLETED)
+        if runner.done():
+            # The loop cannot end while somebody looks, except by failing, or by a stop that was asked for elsewhere.
+            if self._app:
+                self._app.exit(Leave.STOP)
+            await guest
+            runner.result()
+            await self._close(keep_workers=False)
+            return 0
+        return await self._farewell(await guest, runner)
+
+    async def _drive(self) -> None:
+        await asyncio.sleep(0.05)  # the first paint comes first
+        await asyncio.to_thread(__import__, "runner.session")
+        from runner.session import Session
+
+        self.session = Session(self.folder, linger=True)
+        self.session.store.listen(self._ring)
+        self._opened.set()
+        self._ring()
+        await self.session.run()
+
+    async def _entertain(self) -> Leave:
+        """Show the dashboard, and again after an exception in it; returns how the person left."""
+        for _ in range(_COMES_BACK):
+            self._app = Dashboard(self.folder / RUN, self._intervene, self._subscribe, self._trouble, owned=True)
+            try:
+                left = await self._app.run_async(mouse=False)
+                failed = self._app.return_code not in (0, None)
+            except Exception:
+                left, failed = None, True
+                self._note(traceback.format_exc())
+            if self._lost_terminal or not failed:
+                return left or Leave.DETACH
+            self._note(f"the dashboard ended with status {self._app.return_code}\n")
+        return Leave.DETACH
+
+    async def _farewell(self, left: Leave, runner: asyncio.Task[None]) -> int:
+        await self._opened_or_failed(runner)
+        assert self.session
+        if self._lost_terminal:
+            return await self._go_on_headless(runner)
+        if left is Leave.DETACH:
+            await _cancelled(runner)
+            await self._close(keep_workers=True)
+            run = self.session.store
+            if not self.finished:
+                process = spawn_headless(self.folder)
+                print(
+                    f"the run goes on headless as process {process}; look at it: autoresearch-tui attach {self.folder}"
+                )
+                print(f"its events: {run.folder / HEADLESS_LOG}")
+            return 0
+        how = "drain" if left is Leave.DRAIN else "now"
+        print("finishing the stages under way…" if left is Leave.DRAIN else "stopping…", flush=True)
+        await self._intervene(Step.STOP, None, "", {"how": how})
+        await runner
+        await self._close(keep_workers=False)
+        print(f"stopped; go on with: autoresearch-tui {self.folder}")
+        return 0
+
+    async def _opened_or_failed(self, runner: asyncio.Task[None]) -> None:
+        """Wait until the run is open; an error that prevented it is raised here."""
+        opened = asyncio.create_task(self._opened.wait())
+        await asyncio.wait({opened, runner}, return_when=asyncio.FIRST_COMPLETED)
+        opened.cancel()
+        if runner.done():
+            runner.result()
+
+    async def _go_on_headless(self, runner: asyncio.Task[None]) -> int:
+        """The terminal has gone: go on in this process, with a file for a screen."""
+        from tui.headless import Printer, listen_for_signals
+
+        assert self.session
+        session = self.session
+        with (session.store.folder / HEADLESS_LOG).open("a", encoding="utf-8") as log:
+            for stream in (sys.stdout, sys.stderr):
+                with contextlib.suppress(OSError, ValueError):
+                    os.dup2(log.fileno(), stream.fileno())
+            with Printer(session.store.read, log) as printer:
+                session.store.listen(printer.ring(asyncio.get_running_loop()))
+                listen_for_signals(session)
+                session.pipeline.linger = False
+                session.pipeline.tell()
+                await runner
+                printer.print_new()
+                await self._close(keep_workers=False)
+        return 0
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run had nothing more to do when it was last looked at."""
+        return self._was_finished
+
+    _was_finished = False
+
+    async def _close(self, keep_workers: bool) -> None:
+        if self.session is None:
+            return
+        from checkpoints.records import RunState
+
+        run = self.session.store.read.run()
+        self._was_finished = run is not None and run.state is RunState.FINISHED
+        await self.session.close(keep_workers)
+
+    def _lose_terminal(self) -> None:
+        self._lost_terminal = True
+        if self._app:
+            self._app.exit(Leave.DETACH)
+
+    async def _intervene(self, step: Step, experiment: int | None, reason: str, detail: Json) -> int:
+        from checkpoints import writes
+
+        await self._opened.wait()
+        assert self.session
+        return await self.session.store.do(writes.intervene, step, experiment, reason, detail)
+
+    def _subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def _ring(self) -> None:
+        for listener in tuple(self._listeners):
+            listener()
+
+    def _trouble(self) -> str:
+        return self.session.store.trouble if self.session else ""
+
+    def _note(self, text: str) -> None:
+        with contextlib.suppress(OSError), (self.folder / RUN / ERRORS).open("a", encoding="utf-8") as file:
+            file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime())} UTC\n{text}\n")
+
+
+async def own(folder: Path) -> int:
+    """Start or resume the run in ``folder`` with the dashboard; returns the exit status."""
+    from checkpoints.store import Held, holder
+
+    if held := holder(folder / RUN):
+        raise Held(f"this run is held by {held}; look at it with: autoresearch-tui attach {folder}")
+    return await Owner(folder).run()
+
+
+async def visit(run_folder: Path) -> int:
+    """Look at, and steer, a run that another process drives."""
+
+    async def intervene(step: Step, experiment: int | None, reason: str, detail: Json) -> int:
+        from checkpoints.visitor import intervene_from_outside
+
+        return await asyncio.to_thread(intervene_from_outside, run_folder, step, experiment, reason, detail)
+
+    await Dashboard(run_folder, intervene, owned=False).run_async(mouse=False)
+    return 0
+
+
+def spawn_headless(folder: Path) -> int:
+    """Have a process of its own session go on with the run; returns its pid."""
+    with (folder / RUN / HEADLESS_LOG).open("a", encoding="utf-8") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tui.main", "run", "--headless", str(folder.absolute())],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    return process.pid
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task

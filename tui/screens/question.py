@@ -1,0 +1,118 @@
+"""A question: what follows first, then the choices, then, where it is asked for, a few words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from tui.signs import BRIGHT, GREY
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One possible answer."""
+
+    name: str
+    label: str
+    follows: str = ""
+    """What it leads to, under the label."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What a person chose and wrote."""
+
+    name: str
+    text: str = ""
+
+
+class Question(ModalScreen[Answered | None]):
+    """Dismissed with the answer; with None by Escape."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [("escape", "back", "Back"), ("j", "down", "Down"), ("k", "up", "Up")]
+
+    def __init__(
+        self, title: str, told: Text, options: Sequence[Choice], asked: str = "", needed: bool = False
+    ) -> None:
+        """Prepare the question.
+
+        Args:
+            title: In the frame.
+            told: What the person should know first.
+            options: Possible answers; the first is the default.
+            asked: What to write about; empty asks for no words.
+            needed: Whether words must be given.
+        """
+        super().__init__()
+        self._title, self._told, self._options, self._asked, self._needed = title, told, options, asked, needed
+        self._chosen = options[0].name
+
+    def compose(self) -> ComposeResult:
+        """What follows, choices, words."""
+        with Vertical() as frame:
+            frame.border_title = self._title
+            if self._told.plain:
+                yield Static(self._told, markup=False)
+            if len(self._options) > 1:
+                yield OptionList(*(Option(_prompt(option), id=option.name) for option in self._options), markup=False)
+            if self._asked:
+                words = Input(placeholder=self._asked, select_on_focus=False)
+                words.cursor_blink = False
+                yield words
+            yield Static(Text(self._hint(), style=GREY), id="hint", markup=False)
+
+    def on_mount(self) -> None:
+        """Choices first."""
+        self.query("OptionList, Input").first().focus()
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        """The choice under the cursor counts when words are sent."""
+        self._chosen = event.option.id or self._chosen
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Chosen: on to the words, or done."""
+        self._chosen = event.option.id or self._chosen
+        if self._asked:
+            self.query_one(Input).focus()
+        else:
+            self.dismiss(Answered(self._chosen))
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Words given: done."""
+        words = event.value.strip()
+        if self._needed and not words:
+            self.query_one("#hint", Static).update(Text("a few words are needed: the agent reads them"))
+            return
+        self.dismiss(Answered(self._chosen, words))
+
+    def action_back(self) -> None:
+        """Leave it."""
+        self.dismiss(None)
+
+    def action_down(self) -> None:
+        """Next choice."""
+        if isinstance(self.focused, OptionList):
+            self.focused.action_cursor_down()
+
+    def action_up(self) -> None:
+        """Previous choice."""
+        if isinstance(self.focused, OptionList):
+            self.focused.action_cursor_up()
+
+    def _hint(self) -> str:
+        chooses = "↑ ↓ choose   " if len(self._options) > 1 else ""
+        return f"{chooses}⏎ go on   Esc back"
+
+
+def _prompt(option: Choice) -> Text:
+    text = Text().append(option.label, f"bold {BRIGHT}")
+    return text.append(f"\n{option.follows}") if option.follows else text

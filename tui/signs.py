@@ -1,0 +1,60 @@
+"""Signs and colours: one sign, one word and one colour for each state; the sign alone tells them apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from checkpoints.records import Level, RunState, State
+
+# Okabe and Ito's palette, lightened where it would be too dim on a dark ground.
+BLUE = "#56b4e9"
+ORANGE = "#e69f00"
+GREEN = "#2fbf93"
+RED = "#ff7a45"
+PINK = "#d98cb8"
+YELLOW = "#f0e442"
+BRIGHT = "#f2f5f8"
+GREY = "#8f9aa6"
+DIM = "#6b7683"
+FAINT = "#4d5763"
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """How a state looks."""
+
+    mark: str
+    """One cell."""
+
+    word: str
+    colour: str
+
+
+STATES = {
+    State.PROPOSED: Sign("·", "next", GREY),
+    State.TRAINING: Sign("▶", "training", ORANGE),
+    State.TRAINED: Sign("▷", "trained", ORANGE),
+    State.UPLOADING: Sign("▲", "uploading", ORANGE),
+    State.UPLOADED: Sign("△", "uploaded", ORANGE),
+    State.EVALUATING: Sign("◆", "voting", ORANGE),
+    State.EVALUATED: Sign("◇", "voted", ORANGE),
+    State.KEPT: Sign("●", "kept", BLUE),
+    State.DISCARDED: Sign("○", "discarded", GREY),
+    State.INCONCLUSIVE: Sign("◐", "inconclusive", YELLOW),
+    State.CRASHED: Sign("×", "crashed", RED),
+    State.VETOED: Sign("⊘", "vetoed", PINK),
+    State.CANCELLED: Sign("–", "cancelled", GREY),
+}
+
+RUN_STATES = {
+    RunState.RUNNING: Sign("▶", "RUN", GREEN),
+    RunState.PAUSED: Sign("⏸", "PAUSED", YELLOW),
+    RunState.FINISHED: Sign("■", "FINISHED", BLUE),
+}
+
+LEVELS = {
+    Level.INFO: Sign("·", "info", GREY),
+    Level.GOOD: Sign("●", "good", BLUE),
+    Level.WARNING: Sign("⚠", "warning", YELLOW),
+    Level.ERROR: Sign("×", "error", RED),
+}

@@ -1,0 +1,80 @@
+"""The first line: what the run does, who is champion, what it costs the machine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from rich.text import Text
+
+from checkpoints.records import RunState, State
+from tui.signs import BLUE, BRIGHT, GREY, RUN_STATES
+from tui.snapshot import Snapshot
+from tui.widgets.lines import Lines, said, styled
+from tui.words import half_width, hours, per_cent
+
+MACHINE_SECONDS = 5.0
+"""How often processor and memory are asked."""
+
+
+class Header(Lines):
+    """State, champion, keeps, up time, machine; what matters least leaves first where room is short."""
+
+    def __init__(self) -> None:
+        super().__init__(id="header")
+        self._machine = ""
+        self._machine_at = 0.0
+
+    def lines(self, width: int, height: int) -> Sequence[Text]:
+        """One line."""
+        snapshot = self.snapshot
+        if snapshot is None or snapshot.run is None:
+            return [Text(" autoresearch  starting…", style=f"bold {BRIGHT}")]
+        parts = _parts(snapshot, self._ask_machine(snapshot))
+        while sum(part.cell_len + 2 for _, part in parts) > width and len(parts) > 1:
+            parts.remove(max(parts, key=lambda part: part[0]))
+        return [Text(" ").append_text(Text("  ").join(part for _, part in parts))]
+
+    def _ask_machine(self, snapshot: Snapshot) -> str:
+        """Asked at intervals while the run is live; the first answer about a processor is about nothing."""
+        live = snapshot.run and snapshot.run.state is RunState.RUNNING
+        if live and time.monotonic() - self._machine_at >= MACHINE_SECONDS:
+            import psutil
+
+            first, self._machine_at = not self._machine_at, time.monotonic()
+            cpu = psutil.cpu_percent()
+            self._machine = "" if first else f"CPU {cpu:3.0f}%  RAM {psutil.virtual_memory().percent:.0f}%"
+        return self._machine
+
+
+def _parts(snapshot: Snapshot, machine: str) -> list[tuple[int, Text]]:
+    """The parts from left to right, each with its rank: the highest is left out first."""
+    run = snapshot.run
+    assert run is not None
+    sign = RUN_STATES[run.state]
+    state = styled(f"{sign.mark} {sign.word}", f"bold {sign.colour}")
+    if run.reason:
+        state.append(" ").append_text(said(run.reason, GREY))
+        state.truncate(48, overflow="ellipsis")
+    ended = [row for row in snapshot.rows if row.verdict and row.experiment.number > 0]
+    kept = sum(row.experiment.state is State.KEPT for row in ended)
+    parts = [
+        (4, said(run.name or "autoresearch", f"bold {BRIGHT}")),
+        (0, state),
+        (1, _champion(snapshot)),
+        (2, Text(f"kept {kept}/{len(ended)}").append(f" · {max(0, run.experiments - len(ended))} to go", style=GREY)),
+        (3, Text(f"up {hours(snapshot.at - run.created_at)}", style=GREY)),
+        (5, Text(machine, style=GREY)),
+    ]
+    return [part for part in parts if part[1].plain]
+
+
+def _champion(snapshot: Snapshot) -> Text:
+    row = snapshot.row(snapshot.champion)
+    if row is None:
+        return Text("no champion yet", style=GREY)
+    text = styled(f"● champion #{row.experiment.number}", f"bold {BLUE}")
+    if row.verdict and row.verdict.reference:
+        rate = row.verdict.reference
+        text.append(f" {per_cent(rate.estimate)}%", style=f"bold {BRIGHT}").append(f" {half_width(rate)}")
+    return text

@@ -1,0 +1,107 @@
+"""The four lanes: what each has in hand, how far it is, or what it waits for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+
+from checkpoints.records import Lane, Progress
+from tui.signs import BRIGHT, FAINT, GREEN, GREY, ORANGE
+from tui.snapshot import Snapshot
+from tui.widgets.lines import Lines, fitted, said, styled
+from tui.words import clock, count, duration, subject
+
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+
+
+class Lanes(Horizontal, can_focus=True):
+    """One line a lane, in two widgets: Textual sends a changed line from its widget's left edge, so what changes most
+    often stands in a widget of its own."""
+
+    BORDER_TITLE = "Lanes"
+
+    def compose(self) -> ComposeResult:
+        """The work, and how far it is."""
+        yield Work()
+        yield Amounts()
+
+
+class Work(Lines):
+    """Lane, experiment, bar; or what the lane waits for."""
+
+    def lines(self, width: int, height: int) -> Sequence[Text]:
+        """The lanes in the order of an experiment's life."""
+        snapshot = self.snapshot or Snapshot()
+        return [_work(snapshot, lane, width) for lane in Lane]
+
+
+class Amounts(Lines):
+    """Steps, votes, time to go."""
+
+    def lines(self, width: int, height: int) -> Sequence[Text]:
+        """One line a lane."""
+        snapshot = self.snapshot or Snapshot()
+        return [_amount(snapshot, snapshot.progress.get(lane), width) for lane in Lane]
+
+
+def bar(share: float, cells: int) -> Text:
+    """A bar of so many cells, in eighths of a cell."""
+    eighths = round(max(0.0, min(1.0, share)) * cells * 8)
+    full, part = divmod(eighths, 8)
+    filled = "█" * full + (_EIGHTHS[part] if part else "")
+    return styled(filled, GREEN if share >= 1 else ORANGE).append("·" * (cells - len(filled)), style=FAINT)
+
+
+def _work(snapshot: Snapshot, lane: Lane, width: int) -> Text:
+    progress = snapshot.progress.get(lane)
+    name = styled(f" {lane:<9} ", f"bold {BRIGHT}")
+    if progress is None:
+        return name.append("—", style=GREY)
+    if progress.experiment is None:
+        waits = f"waits for {progress.doing.removeprefix('waits for ')}" if progress.doing else "idle"
+        return name.append_text(said(waits, GREY))
+    room = max(width - name.cell_len, 12)
+    what = _what(snapshot, progress) if room >= 48 else styled(f"#{progress.experiment}", f"bold {ORANGE}")
+    what = fitted(what, room * 5 // 10) if room >= 48 else what
+    name.append_text(what).append(" ").append_text(bar(_share(progress), max(3, room - what.cell_len - 7)))
+    return name.append(f" {_percent(progress):>4} ", f"bold {BRIGHT}")
+
+
+def _amount(snapshot: Snapshot, progress: Progress | None, width: int) -> Text:
+    if progress is None:
+        return Text()
+    if progress.experiment is None:
+        return Text(f"since {clock(progress.at)}", style=GREY)
+    eta = f"ETA {duration(progress.eta)} " if progress.eta is not None else ""
+    tail = Text(f"{eta:>10}", style=GREY)
+    room = width - tail.cell_len
+    return fitted(_far(snapshot, progress, room), room).append_text(tail)
+
+
+def _what(snapshot: Snapshot, progress: Progress) -> Text:
+    text = styled(f"#{progress.experiment}", f"bold {ORANGE}")
+    row = snapshot.row(progress.experiment)
+    if row is None:
+        return text
+    if progress.lane is Lane.EVALUATE and row.experiment.opponent is not None:
+        return text.append(f" vs champion #{row.experiment.opponent}", style=GREY)
+    return text.append(" ").append_text(said(subject(row), GREY))
+
+
+def _far(snapshot: Snapshot, progress: Progress, room: int) -> Text:
+    doing = progress.doing
+    if progress.lane is Lane.EVALUATE and "vote" in doing and snapshot.simulated and "simulated" not in doing:
+        doing = "simulated" if room < 24 else doing.replace("vote", "simulated vote", 1)
+    amount = f"{count(progress.done)}/{count(progress.total)} " if progress.total > 0 else ""
+    return said(amount + doing + (f" · {progress.detail}" if progress.detail else ""))
+
+
+def _share(progress: Progress) -> float:
+    return progress.done / progress.total if progress.total > 0 else 0.0
+
+
+def _percent(progress: Progress) -> str:
+    return f"{100 * min(_share(progress), 1):.0f}%" if progress.total > 0 else ""

@@ -1,0 +1,57 @@
+"""Numbers and times as a person reads them."""
+
+from __future__ import annotations
+
+import time
+
+from checkpoints.records import Interval, Row
+
+
+def duration(seconds: float) -> str:
+    """``4:10`` or ``6:12:05``; above a minute in steps of five seconds, so that it does not tick for its own sake."""
+    whole = max(0, round(seconds))
+    if whole > 60:
+        whole = round(whole / 5) * 5
+    hours, rest = divmod(whole, 3600)
+    minutes, seconds_left = divmod(rest, 60)
+    return f"{hours}:{minutes:02}:{seconds_left:02}" if hours else f"{minutes}:{seconds_left:02}"
+
+
+def hours(seconds: float) -> str:
+    """``6:12``: hours and minutes."""
+    minutes = max(0, int(seconds // 60))
+    return f"{minutes // 60}:{minutes % 60:02}"
+
+
+def clock(at: float) -> str:
+    """Local time of day of a UTC time."""
+    return time.strftime("%H:%M:%S", time.localtime(at))
+
+
+def count(number: float) -> str:
+    """Without a fraction that says nothing."""
+    return f"{number:.0f}" if number == int(number) else f"{number:.1f}"
+
+
+def per_cent(share: float) -> str:
+    """``58.3``: a share in per cent, one decimal."""
+    return f"{100 * share:.1f}"
+
+
+def half_width(interval: Interval) -> str:
+    """``±4.9``: the wider side of an interval of shares, in per cent."""
+    return f"±{100 * max(interval.high - interval.estimate, interval.estimate - interval.low):.1f}"
+
+
+def subject(row: Row) -> str:
+    """What an experiment alters, without the part of the recipe where the field's name says enough; else its belief."""
+    change = row.experiment.proposal.change
+    if change is None:
+        return row.experiment.proposal.hypothesis
+    _, _, rest = change.field.partition(".")
+    return f"{rest if len(rest) > 2 else change.field} {change.old} → {change.new}"
+
+
+def numbers(experiments: tuple[int, ...]) -> str:
+    """``#3, #7``."""
+    return ", ".join(f"#{number}" for number in experiments)
