@@ -18,7 +18,7 @@ test-all: $(READY) lint ## All tests
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
 
 bench: $(READY) ## All benchmarks, one after the other; bench/README.md has the last figures
