@@ -113,6 +113,8 @@ class Training:
         has_order = (self.worker.folder / ORDER).exists()
         if self.worker.alive:
             if not has_order:
+                # One that dies on standby has begun nothing: that costs a cold start, not the attempt.
+                self._best = -1
                 await self.worker.put_order(order)
         else:
             self.worker.folder.mkdir(parents=True, exist_ok=True)

@@ -149,6 +149,8 @@ async def test_abort_fails_the_stage_and_leaves_nobody_writing(
     store: Store, source: Path, place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(places, "CHUNK", 512)
+    (source / "large.safetensors").write_bytes(bytes(32 * 2**20))
+    seal(source)
     lane = UploadLane(store)
     work = asyncio.create_task(lane.run(stage(source, f"{place}/exp-0000")))
     await asyncio.sleep(0.01)
