@@ -14,22 +14,19 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
 from checkpoints import writes
 from checkpoints.records import Json, Lane, Proposal
 from checkpoints.store import Store
-from lanes.order import READY, RESULT
+from lanes.order import ORDER, READY, RESULT
 from lanes.recipe import Recipe
-from lanes.train import TrainLane, TrainSettings
+from lanes.train import TrainLane
+from runner.lane_settings import train_settings
 from runner.program import Program
 
 ROOT = Path(__file__).resolve().parents[1]
-
-Train = Callable[[], Awaitable[tuple[float, float]]]
-"""Trains once; returns when the first step began and when the result was there, both in UTC seconds."""
 
 
 async def main() -> None:
@@ -54,12 +51,12 @@ async def row(standby: bool, trainings: int, steps: int) -> tuple[list[float], i
         recipe = program.recipe.model_copy(
             update={"training": program.recipe.training.model_copy(update={"max_steps": steps})}
         )
-        lane = TrainLane(store, settings_of(program, standby))
+        lane = TrainLane(store, replace(train_settings(program), standby=standby))
         idle: list[float] = []
         warm, last_end = 0, 0.0
         try:
             for number in range(trainings):
-                ready = any(path.with_name("order.json").exists() is False for path in warm_ones(store))
+                ready = any(not path.with_name(ORDER).exists() for path in store.folder.glob(f"work/*/{READY}"))
                 began, ended = await train(store, lane, recipe)
                 if number:
                     idle.append(began - last_end)
@@ -68,24 +65,6 @@ async def row(standby: bool, trainings: int, steps: int) -> tuple[list[float], i
         finally:
             await lane.close(keep_workers=False)
         return idle, warm
-
-
-def warm_ones(store: Store) -> list[Path]:
-    return list((store.folder / "work").glob(f"*/{READY}"))
-
-
-def settings_of(program: Program, standby: bool) -> TrainSettings:
-    return TrainSettings(
-        model=program.model.name,
-        sources=program.data.sources,
-        heldout=program.data.heldout,
-        max_broken_rows=program.data.max_broken_rows,
-        device=program.train.device,
-        threads=program.train.threads,
-        checkpoint_steps=program.train.checkpoint_steps,
-        eval_rows=program.train.eval_rows,
-        standby=standby,
-    )
 
 
 async def train(store: Store, lane: TrainLane, recipe: Recipe) -> tuple[float, float]:

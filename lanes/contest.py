@@ -20,8 +20,8 @@ from lanes.prompts import display
 from lanes.rows import Prompt
 from lanes.votes import Battle, VoteSource
 
-PROMPTS_AT_ONCE = 16
-"""Prompts that are answered together."""
+FEWEST, MOST = 16, 48
+"""Prompts that are answered together: few at first, as clear cases end early, then half as many as were before."""
 
 BASELINE_VOTES = 200
 """Decisive votes of the baseline against the reference: no contest, only the first point of the plot."""
@@ -124,15 +124,13 @@ class Contest:
 
     async def run(self) -> None:
         """Go on until the votes are enough or the prompts are used up."""
-        starts = range(0, len(self._prompts), PROMPTS_AT_ONCE)
-        for start in starts:
-            if self._terms.is_over(self.tally):
-                return
-            batch = self._prompts[start : start + PROMPTS_AT_ONCE]
+        while self.asked < len(self._prompts) and not self._terms.is_over(self.tally):
+            start = self.asked
+            batch = self._prompts[start : start + min(MOST, max(FEWEST, start // 2))]
             await self._answer(batch)
             battles = [battle for place, prompt in enumerate(batch, start) for battle in self._battles(place, prompt)]
             self.asked = start + len(batch)
-            await self._vote(battles, last=start == starts[-1])
+            await self._vote(battles, last=self.asked == len(self._prompts))
 
     async def _answer(self, batch: Sequence[Prompt]) -> None:
         """Have all answers that the batch needs, each asked for once in the life of the experiment."""
@@ -185,27 +183,20 @@ class Contest:
                         break
         finally:
             await asyncio.gather(*(asyncio.wrap_future(future) for future in pending))
-        self._tell(at_once=True)
+        await self._store.do(writes.set_progress, self._progress())
 
     def _count(self, vote: Vote) -> None:
         if {vote.model_a, vote.model_b} == {self._terms.candidate, self._terms.opponent}:
             for_candidate = Choice.A if vote.model_a == self._terms.candidate else Choice.B
             self.tally = _with(self.tally, vote.choice, for_candidate)
-        self._tell()
+        if time.monotonic() - self._told_at > TELL_SECONDS:
+            self._told_at = time.monotonic()
+            self._store.submit(writes.set_progress, self._progress())
 
-    def _tell(self, at_once: bool = False) -> None:
-        now = time.monotonic()
-        if now - self._told_at < TELL_SECONDS and not at_once:
-            return
-        self._told_at = now
-        terms = self._terms
-        self._store.submit(
-            writes.set_progress,
-            Progress(
-                Lane.EVALUATE, terms.experiment, "votes", self.tally.decisive, terms.votes, self._detail(),
-                self._eta(now), time.time(),
-            ),
-        )  # fmt: skip
+    def _progress(self) -> Progress:
+        votes, total = self.tally.decisive, self._terms.votes
+        detail, eta = self._detail(), self._eta(time.monotonic())
+        return Progress(Lane.EVALUATE, self._terms.experiment, "votes", votes, total, detail, eta, time.time())
 
     def _detail(self) -> str:
         interval = anytime(self.tally.wins, self.tally.losses, self._terms.rule.alpha)

@@ -172,6 +172,9 @@ class EvaluateLane:
         settings, order = self.settings, stage.order
         await self._tell(stage, "loading the prompts")
         prompts = await heldout_prompts(settings.prompts, self._work, settings.max_broken_rows)
+        if self._deployment and not self._deployment.serves(self._serve_order()):
+            await self._deployment.leave()
+            self._deployment = None
         desk = Desk(self._deploy(), order, await self._fetched(stage), lambda what: self._tell(stage, what))
         await desk.open()
         source = self._source()
@@ -220,9 +223,15 @@ class EvaluateLane:
         return folders
 
     def _deploy(self) -> Deployment:
-        """The deployment under the settings as they are now; a server with others is replaced when it comes up."""
+        """The deployment in hand, or one under the settings as they are now; a server with others is replaced by it."""
+        if self._deployment is None:
+            launcher, owner = LocalProcess(self.settings.threads), self._store.owner.path
+            self._deployment = Deployment(self._work / "server", self._serve_order(), launcher, owner)
+        return self._deployment
+
+    def _serve_order(self) -> ServeOrder:
         settings = self.settings
-        order = ServeOrder(
+        return ServeOrder(
             model=settings.model,
             revision=settings.revision,
             trust_remote_code=settings.trust_remote_code,
@@ -232,10 +241,6 @@ class EvaluateLane:
             threads=settings.threads,
             batch_size=64,
         )
-        launcher = LocalProcess(settings.threads)
-        if self._deployment is None or not self._deployment.serves(order):
-            self._deployment = Deployment(self._work / "server", order, launcher, self._store.owner.path)
-        return self._deployment
 
     def _source(self) -> VoteSource:
         return SimulatedVoters(self.settings.seed) if self.settings.voters == "simulated" else self._file_voters

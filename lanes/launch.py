@@ -56,9 +56,10 @@ class AccelerateLaunch:
     """What ``CUDA_VISIBLE_DEVICES`` says; None leaves it as it is."""
 
     def command(self, program: str, order: Path) -> list[str]:
-        launch = [sys.executable, "-m", "accelerate.commands.launch", "--num_processes", str(self.processes)]
-        # Port 0 takes a free one: two runs on one machine must not meet on the default port.
-        return [*launch, "--num_machines", "1", "--main_process_port", "0", "-m", program, str(order)]
+        launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_machines", "1"]
+        # The precision is the recipe's. Port 0 takes a free one: two runs on one machine must not meet on the default.
+        plain = ["--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
+        return [*launch, *plain, "--num_processes", str(self.processes), "-m", program, str(order)]
 
     def environment(self) -> dict[str, str]:
         return _environment(self.threads, self.gpu)

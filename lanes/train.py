@@ -14,7 +14,7 @@ from lanes.launch import AccelerateLaunch, Launcher, LocalProcess
 from lanes.order import HeldOut, Source, Standby, TrainOrder
 from lanes.recipe import Recipe
 from lanes.standby import PREFIX, StandbyKeeper
-from lanes.training import LEAVING_SECONDS, Limits, Training, order_folder
+from lanes.training import Limits, Training, order_folder
 from lanes.worker import Worker, WorkerError
 
 PROGRAM = "lanes.workers.train"
@@ -231,9 +231,8 @@ class TrainLane:
 
 
 async def _see_off(worker: Worker) -> None:
-    """Wait for a trainer that is done to be gone; then its checkpoints are needed no longer."""
-    if not await worker.ended(LEAVING_SECONDS):
-        await worker.kill()
+    """End a trainer that has said all, sooner than its libraries would; its checkpoints are needed no longer."""
+    await worker.kill(grace=0)
     found = worker.result()
     if found and found.get("status") == "done":
         await asyncio.to_thread(shutil.rmtree, worker.folder / "checkpoints", ignore_errors=True)

@@ -23,9 +23,6 @@ from lanes.worker import Worker, WorkerError
 RESTARTS = 2
 """How often a worker that died is started again in its folder, as long as each life gets further than the last."""
 
-LEAVING_SECONDS = 10.0
-"""How long a worker that has written its result may take to end."""
-
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -80,7 +77,7 @@ class Training:
         """
         found = _result(self.worker)
         if found and found.status == "paused":
-            await self._see_off()
+            await self.worker.kill(grace=0)
             found = None
         try:
             while found is None:
@@ -179,10 +176,6 @@ class Training:
         self._best, self._restarts = step, self._restarts + 1
         text = f"{death} and goes on from its last checkpoint: {words}"
         self._store.submit(writes.event, Level.WARNING, "train", text, self._stage.experiment)
-
-    async def _see_off(self) -> None:
-        if not await self.worker.ended(LEAVING_SECONDS):
-            await self.worker.kill()
 
     def _judge(self, found: TrainResult) -> Json:
         if found.status == "failed":

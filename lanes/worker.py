@@ -194,14 +194,16 @@ class Worker:
         Raises:
             WorkerError: Something of it lives on, or holds its lock.
         """
-        family = await asyncio.to_thread(self._family)
-        groups = groups_of(family)
-        if grace > 0 and family:
-            signal_all(groups, set(), signal.SIGTERM)
+        # Who leads goes first: to look for the rest of the family takes a while.
+        leader = self._leader()
+        group = groups_of({leader} if leader else set())
+        signal_all(group, set(), signal.SIGTERM if grace > 0 else signal.SIGKILL)
+        if grace > 0:
+            signal_all(groups_of(await asyncio.to_thread(self._family)) - group, set(), signal.SIGTERM)
             await self.ended(grace)
         until = time.monotonic() + KILL_SECONDS
         while family := await asyncio.to_thread(self._family):
-            signal_all(groups | groups_of(family), family, signal.SIGKILL)
+            signal_all(groups_of(family), family, signal.SIGKILL)
             if time.monotonic() > until:
                 break
             await asyncio.sleep(DEATH_SECONDS / 5)

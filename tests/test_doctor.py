@@ -48,7 +48,7 @@ def test_a_folder_without_a_program_is_told_how_to_get_one(tmp_path: Path) -> No
 
 
 def test_an_invalid_program_is_shown_with_its_line(demo: Path) -> None:
-    change(demo, "learning_rate: 2e-3", "learning_rate: 20")
+    change(demo, "learning_rate: 3e-3", "learning_rate: 20")
     found = finding(demo, "program")
     assert found.status == "missing"
     assert "training.learning_rate: 20 is out of range" in found.what

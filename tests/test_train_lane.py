@@ -23,6 +23,8 @@ from lanes.lane import StageFailed, StagePaused
 from lanes.order import Source
 from lanes.train import TrainLane, TrainSettings
 from lanes.worker import Worker
+from runner.lane_settings import train_settings
+from runner.program import Program
 
 MakeLane = Callable[..., TrainLane]
 
@@ -400,12 +402,11 @@ async def test_the_next_training_begins_in_a_worker_that_is_warm(store: Store, m
 
 async def test_the_device_is_released_before_the_next_training_takes_it(store: Store, make_lane: MakeLane) -> None:
     lane = make_lane(standby=True)
-    first = await begin(store, lane, script(steps=20, slow_end=1.5))
+    first = await begin(store, lane, script(steps=20, slow_end=600, deaf=True))
     running = asyncio.create_task(lane.run(first))
     await until(lambda: standing_by(store))
     await finish(store, first, running)
     pid = leader(first)
-    assert lives(pid), "the result is there before the process is gone"
     second = await begin(store, lane, script(steps=3))
     running = asyncio.create_task(lane.run(second))
     await until((folder_of(second) / "order.json").exists)
@@ -486,3 +487,45 @@ async def test_leaving_ends_the_standby_worker_and_keeps_the_trainer_if_wanted(
     assert not list((store.folder / "work").glob("standby-*"))
     await lane.close(keep_workers=False)
     assert living_workers(store) == []
+
+
+# The real trainer.
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+async def test_a_real_trainer_that_is_killed_goes_on_and_the_next_begins_warm(store: Store) -> None:
+    program = Program.read(Path(__file__).parents[1])
+    settings = replace(train_settings(program), checkpoint_steps=5, eval_rows=10)
+    lane = TrainLane(store, settings)
+    recipe = program.recipe.model_dump(mode="json")
+
+    async def begin_real() -> Stage:
+        number = await store.do(writes.propose, Proposal("it helps", "data", None, "program"), "")
+        order = lane.order(replace(store.read.experiment(number), recipe=recipe))
+        await store.do(writes.start_stage, number, Lane.TRAIN, order, recipe=recipe)
+        stage = store.read.open_stage(Lane.TRAIN)
+        assert stage
+        return stage
+
+    try:
+        first = await begin_real()
+        running = asyncio.create_task(lane.run(first))
+        await until(lambda: store.read.progress() and store.read.progress()[Lane.TRAIN].done >= 8, 120)
+        os.kill(leader(first), signal.SIGKILL)
+        result = await finish(store, first, asyncio.wait_for(running, 120))
+        assert result["status"] == "done" and result["steps"] == 30
+        assert [m.step for m in store.read.metrics(0)] == list(range(1, 31))
+        trained = (folder_of(first) / "metrics.jsonl").read_text().count('"phase": "train"')
+        assert 30 <= trained <= 35, "at most one interval was done again"
+
+        await until(lambda: any((folder / "ready").exists() for folder in standing_by(store)), 60)
+        second = await begin_real()
+        assert folder_of(second).name.startswith("standby-")
+        ended = (folder_of(first) / "result.json").stat().st_mtime
+        asked = time.time()
+        result = await finish(store, second, asyncio.wait_for(lane.run(second), 120))
+        assert result["first_step_at"] - max(asked, ended) < 3
+    finally:
+        await lane.close(keep_workers=False)
+    assert not living_workers(store)

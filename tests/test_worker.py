@@ -17,6 +17,7 @@ import pytest
 import pytest_asyncio
 from scripted import Scripted, lines, lives, order, pid_file, until, zombies_of_ours
 
+from lanes.launch import AccelerateLaunch, LocalProcess
 from lanes.process import boot_id
 from lanes.worker import Worker, WorkerError
 
@@ -37,6 +38,20 @@ async def start(worker: Worker, **script: object) -> int:
     identity = worker.identity()
     assert identity
     return identity.pid
+
+
+async def started_by_a_parent_that_is_killed_at_once(worker: Worker) -> None:
+    parent = f"""
+import asyncio, os, sys
+sys.path[:0] = {[str(Path(__file__).parent)]!r}
+from pathlib import Path
+from scripted import Scripted
+from lanes.worker import Worker
+asyncio.run(Worker(Path({str(worker.folder)!r})).start("scripted", Scripted(), Path("owner.lock")))
+os.kill(os.getpid(), 9)
+"""
+    done = await asyncio.to_thread(subprocess.run, [sys.executable, "-c", parent], timeout=30, check=False)
+    assert done.returncode == -signal.SIGKILL
 
 
 def open_file(pid: int, number: int) -> Path:
@@ -82,18 +97,8 @@ async def test_a_worker_is_its_own_session_reads_nothing_and_speaks_into_its_log
 
 async def test_a_spawn_whose_parent_was_killed_at_once_is_still_found(worker: Worker) -> None:
     await worker.put_order(order(worker.folder, steps=1000))
-    parent = f"""
-import asyncio, os, sys
-sys.path[:0] = {[str(Path(__file__).parent)]!r}
-from pathlib import Path
-from scripted import Scripted
-from lanes.worker import Worker
-asyncio.run(Worker(Path({str(worker.folder)!r})).start("scripted", Scripted(), Path("owner.lock")))
-os.kill(os.getpid(), 9)
-"""
-    done = await asyncio.to_thread(subprocess.run, [sys.executable, "-c", parent], timeout=30, check=False)
+    await started_by_a_parent_that_is_killed_at_once(worker)
 
-    assert done.returncode == -signal.SIGKILL
     assert worker.alive, "held before the worker's first line"
     with pytest.raises(WorkerError, match="at work in"):
         await worker.start("scripted", Scripted(), worker.folder / "owner.lock")
@@ -103,12 +108,18 @@ os.kill(os.getpid(), 9)
 
 @pytest.mark.parametrize("taken_up", [False, True])
 async def test_a_death_is_noticed_within_half_a_second(worker: Worker, taken_up: bool) -> None:
-    pid = await start(worker, steps=1000, seconds=5)
-    watcher = Worker(worker.folder) if taken_up else worker
-    watching = asyncio.create_task(watcher.wait())
+    if taken_up:
+        await worker.put_order(order(worker.folder, steps=1000, seconds=5))
+        await started_by_a_parent_that_is_killed_at_once(worker)
+    else:
+        await start(worker, steps=1000, seconds=5)
+    await until(worker.identity)
+    identity = worker.identity()
+    assert identity
+    watching = asyncio.create_task(worker.wait())
     await asyncio.sleep(0.3)
     began = time.monotonic()
-    os.kill(pid, signal.SIGKILL)
+    os.kill(identity.pid, signal.SIGKILL)
     await asyncio.wait_for(watching, 5)
     assert time.monotonic() - began < 0.5
 
@@ -238,3 +249,21 @@ async def test_steps_are_not_repeated_by_looking_on(worker: Worker) -> None:
     second = Worker(worker.folder)
     await asyncio.wait_for(second.wait(), 10)
     assert lines(worker.folder / "steps") == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_worker_has_the_users_environment_and_what_it_needs_on_top(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "secret")
+    monkeypatch.setenv("PYTHONPATH", "/mine")
+    environment = LocalProcess(threads=3, gpu="1").environment()
+    assert environment["HF_TOKEN"] == "secret"
+    assert environment["OMP_NUM_THREADS"] == environment["MKL_NUM_THREADS"] == "3"
+    assert environment["CUDA_VISIBLE_DEVICES"] == "1"
+    ours, mine = environment["PYTHONPATH"].split(os.pathsep)
+    assert (Path(ours) / "lanes" / "worker.py").exists() and mine == "/mine"
+
+
+def test_several_gpus_are_one_accelerate_launch() -> None:
+    command = AccelerateLaunch(2).command("lanes.workers.train", Path("/run/order.json"))
+    assert command[1:3] == ["-m", "accelerate.commands.launch"]
+    assert command[command.index("--num_processes") + 1] == "2"
+    assert command[-3:] == ["-m", "lanes.workers.train", "/run/order.json"]

@@ -265,7 +265,7 @@ def _shown(points: Sequence[Point], width: int, right: int) -> list[Point]:
 def _best(points: Sequence[Point]) -> list[tuple[float, float, float]]:
     """The keeps as (from, until the next one, rate)."""
     keeps = [(point.number, point.rate) for point in points if point.state is State.KEPT and point.rate is not None]
-    ends = [number for number, _ in keeps[1:]] + [points[-1].number if points else 0]
+    ends = [number for number, _ in keeps[1:]] + [point.number for point in points[-1:] if keeps]
     return [(number, end, rate) for (number, rate), end in zip(keeps, ends, strict=True)]
 
 

@@ -12,10 +12,10 @@ from typing import Any
 from lanes.workers.chat import Ask, Refused, Said
 from lanes.workers.generate import Models
 
-QUIET_SECONDS = 0.006
+QUIET_SECONDS = 0.025
 """A batch begins when no further request came for so long."""
 
-WINDOW_SECONDS = 0.15
+WINDOW_SECONDS = 0.6
 """And at the latest so long after its first request."""
 
 
