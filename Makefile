@@ -22,7 +22,7 @@ lint: $(READY)
 	$(BIN)/lint-imports
 
 bench: $(READY) ## All benchmarks, one after the other; bench/README.md has the last figures
-	for file in bench/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+	for file in bench/*.py; do echo "== $$file"; $(BIN)/python -m bench.$$(basename $$file .py) || exit 1; done
 
 clean:
 	rm -rf $(VENV) run build dist *.egg-info

@@ -1,6 +1,6 @@
 """What the dashboard costs: first paint beside an empty Textual app; bytes, processor and memory, live and idle.
 
-    python bench/dashboard.py
+    python -m bench.dashboard
 
 Everything runs in pseudo-terminals of 120×40. First paint: process start until the terminal has got a screenful (one
 byte a cell), the two programs taking turns. Live: another process commits twice a second, as a training beside voters

@@ -1,6 +1,6 @@
 """How near the loop comes to its bound: 100 experiments through sleeping lanes, overlapped and in sequence.
 
-Run: ``python bench/pipeline.py``. The bound is the slowest lane alone, experiment after experiment. About two and a
+Run: ``python -m bench.pipeline``. The bound is the slowest lane alone, experiment after experiment. About two and a
 half minutes.
 """
 

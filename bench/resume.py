@@ -1,6 +1,6 @@
 """How long a run of 10,000 experiments and 1,000,000 metric rows takes to go on.
 
-Run: ``python bench/resume.py``. About two minutes, most of them to make the run. The lanes sleep; the store, the
+Run: ``python -m bench.resume``. About two minutes, most of them to make the run. The lanes sleep; the store, the
 memory, the playbook and the loop are the real ones.
 """
 
