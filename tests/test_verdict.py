@@ -215,7 +215,7 @@ def test_a_sentence_says_so_where_parent_and_opponent_differ() -> None:
     verdict = conclude(DEFAULT, 7, "exp-0007", "exp-0005", Tally(62, 31, 0), None, 0.0, parent=3, opponent_number=5)
     assert verdict.reason.endswith(
         "so exp-0007 is kept; its change was made to the recipe of exp-0003, "
-        "while exp-0005 was champion when the votes began."
+        "while exp-0005 was champion when it was judged."
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from checkpoints.reader import Reader
 from checkpoints.records import (
@@ -14,6 +15,7 @@ from checkpoints.records import (
     Experiment,
     FailureKind,
     Interval,
+    Json,
     Lane,
     Outcome,
     Standing,
@@ -24,6 +26,9 @@ from checkpoints.records import (
 from lanes.analyze import verdict
 from lanes.analyze.win_rate import wilson
 from lanes.lane import StageFailed
+
+if TYPE_CHECKING:
+    from lanes.analyze.ranking import Ranking
 
 
 class AnalyzeLane:
@@ -43,27 +48,42 @@ class AnalyzeLane:
         if stage is None:
             raise StageFailed(FailureKind.CRASH, f"the evaluation of {experiment.model} left no result")
         if stage.result.get("judge") == "val_pref_acc":
-            return self._by_metric(experiment, Tally(**stage.result["tally"]), stage.result)
-        counts = self.read.pair_counts()
-        standings = await asyncio.to_thread(rank, counts)
-        mine = next((one.reference for one in standings if one.model == experiment.model), None)
-        tally = self.read.tally(experiment.number, experiment.model, _opponent(experiment))
-        return self._conclude(experiment, tally, mine), standings
+            return self._by_pairs(experiment, stage.result), []
+        ranking = await asyncio.to_thread(rank, self.read.pair_counts())
+        return self._by_votes(experiment, ranking), list(ranking.standings)
 
-    def _by_metric(
-        self, experiment: Experiment, tally: Tally, result: dict[str, object]
-    ) -> tuple[Verdict, list[Standing]]:
-        """Held-out pairs as judges: a pair that only one of the two gets right is a vote for it."""
-        right, pairs = result.get("right"), result.get("pairs")
-        accuracy = None
-        if isinstance(right, int | float) and isinstance(pairs, int) and pairs:
-            accuracy = _share(float(right), pairs)
-        conclusion = self._conclude(experiment, tally, accuracy)
-        shown = f"val_pref_acc {accuracy.estimate:.3f} [{accuracy.low:.3f}, {accuracy.high:.3f}]; " if accuracy else ""
-        return replace(conclusion, reason=f"{shown}held-out pairs, one training run: {conclusion.reason}"), []
+    def _by_votes(self, experiment: Experiment, ranking: Ranking) -> Verdict:
+        model, opponent = experiment.model, _opponent(experiment)
+        tally = self.read.tally(experiment.number, model, opponent)
+        reference = next((one.reference for one in ranking.standings if one.model == model), None)
+        judged = self._conclude(experiment, tally, reference, "votes")
+        if experiment.number == BASELINE:
+            judged = replace(judged, outcome=Outcome.KEEP, reason=_of_the_baseline(judged))
+        if model in ranking.unknown:
+            unranked = f"No chain of votes links {model} to the {REFERENCE}, so it has no rank yet."
+            return replace(judged, reason=f"{judged.reason} {unranked}")
+        return judged
 
-    def _conclude(self, experiment: Experiment, tally: Tally, reference: Interval | None) -> Verdict:
-        conclusion = verdict.conclude(
+    def _by_pairs(self, experiment: Experiment, result: Json) -> Verdict:
+        """Held-out pairs as judges: a pair that only one of the two puts in the right order is a win for it.
+
+        The model before any training is undecided on every pair, so the accuracy is the win rate against it.
+        """
+        pairs: int = result["pairs"]
+        accuracy = _share(result["accuracy"][experiment.model], pairs)
+        judged = self._conclude(experiment, Tally(**result["tally"]), accuracy, "pairs")
+        measured = (
+            f"val_pref_acc {accuracy.estimate:.3f} [{accuracy.low:.3f}, {accuracy.high:.3f}] "
+            f"on {pairs:,} held-out pairs, one training run"
+        )
+        if experiment.number != BASELINE:
+            return replace(judged, reason=f"{measured}: {judged.reason}")
+        return replace(judged, outcome=Outcome.KEEP, reason=f"{measured}; the baseline reigns without a contest.")
+
+    def _conclude(
+        self, experiment: Experiment, tally: Tally, reference: Interval | None, judges: verdict.Judges
+    ) -> Verdict:
+        return verdict.conclude(
             self.rule,
             experiment.number,
             experiment.model,
@@ -73,37 +93,35 @@ class AnalyzeLane:
             time.time(),
             experiment.parent,
             experiment.opponent,
+            judges,
         )
-        if experiment.number != BASELINE:
-            return conclusion
-        rate = conclusion.win_rate
-        measured = f"{rate.estimate:.1%} [{rate.low:.1%}, {rate.high:.1%}]" if rate else "no decisive votes"
-        reason = (
-            f"The baseline against the {REFERENCE}: {tally.wins} wins to {tally.losses} losses "
-            f"({tally.ties} about equal), {measured}; it reigns without a contest."
-        )
-        return replace(conclusion, outcome=Outcome.KEEP, reason=reason)
 
 
-def rank(counts: list[tuple[str, str, Choice, int]]) -> list[Standing]:
-    """All models of the run by Bradley–Terry, best first; those that nothing links to the reference are left out."""
+def rank(counts: list[tuple[str, str, Choice, int]]) -> Ranking:
+    """All models of the run by Bradley–Terry."""
     from lanes.analyze import ranking
 
-    if not counts:
-        return []
-    experiments = {
-        model: int(model.rpartition("-")[2]) for a, b, _, _ in counts for model in (a, b) if model != REFERENCE
-    }
-    table = ranking.tabulate({(a, b, choice): votes for a, b, choice, votes in counts})
-    if REFERENCE not in table.models:
-        return []
-    return list(ranking.fit(table, experiments).standings)
+    models = {model for a, b, _, _ in counts for model in (a, b)} - {REFERENCE}
+    experiments = {model: int(model.rpartition("-")[2]) for model in models}
+    return ranking.fit(ranking.tabulate({(a, b, choice): votes for a, b, choice, votes in counts}), experiments)
+
+
+def _of_the_baseline(judged: Verdict) -> str:
+    rate = judged.win_rate
+    measured = verdict.per_cent(rate) if rate else "no decisive votes"
+    return (
+        f"The baseline against the {REFERENCE}: {judged.wins} wins to {judged.losses} losses "
+        f"({judged.ties} about equal), {measured}; it reigns without a contest."
+    )
 
 
 def _opponent(experiment: Experiment) -> str:
     return REFERENCE if experiment.opponent is None else model_name(experiment.opponent)
 
 
-def _share(right: float, pairs: int) -> Interval | None:
-    """A share of pairs with its Wilson 95 % interval, a tie half to each side."""
-    return wilson(right, pairs - right)
+def _share(accuracy: float, pairs: int) -> Interval:
+    """A share of pairs with its Wilson 95 % interval; an undecided pair is half right."""
+    right = accuracy * pairs
+    found = wilson(right, pairs - right)
+    assert found is not None, "pairs were scored, or the evaluation had failed"
+    return found

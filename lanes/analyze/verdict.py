@@ -9,12 +9,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 from checkpoints.records import Interval, Outcome, Tally, Verdict, model_name
 from lanes.analyze.win_rate import anytime, shrunken, wilson
 
 WEIGHTS = (0.5, 0.25, 0.25)
 """How the bet against "no better than even" is spread over win rates of 1/2 + 1, 2 and 3 lifts."""
+
+Judges: TypeAlias = Literal["votes", "pairs"]
+"""What wins and losses were counted in: people's votes, or held-out pairs that only one of two models gets right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +127,7 @@ def conclude(
     at: float,
     parent: int | None,
     opponent_number: int | None,
+    judges: Judges = "votes",
 ) -> Verdict:
     """The whole verdict on votes that have ended, because the rule said so or because there are no more to come.
 
@@ -135,6 +140,7 @@ def conclude(
         at: UTC seconds since the epoch.
         parent: champion whose recipe the change was applied to; None when there was none.
         opponent_number: experiment of the opponent; None for the reference.
+        judges: what was counted, for the sentence.
     """
     outcome = decide(rule, tally) or Outcome.INCONCLUSIVE
     return Verdict(
@@ -147,12 +153,12 @@ def conclude(
         anytime=anytime(tally.wins, tally.losses, rule.alpha),
         shrunken=shrunken(tally.wins, tally.losses) if tally.decisive else None,
         reference=reference,
-        reason=_with_parent(reason(rule, tally, outcome, candidate, opponent), parent, opponent_number),
+        reason=_with_parent(reason(rule, tally, outcome, candidate, opponent, judges), parent, opponent_number),
         decided_at=at,
     )
 
 
-def reason(rule: Rule, tally: Tally, outcome: Outcome, candidate: str, opponent: str) -> str:
+def reason(rule: Rule, tally: Tally, outcome: Outcome, candidate: str, opponent: str, judges: Judges = "votes") -> str:
     """One sentence for a person: the evidence in numbers, then the conclusion.
 
     Raises:
@@ -166,12 +172,17 @@ def reason(rule: Rule, tally: Tally, outcome: Outcome, candidate: str, opponent:
     facts += f" against {opponent}"
     rate = wilson(tally.wins, tally.losses)
     if rate is None:
-        return f"{facts}: nobody preferred either, so {candidate} is inconclusive and {opponent} stays."
-    facts += f": {rate.estimate:.1%} [{100 * rate.low:.1f}, {100 * rate.high:.1f}]".replace("%", " %")
-    return f"{facts}, {_conclusion(rule, tally, outcome, candidate, opponent)}."
+        alike = "nobody preferred either" if judges == "votes" else "no pair tells them apart"
+        return f"{facts}: {alike}, so {candidate} is inconclusive and {opponent} stays."
+    return f"{facts}: {per_cent(rate)}, {_conclusion(rule, tally, outcome, candidate, opponent, judges)}."
 
 
-def _conclusion(rule: Rule, tally: Tally, outcome: Outcome, candidate: str, opponent: str) -> str:
+def per_cent(rate: Interval) -> str:
+    """A win rate with its interval as a person reads it."""
+    return f"{100 * rate.estimate:.1f} % [{100 * rate.low:.1f}, {100 * rate.high:.1f}]"
+
+
+def _conclusion(rule: Rule, tally: Tally, outcome: Outcome, candidate: str, opponent: str, judges: Judges) -> str:
     needed = _e_value(-math.log(rule.alpha))
     kept = _e_value(keep_evidence(tally.wins, tally.losses, rule.lift))
     if outcome is Outcome.KEEP:
@@ -182,7 +193,7 @@ def _conclusion(rule: Rule, tally: Tally, outcome: Outcome, candidate: str, oppo
             f"e-value {futile} ≥ {_e_value(-math.log(rule.beta))} against a lift of {100 * rule.lift:g} points, "
             f"so {candidate} is discarded"
         )
-    end = f"the cap of {rule.max_votes:,} votes" if tally.decisive >= rule.max_votes else "the end of the votes"
+    end = f"the cap of {rule.max_votes:,} {judges}" if tally.decisive >= rule.max_votes else f"the end of the {judges}"
     return f"e-value {kept} of the {needed} needed at {end}, so {candidate} is inconclusive and {opponent} stays"
 
 
@@ -190,7 +201,7 @@ def _with_parent(sentence: str, parent: int | None, opponent: int | None) -> str
     if parent is None or opponent is None or parent == opponent:
         return sentence
     change = f"its change was made to the recipe of {model_name(parent)}"
-    return f"{sentence.removesuffix('.')}; {change}, while {model_name(opponent)} was champion when the votes began."
+    return f"{sentence.removesuffix('.')}; {change}, while {model_name(opponent)} was champion when it was judged."
 
 
 def _count(number: int, word: str) -> str:
