@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from checkpoints import writes
 from checkpoints.records import (
@@ -30,6 +30,9 @@ from checkpoints.records import (
 from checkpoints.store import Store
 from lanes.lane import StageFailed, StagePaused, StageWorker
 from runner.planner import Planner, Stale
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
 
 MIN_FREE_BYTES = 200 * 2**20
 """Below this much room in the run folder no training starts."""
@@ -198,6 +201,8 @@ class Pipeline:
             await self.store.do(writes.cancel, experiment.number, f"went back to the proposer: {stale}")
         except writes.Conflict:
             pass  # a person's step came first; the store says what is next
+        except StageFailed as failure:
+            await self._no_order(lane, experiment.number, failure)
         self.tell()
         return self._read.open_stage(lane)
 
@@ -218,6 +223,15 @@ class Pipeline:
                 await self.store.do(writes.start_stage, number, lane, self.workers[lane].order(experiment))
             case Lane.ANALYZE:
                 await self.store.do(writes.start_stage, number, lane, {})
+
+    async def _no_order(self, lane: Lane, number: int, failure: StageFailed) -> None:
+        """A lane cannot say what there is to do: the passage has failed before its work began."""
+
+        def fail(db: Database) -> None:
+            attempt = writes.start_stage(db, number, lane, {})
+            writes.fail_stage(db, number, lane, attempt, failure.kind, str(failure), 0.0)
+
+        await self._give_up(lane, number, failure, fail)
 
     async def _pass(self, worker: StageWorker, stage: Stage) -> None:
         """One experiment through one lane, to its end, its pause or its failure."""
@@ -240,28 +254,33 @@ class Pipeline:
             self.tell()
 
     async def _failed(self, worker: StageWorker, stage: Stage, failure: StageFailed, seconds: float) -> None:
-        """Try again with a revised order, or end the experiment; without a baseline there is no run."""
+        """Try again with a revised order, or give the experiment up."""
         number, lane = stage.experiment, stage.lane
         open_stage = self._read.open_stage(lane)
         if open_stage is None or (open_stage.experiment, open_stage.attempt) != (number, stage.attempt):
             return
         order = worker.revise(stage, failure)
-        fail = (number, lane, stage.attempt, failure.kind, str(failure), seconds)
+
+        def fail(db: Database) -> None:
+            writes.fail_stage(db, number, lane, stage.attempt, failure.kind, str(failure), seconds)
+            if order is not None:
+                writes.start_stage(db, number, lane, order)
+
         if order is not None:
-            await self.store.do(lambda db: (writes.fail_stage(db, *fail), writes.start_stage(db, number, lane, order)))
-        elif number != BASELINE:
-            reason = f"{lane}: {failure.kind}: {failure}"
-            await self.store.do(lambda db: (writes.fail_stage(db, *fail), writes.crash(db, number, reason)))
+            await self.store.do(fail)
         else:
-            self.held = held = f"the baseline failed in the {lane} lane ({failure.kind}): {failure}"
-            if not self.linger:
-                self.leave()
-            await self.store.do(
-                lambda db: (
-                    writes.fail_stage(db, *fail),
-                    writes.set_run(db, RunState.PAUSED, f"{held}; mend it, then resume"),
-                )
-            )
+            await self._give_up(lane, number, failure, fail)
+
+    async def _give_up(self, lane: Lane, number: int, failure: StageFailed, fail: Callable[[Database], None]) -> None:
+        """End the experiment with its failure, in one write; without a baseline there is no run."""
+        if number != BASELINE:
+            reason = f"{lane}: {failure.kind}: {failure}"
+            await self.store.do(lambda db: (fail(db), writes.crash(db, number, reason)))
+            return
+        self.held = held = f"the baseline failed in the {lane} lane ({failure.kind}): {failure}"
+        if not self.linger:
+            self.leave()
+        await self.store.do(lambda db: (fail(db), writes.set_run(db, RunState.PAUSED, f"{held}; mend it, then resume")))
 
     async def _analyze(self) -> None:
         """The fourth lane ends in a verdict, and in what the next proposal may learn from it."""

@@ -60,16 +60,24 @@ class SleepingLane:
     """Takes its time; what it did is a file that cannot be made twice."""
 
     def __init__(
-        self, store: Store, name: Lane, seconds: float, failures: Mapping[int, StageFailed] | None = None
+        self,
+        store: Store,
+        name: Lane,
+        seconds: float,
+        failures: Mapping[int, StageFailed] | None = None,
+        no_orders: Mapping[int, StageFailed] | None = None,
     ) -> None:
         self.name = name
         self.seconds = seconds
         self.failures = dict(failures or {})
+        self.no_orders = dict(no_orders or {})
         self._store = store
         self._hand: asyncio.Task[None] | None = None
         self._why: Exception | None = None
 
     def order(self, experiment: Experiment) -> Json:
+        if failure := self.no_orders.pop(experiment.number, None):
+            raise failure
         return {"experiment": experiment.number}
 
     async def run(self, stage: Stage) -> Json:
@@ -147,13 +155,14 @@ async def drive(
     seconds: Mapping[Lane, float],
     keeps: frozenset[int] = frozenset(),
     failures: Mapping[Lane, Mapping[int, StageFailed]] | None = None,
+    no_orders: Mapping[Lane, Mapping[int, StageFailed]] | None = None,
 ) -> None:
     """Drive a run of sleeping lanes to its end, with steering."""
     plan = program(store.folder, experiments)
     await store.do(writes.create_run, plan.name, plan.goal, experiments, plan.seed)
     planner = Planner(store, plan, Playbook())
     workers = {
-        lane: SleepingLane(store, lane, seconds[lane], (failures or {}).get(lane))
+        lane: SleepingLane(store, lane, seconds[lane], (failures or {}).get(lane), (no_orders or {}).get(lane))
         for lane in (Lane.TRAIN, Lane.UPLOAD, Lane.EVALUATE)
     }
     pipeline = Pipeline(store, workers, SleepingAnalyst(seconds[Lane.ANALYZE], keeps), planner)

@@ -138,6 +138,30 @@ async def test_without_a_baseline_the_run_pauses_and_says_why_and_goes_on_at_the
     assert broken_laws(store.read, 2) == []
 
 
+@pytest.mark.parametrize("lane", [Lane.TRAIN, Lane.UPLOAD, Lane.EVALUATE])
+async def test_a_lane_that_cannot_say_what_to_do_ends_the_experiment_and_the_loop_goes_on(
+    store: Store, lane: Lane
+) -> None:
+    gone = StageFailed(FailureKind.INPUT, "exp-0001 has nothing published")
+    await drive(store, 4, FAST, no_orders={lane: {2: gone}})
+    crashed = store.read.verdict(2)
+    assert crashed and crashed.outcome is Outcome.CRASH
+    assert crashed.reason == f"{lane}: input: exp-0001 has nothing published"
+    assert [stage.state for stage in store.read.stages(2) if stage.lane is lane] == [StageState.FAILED]
+    assert broken_laws(store.read, 4) == []
+
+
+async def test_a_baseline_that_a_lane_has_no_order_for_pauses_the_run_and_it_goes_on_at_the_next_start(
+    store: Store,
+) -> None:
+    gone = StageFailed(FailureKind.INPUT, "there is no artifact")
+    await drive(store, 2, FAST, no_orders={Lane.UPLOAD: {0: gone}})
+    run = store.read.run()
+    assert run and run.state is RunState.PAUSED and "upload lane (input): there is no artifact" in run.reason
+    await drive(store, 2, FAST)
+    assert broken_laws(store.read, 2) == []
+
+
 async def test_pause_after_this_stage_starts_nothing_new_until_resume(store: Store) -> None:
     async with running(store, 4, seconds=FAST | {Lane.TRAIN: 0.2}):
         await until(store, State.TRAINING, 1)
