@@ -16,7 +16,7 @@ HERE = Path(__file__).resolve().parent
 PAIRS = 400
 CHATS = 300
 HELDOUT_PAIRS = 120
-HELDOUT_PROMPTS = 480
+HELDOUT_PROMPTS = 800
 BASE_CHATS = 6000
 """Rows that only the base model sees; they are not kept."""
 
