@@ -12,6 +12,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from checkpoints.records import Choice, Lane, Outcome, StageState, State
+from checkpoints.trouble import is_damage
 
 if TYPE_CHECKING:
     from enum import StrEnum
@@ -51,7 +52,8 @@ def migrate(db: Database) -> None:
     """
     check(db.conn)
     _migrations().apply(db)
-    db.conn.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    if db.conn.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+        db.conn.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
 
 def check(connection: sqlite3.Connection) -> None:
@@ -64,6 +66,8 @@ def check(connection: sqlite3.Connection) -> None:
         application = connection.execute("PRAGMA application_id").fetchone()[0]
         tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     except sqlite3.DatabaseError as error:
+        if not is_damage(error):
+            raise
         raise SchemaError(f"the store is damaged ({error}); put back a copy, or start in another folder") from error
     if not tables:
         return

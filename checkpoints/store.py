@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -24,8 +25,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
-from checkpoints import schema
+from checkpoints import schema, trouble, writes
 from checkpoints.reader import DATABASE, Reader
+from checkpoints.records import Level
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -38,6 +40,7 @@ P = ParamSpec("P")
 
 _BATCH = 256
 _RETRY_SECONDS = 0.5
+_WAITS = "; the run waits and goes on by itself"
 
 
 class StoreError(Exception):
@@ -56,20 +59,24 @@ class Owner:
 
         Raises:
             Held: Somebody else has it; the message names them.
+            StoreError: The folder cannot be made or written.
         """
-        folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / LOCK
-        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            todo = "make room" if error.errno == errno.ENOSPC else "change its permissions, or start in another folder"
+            raise StoreError(f"the run folder {folder} cannot be written ({error.strerror}): {todo}") from error
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             holder = os.read(self._file, 4096).decode(errors="replace")
             os.close(self._file)
             raise Held(f"this run is held by {_describe(holder)}; look at it with: autoresearch-tui attach") from None
-        os.ftruncate(self._file, 0)
-        os.pwrite(
-            self._file, json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "at": time.time()}).encode(), 0
-        )
+        name = json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "at": time.time()}).encode()
+        with contextlib.suppress(OSError):  # without room for its name a lock still is one
+            os.ftruncate(self._file, os.pwrite(self._file, name, 0))
 
     def release(self) -> None:
         """Let the next one have it."""
@@ -124,16 +131,22 @@ class Store:
         self._listeners: list[Callable[[], None]] = []
         self._queue: queue.SimpleQueue[tuple[Callable[[Database], object], Future[object]] | None] = queue.SimpleQueue()
         try:
-            self._open().close()
+            connection = self._open()
             self.read = Reader(folder)
-        except (schema.SchemaError, sqlite3.DatabaseError) as error:
+        except schema.SchemaError as error:
             self.owner.release()
             raise StoreError(f"{self.path}: {error}") from error
-        self._thread = threading.Thread(target=self._write_for_ever, name="store-writer", daemon=True)
+        except sqlite3.DatabaseError as error:
+            self.owner.release()
+            raise StoreError(trouble.why(self.path, error)) from error
+        self._thread = threading.Thread(
+            target=self._write_for_ever, args=(connection,), name="store-writer", daemon=True
+        )
         self._thread.start()
 
     def _open(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.path, isolation_level=None, timeout=5.0)
+        """The one connection that writes; once it is open, the writer thread has it to itself."""
+        connection = sqlite3.connect(self.path, isolation_level=None, timeout=5.0, check_same_thread=False)
         schema.check(connection)
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
             connection.execute(f"PRAGMA {pragma}")
@@ -170,8 +183,7 @@ class Store:
     ) -> None:
         self.close()
 
-    def _write_for_ever(self) -> None:
-        connection = self._open()
+    def _write_for_ever(self, connection: sqlite3.Connection) -> None:
         db = schema.database(connection)
         while (first := self._queue.get()) is not None:
             batch, last = [first], False
@@ -193,17 +205,16 @@ class Store:
         self, db: Database, batch: list[tuple[Callable[[Database], object], Future[object]]]
     ) -> None:
         batch = [(write, future) for write, future in batch if future.set_running_or_notify_cancel()]
-        while batch:
-            try:
-                outcomes = self._commit(db, [write for write, _ in batch])
-                break
-            except sqlite3.OperationalError as error:
-                self.trouble = f"cannot write {self.path}: {error}; make room, the run goes on by itself"
-                self._tell()
-                time.sleep(_RETRY_SECONDS)
-        else:
+        if not batch:
             return
-        self.trouble = ""
+        began = time.monotonic()
+        while (outcomes := self._try(db, [write for write, _ in batch])) is None:
+            self._tell()
+            time.sleep(_RETRY_SECONDS)
+        if self.trouble:
+            waited = f"waited {time.monotonic() - began:.0f} s to write, nothing is lost: {self.trouble}"
+            self.submit(writes.event, Level.WARNING, "run", waited.removesuffix(_WAITS))
+            self.trouble = ""
         for (_, future), outcome in zip(batch, outcomes, strict=True):
             if isinstance(outcome, _Failed):
                 future.set_exception(outcome.error)
@@ -211,22 +222,31 @@ class Store:
                 future.set_result(outcome)
         self._tell()
 
-    def _commit(self, db: Database, writes: list[Callable[[Database], object]]) -> list[object]:
+    def _try(self, db: Database, steps: list[Callable[[Database], object]]) -> list[object] | None:
+        """What came of each write; None where the reason in ``trouble`` may pass and nothing was written."""
+        try:
+            return self._commit(db, steps)
+        except sqlite3.Error as error:
+            reason = trouble.why(self.path, error)
+            if not trouble.can_pass(error):
+                return [_Failed(StoreError(reason)) for _ in steps]
+            self.trouble = reason + _WAITS
+            return None
+
+    def _commit(self, db: Database, steps: list[Callable[[Database], object]]) -> list[object]:
         """One transaction for all writes; what disk or lock refuse is raised, what a write gets wrong is returned."""
         connection = db.conn
         outcomes: list[object] = []
         try:
             connection.execute("BEGIN IMMEDIATE")
-            for write in writes:
+            for write in steps:
                 connection.execute("SAVEPOINT one")
                 try:
                     outcomes.append(write(db))
                     connection.execute("RELEASE one")
-                except sqlite3.OperationalError as error:
-                    if _is_trouble(error):
-                        raise
-                    outcomes.append(_undo(connection, error))
                 except Exception as error:
+                    if isinstance(error, sqlite3.Error) and (trouble.can_pass(error) or trouble.is_damage(error)):
+                        raise
                     outcomes.append(_undo(connection, error))
             self._count_commit()
             connection.execute("COMMIT")
@@ -258,13 +278,3 @@ def _undo(connection: sqlite3.Connection, error: Exception) -> _Failed:
     connection.execute("ROLLBACK TO one")
     connection.execute("RELEASE one")
     return _Failed(error)
-
-
-def _is_trouble(error: sqlite3.OperationalError) -> bool:
-    """Whether waiting can help: the disk is full, the file locked or an I/O error, as opposed to a wrong statement."""
-    return error.sqlite_errorcode & 0xFF in (
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_BUSY,
-        sqlite3.SQLITE_LOCKED,
-        sqlite3.SQLITE_IOERR,
-    )

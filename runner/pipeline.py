@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import sqlite3
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -27,7 +28,7 @@ from checkpoints.records import (
     State,
     Verdict,
 )
-from checkpoints.store import Store
+from checkpoints.store import Store, StoreError
 from lanes.lane import StageFailed, StagePaused, StageWorker
 from runner.planner import Planner, Stale
 
@@ -249,6 +250,11 @@ class Pipeline:
             await self._failed(worker, stage, failure, time.monotonic() - began)
         except writes.Conflict:
             pass  # cancelled meanwhile: what was done is not wanted any more
+        except (StoreError, sqlite3.Error):
+            raise  # what happens cannot be recorded any more
+        except Exception as error:
+            line = " ".join(f"{type(error).__name__}: {error}".split())
+            await self._failed(worker, stage, StageFailed(FailureKind.CRASH, line), time.monotonic() - began)
         finally:
             del self.in_hand[lane]
             self.tell()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import sqlite3
 from pathlib import Path
 
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
@@ -11,7 +12,8 @@ from watchdog.observers import Observer
 
 from checkpoints import writes
 from checkpoints.records import Lane, RunState, Step
-from checkpoints.store import Store
+from checkpoints.store import Store, StoreError
+from checkpoints.trouble import why
 from lanes.analyze.analyst import AnalyzeLane
 from lanes.evaluate import EvaluateLane
 from lanes.train import TrainLane
@@ -64,10 +66,21 @@ class Session:
         helpers = [asyncio.create_task(self._steering.run()), asyncio.create_task(self._watch_program())]
         try:
             await self.pipeline.run()
+        except ExceptionGroup as group:
+            raise self._store_error(group) or group from None
         finally:
             for helper in helpers:
                 helper.cancel()
             await asyncio.gather(*helpers, return_exceptions=True)
+
+    def _store_error(self, group: ExceptionGroup[Exception]) -> StoreError | None:
+        """What the store says where it was the store that ended the loop."""
+        while (found := group.subgroup((StoreError, sqlite3.Error))) is not None:
+            first = found.exceptions[0]
+            if not isinstance(first, ExceptionGroup):
+                return first if isinstance(first, StoreError) else StoreError(why(self.store.path, first))
+            group = first
+        return None
 
     async def close(self, keep_workers: bool) -> None:
         """Let go of the run.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from small_disk import SmallDisk, mounted
 
 from checkpoints import schema, writes
 from checkpoints.reader import DATABASE, Reader
@@ -18,6 +20,7 @@ from checkpoints.records import (
     Choice,
     FailureKind,
     Lane,
+    Level,
     Metric,
     Outcome,
     Proposal,
@@ -40,6 +43,11 @@ def store(tmp_path: Path) -> Iterator[Store]:
     with Store(tmp_path) as store:
         store.submit(writes.create_run, "test", "better", 3, 7).result()
         yield store
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    yield from mounted(tmp_path / "disk", megabytes=2)
 
 
 def verdict(number: int, outcome: Outcome = Outcome.KEEP) -> Verdict:
@@ -168,10 +176,13 @@ async def test_a_full_disk_makes_writers_wait_and_loses_nothing(store: Store) ->
     waiting = asyncio.create_task(store.do(writes.read_program, "x" * 100_000, "sha", ""))
     await asyncio.sleep(0.8)
     assert not waiting.done()
-    assert "full" in store.trouble and "goes on by itself" in store.trouble
+    assert "the disk is full" in store.trouble and "goes on by itself" in store.trouble
     _make_room(store)
     assert await asyncio.wait_for(waiting, 5) == 1
+    await store.do(lambda db: None)
     assert store.trouble == ""
+    told = store.read.events()[-1]
+    assert told.level is Level.WARNING and "nothing is lost: the disk is full" in told.text
 
 
 def _make_room(store: Store) -> None:
@@ -183,6 +194,51 @@ def _make_room(store: Store) -> None:
         return original(db, batch)  # type: ignore[arg-type]
 
     store._commit = commit  # type: ignore[method-assign, assignment]
+
+
+def test_on_a_real_disk_that_is_full_writes_wait_for_room_and_none_is_lost(small_disk: SmallDisk) -> None:
+    with Store(small_disk.folder / "run") as store:
+        store.submit(writes.create_run, "test", "better", 3, 7).result()
+        small_disk.fill()
+        waiting = [store.submit(writes.read_program, "x" * 3000, str(number), "") for number in range(300)]
+        time.sleep(0.8)
+        assert not any(one.done() for one in waiting)
+        assert store.trouble.startswith("the disk is full (0.0 MB are free in ")
+        run = store.read.run()
+        assert run and run.name == "test", "what is there can be looked at"
+        small_disk.make_room()
+        assert [one.result(timeout=5) for one in waiting] == list(range(1, 301))
+
+
+def test_a_run_on_a_full_disk_is_not_opened_and_says_why(small_disk: SmallDisk) -> None:
+    Store(small_disk.folder / "run").close()
+    small_disk.fill()
+    with pytest.raises(StoreError, match=r"the disk is full \(0.0 MB are free in .*\): make room"):
+        Store(small_disk.folder / "run")
+    small_disk.make_room()
+    Store(small_disk.folder / "run").close()
+
+
+def test_a_store_that_is_damaged_while_it_is_open_answers_every_write_with_the_reason(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        store.submit(writes.create_run, "test", "better", 3, 7).result()
+        for number in range(50):
+            store.submit(writes.read_program, "x" * 3000, str(number), "").result()
+        with contextlib.closing(sqlite3.connect(tmp_path / DATABASE)) as other:
+            other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with (tmp_path / DATABASE).open("rb+") as file:
+            file.seek(4096)
+            file.write(bytes(40 * 4096))
+        store.submit(lambda db: db.execute("PRAGMA shrink_memory")).result()
+        for _ in range(2):
+            with pytest.raises(StoreError, match=r"run\.db is damaged .*: put back a copy"):
+                store.submit(writes.read_program, "y" * 3000, "y", "").result(timeout=5)
+
+
+def test_a_run_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "run").touch()
+    with pytest.raises(StoreError, match=r"the run folder .*run cannot be written \(File exists\): change its permiss"):
+        Store(tmp_path / "run")
 
 
 def test_a_second_owner_is_refused_at_once_and_told_who_holds_it(store: Store) -> None:

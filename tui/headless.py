@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import signal
 import sys
 import time
@@ -39,7 +40,7 @@ async def headless(folder: Path, out: TextIO = sys.stdout) -> int:
     from runner.session import Session
 
     session = Session(folder, linger=False)
-    with Printer(session.store.read, out) as printer:
+    with Printer(session.store.read, out, lambda: session.store.trouble) as printer:
         forget = session.store.listen(printer.ring(asyncio.get_running_loop()))
         asked_to_leave = listen_for_signals(session)
         try:
@@ -69,9 +70,10 @@ def listen_for_signals(session: Session) -> list[str]:
 class Printer:
     """Prints the events that a run has had since the last look."""
 
-    def __init__(self, read: Reader, out: TextIO) -> None:
+    def __init__(self, read: Reader, out: TextIO, trouble: Callable[[], str] = lambda: "") -> None:
         self._read = read
         self._out = out
+        self._trouble, self._told = trouble, ""
         self._seen = max((event.seq for event in read.events(last=1)), default=0)
         self._simulated = False
 
@@ -93,7 +95,18 @@ class Printer:
         """Print what is new, one line an event."""
         for event in self._read.events(after=self._seen):
             self._seen = event.seq
+            self._print(event)
+        trouble, before = self._trouble(), self._told
+        self._told = trouble
+        if trouble and not before:  # it cannot be an event before it is over
+            self._print(Event(0, time.time(), Level.WARNING, "run", None, trouble))
+
+    def _print(self, event: Event) -> None:
+        try:
             print(line(event), file=self._out, flush=True)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:  # then the line waits in the buffer for the next one
+                raise
 
 
 def line(event: Event) -> str:

@@ -1,0 +1,54 @@
+"""Why a store cannot be read or written, in one line for a person, and whether it is worth waiting."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from pathlib import Path
+
+SCARCE_BYTES = 1 << 20
+"""With less room than this an I/O error is taken for a full disk: SQLite often calls it so."""
+
+_LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+_FORBIDDEN = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM)
+_UNREADABLE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def can_pass(error: sqlite3.Error) -> bool:
+    """Whether waiting can help: no room, a lock, a forbidden write, a failing disk; not a wrong statement or damage."""
+    return _code(error) in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, *_LOCKED, *_FORBIDDEN)
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether the file itself is wrong."""
+    return _code(error) in _UNREADABLE
+
+
+def why(path: Path, error: Exception) -> str:
+    """What is wrong with the file at ``path``, and what to do."""
+    code = _code(error)
+    free = _free(path.parent)
+    if code == sqlite3.SQLITE_FULL or (free < SCARCE_BYTES and code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)):
+        return f"the disk is full ({free / 2**20:.1f} MB are free in {path.parent}): make room"
+    if code in _LOCKED:
+        return f"another process keeps {path} locked: end it"
+    if code in _FORBIDDEN:
+        return f"{path} cannot be written ({error}): change the permissions of {path.parent}"
+    if code == sqlite3.SQLITE_IOERR:
+        return f"{path} cannot be written ({error}): look after the disk"
+    if code in _UNREADABLE:
+        return f"{path} is damaged ({error}): put back a copy, or start in another folder"
+    return f"{path}: {error}"
+
+
+def _code(error: Exception) -> int:
+    """SQLite's primary result code; 0 where Python raised the error itself."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _free(folder: Path) -> int:
+    """Bytes; as good as endless where nobody can tell."""
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return 1 << 62
