@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from lanes.order import HeldOut, Source, TrainOrder
+from lanes.order import HeldOut, TrainOrder
 from lanes.recipe import Filters
 from lanes.rows import Broken, Example, exposed_keys, prompt_key, read_chats, read_pairs, read_prompts
 from lanes.sources import DataError
@@ -41,7 +41,7 @@ def select(order: TrainOrder) -> Selection:
     """
     broken = Broken(order.max_broken_rows)
     notes: list[str] = []
-    pairs = read_pairs(Source(path=order.heldout.pairs), broken) if order.heldout.pairs else []
+    pairs = read_pairs(order.heldout.pairs, broken) if order.heldout.pairs else []
     forbidden = {prompt_key(pair.prompt) for pair in pairs} | _prompt_keys(order.heldout, broken)
     recipe = order.recipe.data
     weights = {name: weight for name, weight in recipe.mix.items() if weight > 0}
@@ -98,7 +98,7 @@ def _rounded(total: int, weights: Mapping[str, float], available: Mapping[str, i
 def _prompt_keys(heldout: HeldOut, broken: Broken) -> set[str]:
     if not heldout.prompts:
         return set()
-    return {prompt_key(prompt.prompt) for prompt in read_prompts(Source(path=heldout.prompts), broken)}
+    return {prompt_key(prompt.prompt) for prompt in read_prompts(heldout.prompts, broken)}
 
 
 def _read(order: TrainOrder, name: str, broken: Broken) -> list[Example]:

@@ -29,7 +29,7 @@ from lanes.deployment import Deployment
 from lanes.desk import Desk
 from lanes.lane import StageFailed, StagePaused
 from lanes.launch import LocalProcess
-from lanes.order import ServeOrder
+from lanes.order import ServeOrder, Source
 from lanes.pair_scores import compare
 from lanes.places import SourceError, Transfer, fetch
 from lanes.prompts import heldout_prompts, in_order
@@ -51,8 +51,8 @@ class EvaluateSettings:
     model: str
     """Base model, which is the reference: a local folder or a hub id."""
 
-    prompts: str | None
-    """Held-out traffic: a local file or a hub id."""
+    prompts: Source | None
+    """Held-out traffic."""
 
     revision: str | None = None
     trust_remote_code: bool = False

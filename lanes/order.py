@@ -12,7 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from checkpoints.records import FailureKind, Json
 from lanes.recipe import Recipe
@@ -35,9 +35,11 @@ class Message(BaseModel):
 
 
 class Source(Message):
-    """Where the rows of one data source are."""
+    """Where the rows of one data source are; its path alone will do."""
 
-    path: str
+    model_config = ConfigDict(json_schema_extra={"allowed": "a local file, a hub id or {path, split, revision}"})
+
+    path: Annotated[str, Field(min_length=1)]
     """A local JSONL (or JSON, CSV, Parquet) file, or a Hugging Face hub id."""
 
     split: str = "train"
@@ -45,15 +47,20 @@ class Source(Message):
 
     revision: str | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _path_alone(cls, value: object) -> object:
+        return {"path": value} if isinstance(value, str) else value
+
 
 class HeldOut(Message):
     """Rows that may never be trained on."""
 
-    pairs: str | None = None
-    """Preference pairs for ``val_pref_acc``: path or hub id."""
+    pairs: Source | None = None
+    """Preference pairs for ``val_pref_acc``."""
 
-    prompts: str | None = None
-    """Traffic prompts that voters are shown answers to: path or hub id."""
+    prompts: Source | None = None
+    """Traffic prompts that voters are shown answers to."""
 
 
 class TrainOrder(Message):

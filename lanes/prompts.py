@@ -1,6 +1,6 @@
 """The held-out prompts: small local files are read here, everything else by a process of its own.
 
-``python -m lanes.prompts PLACE FILE LIMIT`` writes the prompts of a hub data set or a Parquet file as JSON lines: to
+``python -m lanes.prompts SOURCE FILE LIMIT`` writes the prompts of a hub data set or a Parquet file as JSON lines: to
 read these takes libraries that a dashboard must not load.
 """
 
@@ -23,27 +23,27 @@ READ_HERE = (".jsonl", ".ndjson", ".json", ".csv")
 """Files that are read without loading a library of data sets."""
 
 
-async def heldout_prompts(place: str | None, cache: Path, limit: int) -> list[Prompt]:
+async def heldout_prompts(source: Source | None, cache: Path, limit: int) -> list[Prompt]:
     """All held-out prompts.
 
     Args:
-        place: Local file or hub id.
+        source: Where they are.
         cache: Folder for the copy of what is not read directly.
         limit: Unreadable rows that may be skipped.
 
     Raises:
         StageFailed: There are none, or they cannot be read; the line names the file.
     """
-    if place is None:
+    if source is None:
         line = "no held-out prompts: name a file under data.heldout.prompts in program.md"
         raise StageFailed(FailureKind.INPUT, line)
-    file = place if place.endswith(READ_HERE) else str(await _fetched(place, cache, limit))
+    here = source if source.path.endswith(READ_HERE) else Source(path=str(await _fetched(source, cache, limit)))
     try:
-        prompts = await asyncio.to_thread(read_prompts, Source(path=file), Broken(limit))
+        prompts = await asyncio.to_thread(read_prompts, here, Broken(limit))
     except DataError as error:
         raise StageFailed(FailureKind.INPUT, str(error)) from error
     if not prompts:
-        raise StageFailed(FailureKind.INPUT, f"{place} has no held-out prompts: add rows with a field 'prompt'")
+        raise StageFailed(FailureKind.INPUT, f"{source.path} has no held-out prompts: add rows with a field 'prompt'")
     return prompts
 
 
@@ -61,12 +61,13 @@ def display(prompt: Prompt) -> str:
     return "\n\n".join(f"{turn['role']}: {turn['content']}" for turn in prompt.prompt)
 
 
-async def _fetched(place: str, cache: Path, limit: int) -> Path:
+async def _fetched(source: Source, cache: Path, limit: int) -> Path:
     file = cache / "prompts.jsonl"
     await asyncio.to_thread(cache.mkdir, parents=True, exist_ok=True)
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "lanes.prompts", place, str(file), str(limit), env=LocalProcess().environment(),
-        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+        sys.executable, "-m", "lanes.prompts", source.model_dump_json(), str(file), str(limit),
+        env=LocalProcess().environment(), stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     try:
         said, _ = await process.communicate()
@@ -79,9 +80,9 @@ async def _fetched(place: str, cache: Path, limit: int) -> Path:
     return file
 
 
-def _write(place: str, file: Path, limit: int) -> int:
+def _write(source: Source, file: Path, limit: int) -> int:
     try:
-        prompts = read_prompts(Source(path=place), Broken(limit))
+        prompts = read_prompts(source, Broken(limit))
     except DataError as error:
         print(error)
         return 1
@@ -93,4 +94,4 @@ def _write(place: str, file: Path, limit: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(_write(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])))
+    sys.exit(_write(Source.model_validate_json(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])))

@@ -27,10 +27,9 @@ def _urls(settings: Settings) -> Iterator[Problem]:
     for path, place in (
         (("model",), settings.model.name),
         *((("data", "sources", name), source.path) for name, source in settings.data.sources.items()),
-        (("data", "heldout", "pairs"), heldout.pairs),
-        (("data", "heldout", "prompts"), heldout.prompts),
+        *((("data", "heldout", name), source.path) for name, source in heldout if source is not None),
     ):
-        if place is not None and is_url(place):
+        if is_url(place):
             yield Problem(path, f"{shown(place)} is a URL, which is not read", "a local file or folder, or a hub id")
 
 

@@ -81,11 +81,11 @@ def _data(program: Program) -> Iterator[Finding]:
     held: set[str] = set()
     broken = Broken(sys.maxsize)
     if data.heldout.pairs is not None:
-        finding, pairs = _read("held-out pairs", Source(path=data.heldout.pairs), read_pairs, broken)
+        finding, pairs = _read("held-out pairs", data.heldout.pairs, read_pairs, broken)
         held.update(prompt_key(pair.prompt) for pair in pairs)
         yield finding
     if data.heldout.prompts is not None:
-        finding, prompts = _read("held-out prompts", Source(path=data.heldout.prompts), read_prompts, broken)
+        finding, prompts = _read("held-out prompts", data.heldout.prompts, read_prompts, broken)
         held.update(prompt_key(prompt.prompt) for prompt in prompts)
         yield finding
     read = read_pairs if program.method == "dpo" else read_chats

@@ -10,6 +10,7 @@ from pathlib import Path
 from string import Template
 from typing import Literal, TypeAlias
 
+from checkpoints.records import Json
 from runner.places import absolute, is_local
 from runner.program import FILE, Program
 
@@ -17,12 +18,12 @@ Name: TypeAlias = Literal["demo", "study", "online"]
 
 SAMPLE_DATA = "sample_data"
 
-PLACES: Mapping[Name, Mapping[str, str]] = {
+PLACES: Mapping[Name, Mapping[str, str | Json]] = {
     "demo": {},
     "study": {
         "model": "HuggingFaceTB/SmolLM2-360M-Instruct",
         "pairs": "trl-lib/ultrafeedback_binarized",
-        "heldout": "heldout.jsonl",
+        "heldout": {"path": "trl-lib/ultrafeedback_binarized", "split": "test"},
     },
     "online": {
         "model": "HuggingFaceTB/SmolLM2-360M-Instruct",

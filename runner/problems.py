@@ -71,7 +71,7 @@ def _problem(detail: Mapping[str, Any], schema: Json, document: Document) -> Pro
         return Problem(full, "is missing", allowed(schema, full))
     path = document.known(full)
     if kind == "extra_forbidden":
-        names = sorted(_at(schema, path[:-1]).get("properties", {}))
+        names = sorted({name for option in _options(_at(schema, path[:-1]), schema) for name in _properties(option)})
         return Problem(path, f"is not known{did_you_mean(path[-1], names)}", ", ".join(names))
     return Problem(path, _what(detail, schema, path), allowed(schema, path))
 
@@ -103,14 +103,22 @@ def _at(schema: Json, path: Sequence[str | int]) -> Json:
 
 
 def _child(part: Json, name: str | int, schema: Json) -> Json:
-    for option in [_resolved(each, schema) for each in part.get("anyOf", [part])]:
-        if name in option.get("properties", {}):
+    for option in _options(part, schema):
+        if name in _properties(option):
             return option["properties"][name]
         if isinstance(option.get("additionalProperties"), dict):
             return option["additionalProperties"]
         if isinstance(name, int) and "items" in option:
             return option["items"]
     return {}
+
+
+def _options(part: Json, schema: Json) -> list[Json]:
+    return [_resolved(each, schema) for each in part.get("anyOf", [part])]
+
+
+def _properties(part: Json) -> Json:
+    return part.get("properties", {})
 
 
 def _resolved(part: Json, schema: Json) -> Json:

@@ -14,6 +14,7 @@ from typing import Any, cast
 from pydantic import ConfigDict, ValidationError
 
 from checkpoints.records import Json
+from lanes.order import Source
 from lanes.recipe import Recipe
 from runner.cross_checks import contradictions
 from runner.front_matter import Document, ProgramError, read_document
@@ -87,16 +88,15 @@ class Program(Settings):
     def missing(self) -> tuple[str, ...]:
         """One line for each local file or folder that the program names and that is not there."""
         document = read_document(self.text, self.path.name)
-        places: list[tuple[tuple[str, ...], str | None]] = [
+        places: list[tuple[tuple[str, ...], str]] = [
             (("model",), self.model.name),
             *((("data", "sources", name), source.path) for name, source in self.data.sources.items()),
-            (("data", "heldout", "pairs"), self.data.heldout.pairs),
-            (("data", "heldout", "prompts"), self.data.heldout.prompts),
+            *((("data", "heldout", name), source.path) for name, source in self.data.heldout if source is not None),
         ]
         return tuple(
             Problem(path, f"{place!r} is not there", "a local file or folder, or a hub id").line(document)
             for path, place in places
-            if place and Path(place).is_absolute() and not Path(place).exists()
+            if Path(place).is_absolute() and not Path(place).exists()
         )
 
 
@@ -137,12 +137,10 @@ def _mapping(value: Any) -> Json | None:
 
 def _with_places(settings: Settings, folder: Path) -> dict[str, Any]:
     """The settings' fields, with local places made absolute."""
-    sources = {
-        name: source.model_copy(update={"path": resolved(source.path, folder)})
-        for name, source in settings.data.sources.items()
-    }
+    sources = {name: _with_place(source, folder) for name, source in settings.data.sources.items()}
     heldout = settings.data.heldout
-    heldout = heldout.model_copy(update={name: resolved(place, folder) for name, place in heldout if place is not None})
+    held = {name: _with_place(source, folder) for name, source in heldout if source is not None}
+    heldout = heldout.model_copy(update=held)
     url = settings.upload.url
     if url is not None and not is_url(url):
         url = absolute(url, folder)
@@ -151,3 +149,7 @@ def _with_places(settings: Settings, folder: Path) -> dict[str, Any]:
         "data": settings.data.model_copy(update={"sources": sources, "heldout": heldout}),
         "upload": settings.upload.model_copy(update={"url": url}),
     }
+
+
+def _with_place(source: Source, folder: Path) -> Source:
+    return source.model_copy(update={"path": resolved(source.path, folder)})

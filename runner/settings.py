@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lanes.order import HeldOut, Source
 from lanes.recipe import Count, Number, Recipe
@@ -44,21 +44,13 @@ class Model(Part):
         return {"name": value} if isinstance(value, str) else value
 
 
-def _path_alone(value: object) -> object:
-    return {"path": value} if isinstance(value, str) else value
-
-
 class Data(Part):
     """What is trained on, and what never is."""
 
     sources: Annotated[
         dict[
             str,
-            Annotated[
-                Source,
-                BeforeValidator(_path_alone),
-                Field(json_schema_extra={"allowed": "a local file, a hub id or {path, split, revision}"}),
-            ],
+            Source,
         ],
         Field(min_length=1, json_schema_extra={"allowed": "a mapping from names to files or hub ids, at least one"}),
     ]

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from lanes.data import Selection, quotas, select
 from lanes.order import HeldOut, Source, TrainOrder
+from lanes.prompts import heldout_prompts
 from lanes.rows import Broken, prompt_key, read_chats, read_pairs, read_prompts
 from lanes.sources import DataError
 
@@ -171,6 +172,21 @@ def test_a_row_with_a_held_out_prompt_is_refused_or_dropped_as_the_program_says(
         selection = select(order(tmp_path, {"a": source}, heldout=heldout, drop_heldout=True))
         assert drawn(selection) == ["question 1?"]
         assert selection.notes == ("source 'a': 1 held-out rows left out",)
+
+
+async def test_a_held_out_split_is_scored_asked_and_kept_out_of_training(tmp_path: Path) -> None:
+    splits = tmp_path / "set"
+    splits.mkdir()
+    lines(splits / "train.jsonl", *(pair(number) for number in range(6)))
+    lines(splits / "test.jsonl", *(pair(number) for number in range(4, 8)))
+    held = Source(path=str(splits), split="test")
+    for heldout in (HeldOut(pairs=held), HeldOut(prompts=held)):
+        training = order(tmp_path, {"a": splits}, heldout=heldout, drop_heldout=True)
+        selection = select(training)
+        assert sorted(drawn(selection)) == [f"question {number}?" for number in range(4)]
+    assert len(select(order(tmp_path, {"a": splits}, heldout=HeldOut(pairs=held), drop_heldout=True)).heldout) == 4
+    prompts = await heldout_prompts(held, tmp_path / "cache", 0)
+    assert [prompt.prompt[0]["content"] for prompt in prompts] == [f"question {number}?" for number in range(4, 8)]
 
 
 def test_held_out_pairs_to_score_are_the_same_whatever_the_order_of_the_file(tmp_path: Path) -> None:

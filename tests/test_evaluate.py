@@ -21,6 +21,7 @@ from checkpoints.store import Store
 from lanes.analyze.verdict import Rule
 from lanes.evaluate import EvaluateLane, EvaluateSettings
 from lanes.lane import StageFailed, StagePaused
+from lanes.order import Source
 
 RECIPE: Json = {"deployment": {"temperature": 0.7, "max_new_tokens": 24}}
 
@@ -72,7 +73,7 @@ async def publish(store: Store, folder: Path, details: str) -> int:
 
 def settings(**fields: object) -> EvaluateSettings:
     given = {
-        "model": str(MODEL), "prompts": str(PROMPTS), "voters": "simulated", "device": "cpu", "seed": 7,
+        "model": str(MODEL), "prompts": Source(path=str(PROMPTS)), "voters": "simulated", "device": "cpu", "seed": 7,
         "rule": Rule(min_votes=20, max_votes=60), "seconds": 60.0,
     } | fields  # fmt: skip
     return EvaluateSettings(**given)  # type: ignore[arg-type]
@@ -227,7 +228,7 @@ async def test_people_vote_by_file_and_time_ends_what_they_do_not_decide(store: 
 async def test_prompts_used_up_before_a_decision_end_it(store: Store, adapters: Path, tmp_path: Path) -> None:
     few = tmp_path / "few.jsonl"
     few.write_text("".join(PROMPTS.read_text().splitlines(keepends=True)[:4]))
-    lane = EvaluateLane(store, settings(prompts=str(few)))
+    lane = EvaluateLane(store, settings(prompts=Source(path=str(few))))
     stage = await enter(store, lane, adapters)
     result = await lane.run(stage)
     assert (result["ended"], result["decided"], result["prompts"]) == ("prompts", None, 4)
@@ -249,7 +250,7 @@ async def test_no_heldout_prompts_is_an_input_failure_that_names_the_file(
     file = tmp_path / "none.jsonl"
     if content is not None:
         file.write_text(content)
-    lane = EvaluateLane(store, settings(prompts=str(file)))
+    lane = EvaluateLane(store, settings(prompts=Source(path=str(file))))
     stage = await enter(store, lane, adapters)
     with pytest.raises(StageFailed, match=r"none\.jsonl") as failed:
         await lane.run(stage)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lanes.order import Source
 from runner.init import PLACES, InitError, demo_folder, init
 from runner.program import Program
 
@@ -43,6 +44,13 @@ def test_a_template_is_valid_as_it_comes(template: str, tmp_path: Path) -> None:
     assert program.name == template
     assert program.model.name == "HuggingFaceTB/SmolLM2-360M-Instruct"
     assert program.space.fields and program.prose
+
+
+def test_a_study_as_it_comes_names_nothing_that_is_not_there(tmp_path: Path) -> None:
+    init("study", tmp_path)
+    program = Program.read(tmp_path)
+    assert program.missing() == ()
+    assert program.data.heldout.pairs == Source(path="trl-lib/ultrafeedback_binarized", split="test")
 
 
 def test_a_study_of_ones_own_model_and_data_can_run_at_once(here: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lanes.order import Source
 from runner.program import Program, ProgramError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -228,8 +229,29 @@ def test_local_places_become_absolute_and_hub_ids_stay(tmp_path: Path) -> None:
         "mine": str(tmp_path / "pairs.jsonl"),
         "hub": "org/pairs",
     }
-    assert program.data.heldout.prompts == str(tmp_path / "prompts.jsonl")
+    assert program.data.heldout.prompts == Source(path=str(tmp_path / "prompts.jsonl"))
     assert program.upload.url == str(tmp_path / "published")
+
+
+def test_held_out_rows_may_be_a_split_of_a_hub_data_set(tmp_path: Path) -> None:
+    split = "{prompts: {path: org/pairs, split: test, revision: abc}, pairs: {path: held.jsonl}}"
+    heldout = parse(LEAST.replace("{prompts: prompts.jsonl}", split), tmp_path).data.heldout
+    assert heldout.prompts == Source(path="org/pairs", split="test", revision="abc")
+    assert heldout.pairs == Source(path=str(tmp_path / "held.jsonl"))
+
+
+def test_what_is_wrong_with_a_held_out_source_is_named_with_its_field(tmp_path: Path) -> None:
+    def told(source: str) -> str:
+        return refusal(LEAST.replace("prompts.jsonl", source))[0]
+
+    assert told("{path: org/a, spilt: test}").startswith(
+        "program.md:6: data.heldout.prompts.spilt: is not known; did you mean split?; allowed: path, revision, split"
+    )
+    assert "data.heldout.prompts: 7 does not fit" in told("7")
+    assert "allowed: a local file, a hub id or {path, split, revision}" in told("7")
+    assert "data.heldout.prompts: 's3://b/p.jsonl' is a URL, which is not read" in told("s3://b/p.jsonl")
+    lacking = parse(LEAST.replace("prompts.jsonl", "{path: held.jsonl}"), tmp_path).missing()
+    assert [line.split(" is not there")[0] for line in lacking][-1].startswith("program.md:6: data.heldout.prompts: ")
 
 
 def test_a_model_and_a_source_may_say_more_than_their_place() -> None:
