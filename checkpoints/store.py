@@ -38,6 +38,9 @@ LOCK = "owner.lock"
 T = TypeVar("T")
 P = ParamSpec("P")
 
+_LOOK_SECONDS = 0.1
+"""How long taking the lock is tried: who looks whether there is an owner, as waiting workers do, has it for moments."""
+
 _BATCH = 256
 _RETRY_SECONDS = 0.5
 _WAITS = "; the run waits and goes on by itself"
@@ -55,7 +58,7 @@ class Owner:
     """The right to write a run's store: an ``flock`` on a file that names its holder."""
 
     def __init__(self, folder: Path) -> None:
-        """Take the lock, or fail at once.
+        """Take the lock, or fail within a moment.
 
         Raises:
             Held: Somebody else has it; the message names them.
@@ -68,9 +71,7 @@ class Owner:
         except OSError as error:
             todo = "make room" if error.errno == errno.ENOSPC else "change its permissions, or start in another folder"
             raise StoreError(f"the run folder {folder} cannot be written ({error.strerror}): {todo}") from error
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not _locked(self._file):
             holder = os.read(self._file, 4096).decode(errors="replace")
             os.close(self._file)
             raise Held(f"this run is held by {_describe(holder)}; look at it with: autoresearch-tui attach") from None
@@ -90,12 +91,25 @@ def holder(folder: Path) -> str | None:
     except OSError:
         return None
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:
         return _describe(os.read(file, 4096).decode(errors="replace"))
     finally:
         os.close(file)
     return None
+
+
+def _locked(file: int) -> bool:
+    """Take the lock of an open file, unless somebody goes on holding it."""
+    until = time.monotonic() + _LOOK_SECONDS
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except OSError:
+            if time.monotonic() > until:
+                return False
+            time.sleep(_LOOK_SECONDS / 50)
 
 
 def _describe(text: str) -> str:

@@ -3,43 +3,158 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from enum import StrEnum
 from itertools import pairwise
+from typing import NamedTuple
 
 from checkpoints.reader import Reader
-from checkpoints.records import BASELINE, ENDS, Lane, Outcome, StageState, State
+from checkpoints.records import BASELINE, ENDS, Championship, Lane, Outcome, StageState, State, Verdict, Vote
+
+
+class Law(StrEnum):
+    """What a kill must not bring about."""
+
+    LOST = "lost"
+    JUDGED = "judged twice"
+    VOTES = "votes counted twice"
+    HANGS = "left hanging"
+    AGAIN = "trained again though finished"
+    CHAMPION = "wrong champion"
+
+
+class Breach(NamedTuple):
+    """One thing that is not as it must be."""
+
+    law: Law
+    what: str
 
 
 def broken_laws(read: Reader, experiments: int, votes_each: int | None = None) -> list[str]:
     """One line for each law that a finished run breaks."""
-    found: list[str] = []
+    return [breach.what for breach in breaches(read, experiments, votes_each)]
+
+
+def breaches(read: Reader, experiments: int, votes_each: int | None = None) -> list[Breach]:
+    """What is wrong with a finished run."""
+    return [*_experiments(read, experiments), *_stages(read), *_votes(read, votes_each), *_champions(read)]
+
+
+class Seen:
+    """What the store said of a run between two kills: none of it may be gone at the end, or say something else."""
+
+    def __init__(self) -> None:
+        self._done: dict[tuple[int, Lane, int], float | None] = {}
+        self._votes: dict[str, Vote] = {}
+        self._verdicts: dict[int, Verdict] = {}
+        self._reigns: set[tuple[int, float]] = set()
+        self._numbers: set[int] = set()
+
+    def look(self, read: Reader) -> None:
+        """Remember what is there by now."""
+        self._numbers |= {one.number for one in read.experiments()}
+        self._done |= _done(read)
+        self._votes |= {vote.key: vote for vote in read.votes()}
+        self._verdicts |= {verdict.experiment: verdict for verdict in read.verdicts()}
+        self._reigns |= {_reign(reign) for reign in read.championships()}
+
+    def breaches(self, read: Reader) -> list[Breach]:
+        """What was seen once and is no longer there."""
+        return list(self._gone(read))
+
+    def _gone(self, read: Reader) -> Iterator[Breach]:
+        now = Seen()
+        now.look(read)
+        for number in self._numbers - now._numbers:
+            yield Breach(Law.LOST, f"experiment {number} was there once")
+        for (number, lane, attempt), at in self._done.items():
+            if now._done.get((number, lane, attempt)) != at:
+                yield Breach(Law.LOST, f"experiment {number} was done in {lane} once")
+        for key, vote in self._votes.items():
+            if now._votes.get(key) != vote:
+                yield Breach(Law.LOST, f"vote {key} was another once")
+        for number, verdict in self._verdicts.items():
+            if now._verdicts.get(number) != verdict:
+                yield Breach(Law.JUDGED, f"experiment {number} had another verdict once")
+        for number, _ in self._reigns - now._reigns:
+            yield Breach(Law.CHAMPION, f"experiment {number} was champion once")
+
+
+def _experiments(read: Reader, expected: int) -> Iterator[Breach]:
     everything = read.experiments()
-    judged = Counter(verdict.experiment for verdict in read.verdicts())
-    stages = read.stages()
-    done = Counter((stage.experiment, stage.lane) for stage in stages if stage.state is StageState.DONE)
     alive = [one for one in everything if one.state is not State.CANCELLED]
-    if len(alive) != experiments + 1:
-        found.append(f"{len(alive)} experiments instead of {experiments} and the baseline")
+    if len(alive) != expected + 1:
+        yield Breach(Law.LOST, f"{len(alive)} experiments instead of {expected} and the baseline")
     if [one.number for one in everything] != list(range(len(everything))):
-        found.append("numbers are missing or twice")
+        yield Breach(Law.LOST, "numbers are missing or twice")
+    judged = Counter(verdict.experiment for verdict in read.verdicts())
+    fell = Counter(event.experiment for event in read.events() if event.kind == "verdict")
     for one in everything:
         if one.state not in ENDS:
-            found.append(f"experiment {one.number} hangs: {one.state}")
-        expected = 0 if one.state is State.CANCELLED else 1
-        if judged[one.number] != expected:
-            found.append(f"experiment {one.number} has {judged[one.number]} verdicts")
+            yield Breach(Law.HANGS, f"experiment {one.number} hangs: {one.state}")
+        verdicts = 0 if one.state is State.CANCELLED else 1
+        if judged[one.number] != verdicts:
+            law = Law.JUDGED if judged[one.number] > verdicts else Law.LOST
+            yield Breach(law, f"experiment {one.number} has {judged[one.number]} verdicts")
+        if one.state is not State.VETOED and fell[one.number] != verdicts:
+            yield Breach(Law.JUDGED, f"{fell[one.number]} verdicts fell on experiment {one.number}")
+
+
+def _stages(read: Reader) -> Iterator[Breach]:
+    stages = read.stages()
+    done = Counter((stage.experiment, stage.lane) for stage in stages if stage.state is StageState.DONE)
+    for one in read.experiments():
         if one.state not in (State.CANCELLED, State.CRASHED):
-            found += [
-                f"experiment {one.number} left no result in {lane}" for lane in Lane if done[one.number, lane] != 1
-            ]
-            if votes_each is not None and len(read.votes(one.number)) != votes_each:
-                found.append(f"experiment {one.number} has {len(read.votes(one.number))} votes")
-    found += [f"stage {s.experiment} {s.lane} is still open" for s in stages if s.state is StageState.STARTED]
+            for lane in Lane:
+                if done[one.number, lane] != 1:
+                    yield Breach(Law.LOST, f"experiment {one.number} left no result in {lane}")
+    for stage in stages:
+        if stage.state is StageState.STARTED:
+            yield Breach(Law.HANGS, f"stage {stage.experiment} {stage.lane} is still open")
+    finished: set[int] = set()
+    for stage in (one for one in stages if one.lane is Lane.TRAIN):
+        if stage.experiment in finished:
+            yield Breach(Law.AGAIN, f"experiment {stage.experiment} was trained again")
+        if stage.state is StageState.DONE:
+            finished.add(stage.experiment)
+
+
+def _votes(read: Reader, each: int | None) -> Iterator[Breach]:
+    votes = read.votes()
+    cast = Counter((v.experiment, v.voter, v.prompt, *sorted((v.model_a, v.model_b))) for v in votes)
+    for (experiment, voter, prompt, *_), times in cast.items():
+        if times > 1:
+            yield Breach(Law.VOTES, f"{voter} has {times} votes on {prompt} in experiment {experiment}")
+    counted = sum(votes for *_, votes in read.pair_counts())
+    if counted != len(votes):
+        yield Breach(Law.VOTES if counted > len(votes) else Law.LOST, f"{counted} votes counted of {len(votes)}")
+    if each is None:
+        return
+    per_experiment = Counter(vote.experiment for vote in votes)
+    for one in read.experiments():
+        came = per_experiment[one.number]
+        if one.state not in (State.CANCELLED, State.CRASHED) and came != each:
+            law = Law.VOTES if came > each else Law.LOST
+            yield Breach(law, f"experiment {one.number} has {came} votes")
+
+
+def _champions(read: Reader) -> Iterator[Breach]:
     reigns = read.championships()
     if sum(reign.until is None for reign in reigns) != 1:
-        found.append("not exactly one champion")
-    found += [f"reigns overlap at {b.since}" for a, b in pairwise(reigns) if a.until is None or a.until > b.since]
+        yield Breach(Law.CHAMPION, "not exactly one champion")
+    for before, after in pairwise(reigns):
+        if before.until is None or before.until > after.since:
+            yield Breach(Law.CHAMPION, f"reigns overlap at {after.since}")
     kept = [v.experiment for v in read.verdicts() if v.outcome is Outcome.KEEP and v.experiment != BASELINE]
     crowned = [reign.experiment for reign in reigns if reign.experiment != BASELINE]
     if sorted(set(crowned)) != sorted(kept):
-        found.append(f"kept {kept}, but crowned {crowned}")
-    return found
+        yield Breach(Law.CHAMPION, f"kept {kept}, but crowned {crowned}")
+
+
+def _done(read: Reader) -> dict[tuple[int, Lane, int], float | None]:
+    stages = (stage for stage in read.stages() if stage.state is StageState.DONE)
+    return {(stage.experiment, stage.lane, stage.attempt): stage.finished_at for stage in stages}
+
+
+def _reign(reign: Championship) -> tuple[int, float]:
+    return reign.experiment, reign.since

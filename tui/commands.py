@@ -21,9 +21,16 @@ EXPECTED = (ProgramError, StoreError, InitError, RunError)
 
 
 def dashboard(asked: argparse.Namespace) -> int:
-    """Start or resume with the dashboard; headless where there is no terminal."""
+    """Start or resume with the dashboard; headless where there is no terminal.
+
+    Raises:
+        RunError: There is no such folder.
+    """
+    if not asked.folder.exists():
+        raise RunError(f"{asked.folder} is neither a folder nor a command; autoresearch-tui --help shows the commands")
     why = _no_terminal()
     if why is None:
+        _refuse_a_second(asked.folder)
         from tui.owner import own
 
         return asyncio.run(own(asked.folder))
@@ -98,7 +105,20 @@ def demo(asked: argparse.Namespace) -> int:
     return dashboard(asked)
 
 
+def _refuse_a_second(folder: Path) -> None:
+    """Say at once, before anything heavy is imported, that another process has the run.
+
+    Raises:
+        Held: Which process.
+    """
+    from tui.headless import RUN
+
+    if held := holder(folder / RUN):
+        raise Held(f"this run is held by {held}; look at it with: autoresearch-tui attach {folder}")
+
+
 def _headless(folder: Path) -> int:
+    _refuse_a_second(folder)
     from tui.headless import headless
 
     return asyncio.run(headless(folder))

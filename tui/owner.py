@@ -15,8 +15,9 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from checkpoints.records import Json, Step
 from tui.app import Dashboard
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 RUN = "run"
 HEADLESS_LOG = "headless.log"
 ERRORS = "dashboard-errors.log"
+
+_TAKES_OVER = 30.0
+"""Seconds within which a process without a screen holds the run that was handed to it."""
 
 _COMES_BACK = 3
 """How often in a row the dashboard comes back after an exception before the run goes on headless."""
@@ -42,24 +46,31 @@ class Owner:
         self._listeners: list[Callable[[], None]] = []
         self._opened = asyncio.Event()
         self._lost_terminal = False
+        self._was_finished = False
         self._app: Dashboard | None = None
 
     async def run(self) -> int:
         """Show the dashboard, drive the run, and when the person leaves do with the run what they chose."""
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGHUP, self._lose_terminal)
+        loop.add_signal_handler(signal.SIGTERM, self._leave, Leave.DRAIN)
+        loop.add_signal_handler(signal.SIGINT, self._leave, Leave.STOP)
         runner = asyncio.create_task(self._drive())
         guest = asyncio.create_task(self._entertain())
         await asyncio.wait({runner, guest}, return_when=asyncio.FIRST_COMPLETED)
         if runner.done():
             # The loop cannot end while somebody looks, except by failing, or by a stop that was asked for elsewhere.
-            if self._app:
-                self._app.exit(Leave.STOP)
+            self._leave(Leave.STOP)
             await guest
-            runner.result()
-            await self._close(keep_workers=False)
+            try:
+                runner.result()
+            finally:
+                await self._close(keep_workers=False)
+            print(f"stopped; go on with: autoresearch-tui {self.folder}")
             return 0
-        return await self._farewell(await guest, runner)
+        left = await guest
+        self._app = None
+        return await self._farewell(left, runner)
 
     async def _drive(self) -> None:
         await asyncio.sleep(0.05)  # the first paint comes first
@@ -93,22 +104,35 @@ class Owner:
         if self._lost_terminal:
             return await self._go_on_headless(runner)
         if left is Leave.DETACH:
-            await _cancelled(runner)
-            await self._close(keep_workers=True)
-            run = self.session.store
-            if not self.finished:
-                process = spawn_headless(self.folder)
-                print(
-                    f"the run goes on headless as process {process}; look at it: autoresearch-tui attach {self.folder}"
-                )
-                print(f"its events: {run.folder / HEADLESS_LOG}")
+            return await self._detach(runner)
+        from tui.headless import Printer, listen_for_signals
+
+        asked = listen_for_signals(self.session)
+        drain = left is Leave.DRAIN
+        print("finishing the stages under way; Ctrl+C stops now" if drain else "stopping…", flush=True)
+        with Printer(self.session.store.read, sys.stdout) as printer:
+            self.session.store.listen(printer.ring(asyncio.get_running_loop()))
+            await self._intervene(Step.STOP, None, "", {"how": "drain" if drain else "now"})
+            await runner
+            printer.print_new()
+            await self._close(keep_workers=bool(asked and asked[-1] == "now"))
+        print(f"stopped; go on with: autoresearch-tui {self.folder}", flush=True)
+        return 0
+
+    async def _detach(self, runner: asyncio.Task[None]) -> int:
+        """Hand the run to a process without a screen; a run that is finished needs none."""
+        await _cancelled(runner)
+        await self._close(keep_workers=True)
+        if self._was_finished:
+            print(f"the run is finished; all of it as a table: autoresearch-tui results {self.folder}")
             return 0
-        how = "drain" if left is Leave.DRAIN else "now"
-        print("finishing the stages under way…" if left is Leave.DRAIN else "stopping…", flush=True)
-        await self._intervene(Step.STOP, None, "", {"how": how})
-        await runner
-        await self._close(keep_workers=False)
-        print(f"stopped; go on with: autoresearch-tui {self.folder}")
+        process = spawn_headless(self.folder)
+        log = self.folder / RUN / HEADLESS_LOG
+        if not await asyncio.to_thread(_took_over, process, self.folder / RUN):
+            print(f"the run did NOT go on headless, {log} says why; go on with: autoresearch-tui {self.folder}")
+            return 1
+        print(f"the run goes on headless as process {process.pid}; look at it: autoresearch-tui attach {self.folder}")
+        print(f"its events: {log}")
         return 0
 
     async def _opened_or_failed(self, runner: asyncio.Task[None]) -> None:
@@ -126,9 +150,7 @@ class Owner:
         assert self.session
         session = self.session
         with (session.store.folder / HEADLESS_LOG).open("a", encoding="utf-8") as log:
-            for stream in (sys.stdout, sys.stderr):
-                with contextlib.suppress(OSError, ValueError):
-                    os.dup2(log.fileno(), stream.fileno())
+            _speak_into(log)
             with Printer(session.store.read, log) as printer:
                 session.store.listen(printer.ring(asyncio.get_running_loop()))
                 listen_for_signals(session)
@@ -138,13 +160,6 @@ class Owner:
                 printer.print_new()
                 await self._close(keep_workers=False)
         return 0
-
-    @property
-    def finished(self) -> bool:
-        """Whether the run had nothing more to do when it was last looked at."""
-        return self._was_finished
-
-    _was_finished = False
 
     async def _close(self, keep_workers: bool) -> None:
         if self.session is None:
@@ -157,8 +172,15 @@ class Owner:
 
     def _lose_terminal(self) -> None:
         self._lost_terminal = True
+        self._leave(Leave.DETACH)
+        if self._app is None and self.session:
+            # While a drain goes on: whoever it was told to has gone.
+            with (self.session.store.folder / HEADLESS_LOG).open("a", encoding="utf-8") as log:
+                _speak_into(log)
+
+    def _leave(self, how: Leave) -> None:
         if self._app:
-            self._app.exit(Leave.DETACH)
+            self._app.exit(how)
 
     async def _intervene(self, step: Step, experiment: int | None, reason: str, detail: Json) -> int:
         from checkpoints import writes
@@ -185,10 +207,6 @@ class Owner:
 
 async def own(folder: Path) -> int:
     """Start or resume the run in ``folder`` with the dashboard; returns the exit status."""
-    from checkpoints.store import Held, holder
-
-    if held := holder(folder / RUN):
-        raise Held(f"this run is held by {held}; look at it with: autoresearch-tui attach {folder}")
     return await Owner(folder).run()
 
 
@@ -200,21 +218,53 @@ async def visit(run_folder: Path) -> int:
 
         return await asyncio.to_thread(intervene_from_outside, run_folder, step, experiment, reason, detail)
 
-    await Dashboard(run_folder, intervene, owned=False).run_async(mouse=False)
+    from checkpoints.store import holder
+
+    driven = partial(_is_held, run_folder)
+    await Dashboard(run_folder, intervene, owned=False, driven=driven).run_async(mouse=False)
+    if held := holder(run_folder):
+        print(f"the run goes on, held by {held}")
     return 0
 
 
-def spawn_headless(folder: Path) -> int:
-    """Have a process of its own session go on with the run; returns its pid."""
+def spawn_headless(folder: Path) -> subprocess.Popen[bytes]:
+    """Have a process of its own session go on with the run."""
     with (folder / RUN / HEADLESS_LOG).open("a", encoding="utf-8") as log:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, "-m", "tui.main", "run", "--headless", str(folder.absolute())],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             start_new_session=True,
         )
-    return process.pid
+
+
+def _took_over(process: subprocess.Popen[bytes], run_folder: Path) -> bool:
+    """Wait until a process holds the run; false when it ended, or has not in reasonable time."""
+    from checkpoints.store import LOCK
+
+    lock, deadline = run_folder / LOCK, time.monotonic() + _TAKES_OVER
+    while time.monotonic() < deadline:
+        # The name in the lock is read, not the lock tried: to try it is to have it for a moment, in the other's way.
+        if f'"pid": {process.pid},' in lock.read_text(encoding="utf-8", errors="replace"):
+            return True
+        if process.poll() is not None:
+            return process.returncode == 0
+        time.sleep(0.05)
+    return False
+
+
+def _is_held(run_folder: Path) -> bool:
+    from checkpoints.store import holder
+
+    return holder(run_folder) is not None
+
+
+def _speak_into(log: TextIO) -> None:
+    """Have all that this process says from now on go into a file."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(log.fileno(), stream.fileno())
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:
