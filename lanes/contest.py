@@ -204,7 +204,7 @@ class Contest:
         if interval is None:
             return f"against {self._terms.opponent} · {voters}"
         rate = f"{100 * interval.estimate:.1f} ± {100 * half_width(interval):.1f} %"
-        return f"{rate} against {self._terms.opponent} · {voters}"
+        return f"{rate} · against {self._terms.opponent} · {voters}"
 
     def _eta(self, now: float) -> float | None:
         """Seconds until the cap or the nearest end, as fast as the votes came until now."""

@@ -98,7 +98,7 @@ class TrainingLog:
     def _take_step(self, step: int, line: Json, values: dict[str, float]) -> None:
         self.step, self.steps_heard = step, True
         self._of = int(line.get("of") or 0)
-        self._doing = "step"
+        self._doing = "steps"
         self._values = values
         at = line.get("time")
         if isinstance(at, int | float):
@@ -109,12 +109,19 @@ class TrainingLog:
         if "tokens_per_second" in self._values:
             details.append(f"{self._values['tokens_per_second']:,.0f} tokens/s")
         return Progress(
-            Lane.TRAIN, self._experiment, self._doing, self.step, self._of, ", ".join(details), self._eta(), time.time()
+            Lane.TRAIN,
+            self._experiment,
+            self._doing,
+            self.step,
+            self._of,
+            " · ".join(details),
+            self._eta(),
+            time.time(),
         )
 
     def _eta(self) -> float | None:
         """Seconds to the last step; None while the speed is not known."""
-        if len(self._recent) < 2 or self._doing != "step":
+        if len(self._recent) < 2 or self._doing != "steps":
             return None
         (began, first), (ended, last) = self._recent[0], self._recent[-1]
         if last <= first or ended <= began:

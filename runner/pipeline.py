@@ -159,7 +159,7 @@ class Pipeline:
     def _obstacle(self, lane: Lane) -> str | None:
         """What a lane waits for; None when it can go on."""
         if self.held:
-            return self.held
+            return f"the go-ahead: {self.held}"
         if self._read.open_stage(lane):
             return None
         waiting = self._read.first(writes.WAITING_FOR[lane])

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from checkpoints.reader import Reader
-from checkpoints.records import ENDS, Interval, Json, Lane, Row, State, model_name
+from checkpoints.records import BASELINE, ENDS, Interval, Json, Lane, Row, RunState, State, model_name
 from checkpoints.store import holder
 
 COLUMNS = (
@@ -32,18 +32,25 @@ def results_tsv(read: Reader) -> str:
 
 
 def status(folder: Path, read: Reader) -> Json:
-    """What the run is doing, for a script: counts, champion, lanes; rates are shares of 1, times UTC seconds."""
+    """What the run is doing, for a script: counts after the baseline, champion, lanes; rates are shares of 1, times UTC
+    seconds."""
     run, reign = read.run(), read.champion()
     if run is None:
         return {"state": "starting", "held_by": holder(folder)}
     verdict = read.verdict(reign.experiment) if reign else None
+    ended = [one for one in read.experiments(*ENDS) if one.number != BASELINE]
+    progress = read.progress()
     return {
         "name": run.name,
         "goal": run.goal,
         "state": run.state,
         "reason": run.reason,
         "held_by": holder(folder),
-        "experiments": {"budget": run.experiments, "ended": read.count(*ENDS), "kept": read.count(State.KEPT)},
+        "experiments": {
+            "budget": run.experiments,
+            "ended": len(ended),
+            "kept": sum(one.state is State.KEPT for one in ended),
+        },
         "champion": model_name(reign.experiment) if reign else None,
         "win_rate_against_reference": _interval(verdict.reference) if verdict else None,
         "simulated_votes": read.simulated_votes(),
@@ -55,7 +62,8 @@ def status(folder: Path, read: Reader) -> Json:
                 "total": now.total,
                 "eta": now.eta,
             }
-            for lane, now in read.progress().items()
+            for lane in Lane
+            if (now := progress.get(lane))
         },
         "pending": [intervention.step for intervention in read.interventions(pending_only=True)],
         "last_event": next((event.text for event in read.events(last=1)), None),
@@ -78,11 +86,19 @@ def status_line(now: Json) -> str:
     lines = [
         f"{now['name']}: {now['state']}" + (f" ({now['reason']})" if now["reason"] else ""),
         f"  champion {now['champion'] or 'none yet'}{shown}",
-        f"  {counts['ended']} ended, {counts['kept']} kept, budget {counts['budget']} and the baseline",
-        f"  held by {now['held_by'] or 'nobody: start it again with autoresearch-tui'}",
+        f"  {counts['ended']} of {counts['budget']} experiments ended after the baseline, {counts['kept']} kept",
+        f"  {_holder(now)}",
     ]
     lines += [f"  {lane:8} {_lane(lane_now)}" for lane, lane_now in now["lanes"].items()]
     return "\n".join(lines)
+
+
+def _holder(now: Json) -> str:
+    if now["held_by"]:
+        return f"held by {now['held_by']}"
+    if now["state"] == RunState.FINISHED:
+        return "held by nobody: nothing is left to do"
+    return "held by nobody, so nothing goes on; start it again with: autoresearch-tui FOLDER"
 
 
 def _lane(now: Json) -> str:

@@ -121,10 +121,10 @@ async def test_progress_says_how_far_it_is_how_fast_and_how_long_it_will_take(
         return store.read.progress().get(Lane.TRAIN)
 
     await until(progress)
-    assert progress().doing in ("loading the [31mmodel", "step")
+    assert progress().doing in ("loading the [31mmodel", "steps")
     await until(lambda: progress().done >= 5)
     shown = progress()
-    assert (shown.doing, shown.total, shown.experiment) == ("step", 200, 0)
+    assert (shown.doing, shown.total, shown.experiment) == ("steps", 200, 0)
     assert "loss 0." in shown.detail and "100 tokens/s" in shown.detail
     assert 0.1 * 190 * 0.8 < shown.eta < 0.1 * 200 * 3
     running.cancel()

@@ -56,6 +56,7 @@ class Dashboard(App[Leave]):
         subscribe: Subscribe | None = None,
         trouble: Callable[[], str] = lambda: "",
         owned: bool = True,
+        driven: Callable[[], bool] = lambda: True,
     ) -> None:
         """Prepare the dashboard of a run.
 
@@ -65,11 +66,14 @@ class Dashboard(App[Leave]):
             subscribe: Has a listener called, in any thread, after each commit; None when another process writes.
             trouble: Why writes are waiting, for a person; empty while they do not.
             owned: Whether the loop runs in this process, so that leaving must say what becomes of it.
+            driven: Whether some process drives the run.
         """
         super().__init__()
         self.folder, self.owned = folder, owned
         self._intervene = intervene
-        self._watcher = Watcher(folder, lambda snapshot: self.post_message(self.Looked(snapshot)), subscribe, trouble)
+        self._watcher = Watcher(
+            folder, lambda snapshot: self.post_message(self.Looked(snapshot)), subscribe, trouble, driven
+        )
         self.snapshot = Snapshot()
         self.register_theme(NIGHT)
         self.theme = NIGHT.name

@@ -133,7 +133,7 @@ def win_rates(points: Sequence[Point], width: int, height: int, right: int, limi
     with _drawing:
         plotext, figure = _figure(width, height)
         _axis(figure, "x", Limits(-0.6, right + 0.6), _whole_ticks(right, width))
-        _axis(figure, "y", limits, _ticks(limits, height // 2))
+        _axis(figure, "y", limits, _ticks(limits, height // 2, through=EVEN))
         figure.line(EVEN, "h", True, pixel=plotext.pixel(_rgb(FAINT)), style="dotted")
         shown, best = _shown(points, width, right), _best(points)
         for (start, _, rate), (_, _, before) in zip(best[1:], best, strict=False):
@@ -242,11 +242,11 @@ def _tick_step(spread: float, ticks: int = 4) -> float:
     return next(size * factor for factor in (1, 2, 5, 10) if size * factor >= raw * 0.999)
 
 
-def _ticks(limits: Limits, most: int) -> list[float]:
+def _ticks(limits: Limits, most: int, through: float = 0.0) -> list[float]:
     step = _tick_step(limits.upper - limits.lower, max(2, most))
-    first = math.ceil(limits.lower / step - 1e-9)
-    last = math.floor(limits.upper / step + 1e-9)
-    return [number * step for number in range(first, last + 1)]
+    first = math.ceil((limits.lower - through) / step - 1e-9)
+    last = math.floor((limits.upper - through) / step + 1e-9)
+    return [through + number * step for number in range(first, last + 1)]
 
 
 def _whole_ticks(right: int, width: int) -> list[float]:

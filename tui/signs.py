@@ -52,6 +52,9 @@ RUN_STATES = {
     RunState.FINISHED: Sign("■", "FINISHED", BLUE),
 }
 
+ABANDONED = Sign("■", "STOPPED", RED)
+"""A run that is to go on, but that no process drives."""
+
 LEVELS = {
     Level.INFO: Sign("·", "info", GREY),
     Level.GOOD: Sign("●", "good", BLUE),

@@ -19,6 +19,7 @@ from checkpoints.records import (
     Progress,
     Row,
     Run,
+    RunState,
     State,
     ZoomOut,
 )
@@ -62,6 +63,9 @@ class Snapshot:
     """Whether the votes of this run are those of simulated voters."""
 
     trouble: str = ""
+    driven: bool = True
+    """Whether some process drives the run."""
+
     at: float = 0.0
     fingerprint: tuple[object, ...] = ()
     """Changes whenever ``rows`` may have changed."""
@@ -78,7 +82,7 @@ class Snapshot:
         return self.rows[number]
 
 
-def look(reader: Reader, before: Snapshot, trouble: str = "") -> Snapshot:
+def look(reader: Reader, before: Snapshot, trouble: str = "", driven: bool = True) -> Snapshot:
     """Read the run again.
 
     Raises:
@@ -96,6 +100,7 @@ def look(reader: Reader, before: Snapshot, trouble: str = "") -> Snapshot:
         progress=progress,
         pending=tuple(reader.interventions(pending_only=True)),
         trouble=trouble,
+        driven=driven or run is None or run.state is RunState.FINISHED,
         at=time.time(),
     )
     if events:

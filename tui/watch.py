@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 LOOK_SECONDS = 0.5
 """Least time between two looks."""
 
+DRIVEN_SECONDS = 3.0
+"""How often it is asked whether another process still drives the run."""
+
 Subscribe = Callable[[Callable[[], None]], Callable[[], None]]
 """Has a listener called (in any thread) after each commit; returns the call that ends it."""
 
@@ -27,7 +30,12 @@ class Watcher:
     """Reads the run in a thread of its own and hands over snapshots."""
 
     def __init__(
-        self, folder: Path, tell: Callable[[Snapshot], object], subscribe: Subscribe | None, trouble: Callable[[], str]
+        self,
+        folder: Path,
+        tell: Callable[[Snapshot], object],
+        subscribe: Subscribe | None,
+        trouble: Callable[[], str],
+        driven: Callable[[], bool] = lambda: True,
     ) -> None:
         """Prepare to look.
 
@@ -36,8 +44,10 @@ class Watcher:
             tell: Called in the thread with each snapshot.
             subscribe: None when another process writes: then SQLite is asked twice a second whether it did.
             trouble: Why writes are waiting, for a person; empty while they do not.
+            driven: Whether some process drives the run; asked at intervals where another process writes.
         """
         self._folder, self._tell, self._subscribe, self._trouble = folder, tell, subscribe, trouble
+        self._ask_driven, self._driven, self._asked_at = driven, True, -DRIVEN_SECONDS
         self._committed = threading.Event()
         self._stopped = threading.Event()
         self._version = -1
@@ -92,7 +102,7 @@ class Watcher:
         self._committed.clear()
         self._version = reader.version()
         try:
-            snapshot = look(reader, before, self._trouble())
+            snapshot = look(reader, before, self._trouble(), self._is_driven())
         except sqlite3.Error as error:
             # No tables yet, or locked for a moment: what was seen stays, and is looked at again.
             snapshot = replace(before, trouble=f"cannot read the run: {error}" if before.run else "")
@@ -103,5 +113,11 @@ class Watcher:
         if self._subscribe:
             self._committed.wait()
             return
-        while not self._stopped.is_set() and reader.version() == self._version:
+        driven = self._driven
+        while not self._stopped.is_set() and reader.version() == self._version and self._is_driven() == driven:
             self._stopped.wait(LOOK_SECONDS)
+
+    def _is_driven(self) -> bool:
+        if time.monotonic() - self._asked_at >= DRIVEN_SECONDS:
+            self._asked_at, self._driven = time.monotonic(), self._ask_driven()
+        return self._driven

@@ -110,7 +110,8 @@ def _numbers(verdict: Verdict) -> Iterator[str]:
 def _hypothesis(row: Row) -> Text:
     proposal = row.experiment.proposal
     text = _title("Hypothesis").append_text(said(proposal.hypothesis, BRIGHT))
-    return text.append_text(said(f" — {proposal.category}, proposed by {proposal.proposer}", GREY))
+    origin = said(f"{proposal.category}, proposed by {proposal.proposer}", GREY)
+    return text.append(" — ", style=GREY).append_text(origin)
 
 
 def _recipe(snapshot: Snapshot, row: Row) -> Text:

@@ -63,7 +63,8 @@ class Question(ModalScreen[Answered | None]):
             if self._told.plain:
                 yield Static(self._told, markup=False)
             if len(self._options) > 1:
-                yield OptionList(*(Option(_prompt(option), id=option.name) for option in self._options), markup=False)
+                choices = (Option(_prompt(option, False), id=option.name) for option in self._options)
+                yield OptionList(*choices, markup=False)
             if self._asked:
                 words = Input(placeholder=self._asked, select_on_focus=False)
                 words.cursor_blink = False
@@ -75,8 +76,10 @@ class Question(ModalScreen[Answered | None]):
         self.query("OptionList, Input").first().focus()
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
-        """The choice under the cursor counts when words are sent."""
+        """The choice under the cursor counts when words are sent; a sign marks it, not colour alone."""
         self._chosen = event.option.id or self._chosen
+        for option in self._options:
+            event.option_list.replace_option_prompt(option.name, _prompt(option, option.name == self._chosen))
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Chosen: on to the words, or done."""
@@ -113,6 +116,6 @@ class Question(ModalScreen[Answered | None]):
         return f"{chooses}⏎ go on   Esc back"
 
 
-def _prompt(option: Choice) -> Text:
-    text = Text().append(option.label, f"bold {BRIGHT}")
-    return text.append(f"\n{option.follows}") if option.follows else text
+def _prompt(option: Choice, chosen: bool) -> Text:
+    text = Text().append(f"{'▸' if chosen else ' '} {option.label}", f"bold {BRIGHT}")
+    return text.append(f"\n  {option.follows}") if option.follows else text

@@ -22,6 +22,8 @@ _TABS = (
 )
 
 
+_ABANDONED = "no process drives this run; start it again, in another terminal or after q: autoresearch-tui FOLDER"
+
 _STAY = ("pause", "show_help", "leave")
 """Keys that are named however short the line is."""
 
@@ -57,6 +59,8 @@ class Status(Lines):
         snapshot = self.snapshot or Snapshot()
         if snapshot.trouble:
             return [styled(" ⚠ ", f"bold {RED}").append_text(said(snapshot.trouble, RED))]
+        if not snapshot.driven:
+            return [styled(" ⚠ ", f"bold {RED}").append_text(said(_ABANDONED, RED))]
         if snapshot.pending:
             waiting = " · ".join(pending(intervention) for intervention in snapshot.pending)
             return [styled(" ⧗ ", f"bold {YELLOW}").append_text(said(waiting, YELLOW))]

@@ -65,7 +65,7 @@ class Experiments(Lines, can_focus=True):
 
 
 def _heading(width: int) -> Text:
-    cells = ["   #  change", " win%", "   ±", "  Δloss", "  time", "  verdict"]
+    cells = ["   #  change", " win%", "     ±", "  Δloss", "  time", "  verdict"]
     return _columns(width, [Text(cell, style=GREY) for cell in cells])
 
 
@@ -84,7 +84,7 @@ def _line(snapshot: Snapshot, row: Row, width: int, chosen: bool) -> Text:
         [
             name,
             Text(f"{per_cent(rate.estimate) if rate else '—':>5}", style="" if rate else FAINT),
-            Text(f"{half_width(rate) if rate else '—':>5}", style=GREY if rate else FAINT),
+            Text(f"{half_width(rate) if rate else '—':>6}", style=GREY if rate else FAINT),
             Text(f"{_loss_difference(snapshot, row):>7}", style=GREY),
             Text(f"{duration(row.train_seconds) if row.train_seconds else '—':>6}", style=GREY),
             Text(f"  {sign.mark} {word}", style=colour),
@@ -96,9 +96,9 @@ def _line(snapshot: Snapshot, row: Row, width: int, chosen: bool) -> Text:
 
 
 def _columns(width: int, cells: list[Text]) -> Text:
-    widths = [5, 6, 7, 6, 14]
+    widths = [5, 6, 7, 6, 16]
     if width < _WIDE:
-        cells, widths = [cells[0], cells[1], cells[2], cells[5]], [5, 6, 14]
+        cells, widths = [cells[0], cells[1], cells[2], cells[5]], [5, 6, 16]
     line = fitted(cells[0], width - sum(widths))
     for cell, cell_width in zip(cells[1:], widths, strict=True):
         line.append_text(fitted(cell, cell_width))

@@ -8,13 +8,19 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from checkpoints.records import RunState, State
-from tui.signs import BLUE, BRIGHT, GREY, RUN_STATES
+from tui.signs import ABANDONED, BLUE, BRIGHT, GREY, RUN_STATES
 from tui.snapshot import Snapshot
 from tui.widgets.lines import Lines, said, styled
 from tui.words import half_width, hours, per_cent
 
 MACHINE_SECONDS = 5.0
 """How often processor and memory are asked."""
+
+_STATE = 0
+"""Rank of the run's state: it never leaves."""
+
+_REASON, _REASON_LEAST = 48, 12
+"""Cells that the reason of a state has at most, and below which it is left out."""
 
 
 class Header(Lines):
@@ -31,13 +37,14 @@ class Header(Lines):
         if snapshot is None or snapshot.run is None:
             return [Text(" autoresearch  starting…", style=f"bold {BRIGHT}")]
         parts = _parts(snapshot, self._ask_machine(snapshot))
-        while sum(part.cell_len + 2 for _, part in parts) > width and len(parts) > 1:
+        while (used := sum(part.cell_len + 2 for _, part in parts)) > width and len(parts) > 1:
             parts.remove(max(parts, key=lambda part: part[0]))
+        _give_reason(parts, snapshot.run.reason, min(width - used, _REASON))
         return [Text(" ").append_text(Text("  ").join(part for _, part in parts))]
 
     def _ask_machine(self, snapshot: Snapshot) -> str:
         """Asked at intervals while the run is live; the first answer about a processor is about nothing."""
-        live = snapshot.run and snapshot.run.state is RunState.RUNNING
+        live = snapshot.driven and snapshot.run and snapshot.run.state is RunState.RUNNING
         if live and time.monotonic() - self._machine_at >= MACHINE_SECONDS:
             import psutil
 
@@ -51,22 +58,29 @@ def _parts(snapshot: Snapshot, machine: str) -> list[tuple[int, Text]]:
     """The parts from left to right, each with its rank: the highest is left out first."""
     run = snapshot.run
     assert run is not None
-    sign = RUN_STATES[run.state]
+    sign = RUN_STATES[run.state] if snapshot.driven else ABANDONED
     state = styled(f"{sign.mark} {sign.word}", f"bold {sign.colour}")
-    if run.reason:
-        state.append(" ").append_text(said(run.reason, GREY))
-        state.truncate(48, overflow="ellipsis")
     ended = [row for row in snapshot.rows if row.verdict and row.experiment.number > 0]
     kept = sum(row.experiment.state is State.KEPT for row in ended)
     parts = [
         (4, said(run.name or "autoresearch", f"bold {BRIGHT}")),
-        (0, state),
+        (_STATE, state),
         (1, _champion(snapshot)),
         (2, Text(f"kept {kept}/{len(ended)}").append(f" · {max(0, run.experiments - len(ended))} to go", style=GREY)),
         (3, Text(f"up {hours(snapshot.at - run.created_at)}", style=GREY)),
         (5, Text(machine, style=GREY)),
     ]
     return [part for part in parts if part[1].plain]
+
+
+def _give_reason(parts: list[tuple[int, Text]], reason: str, room: int) -> None:
+    """Say after the state why it is so, where enough room is left for some words of it."""
+    if not reason or room < _REASON_LEAST:
+        return
+    words = said(reason, GREY)
+    words.truncate(room - 1, overflow="ellipsis")
+    state = next(part for rank, part in parts if rank == _STATE)
+    state.append(" ").append_text(words)
 
 
 def _champion(snapshot: Snapshot) -> Text:

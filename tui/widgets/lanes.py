@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Horizontal
@@ -61,13 +62,18 @@ def _work(snapshot: Snapshot, lane: Lane, width: int) -> Text:
     if progress is None:
         return name.append("—", style=GREY)
     if progress.experiment is None:
-        waits = f"waits for {progress.doing.removeprefix('waits for ')}" if progress.doing else "idle"
-        return name.append_text(said(waits, GREY))
+        return name.append_text(said(_waiting(progress, width - name.cell_len), GREY))
     room = max(width - name.cell_len, 12)
     what = _what(snapshot, progress) if room >= 48 else styled(f"#{progress.experiment}", f"bold {ORANGE}")
     what = fitted(what, room * 5 // 10) if room >= 48 else what
     name.append_text(what).append(" ").append_text(bar(_share(progress), max(3, room - what.cell_len - 7)))
     return name.append(f" {_percent(progress):>4} ", f"bold {BRIGHT}")
+
+
+def _waiting(progress: Progress, room: int) -> str:
+    """What a lane waits for; a sign stands for the words where both do not fit."""
+    whole = f"waits for {progress.doing}" if progress.doing else "idle"
+    return whole if cell_len(whole) <= room or not progress.doing else f"⧗ {progress.doing}"
 
 
 def _amount(snapshot: Snapshot, progress: Progress | None, width: int) -> Text:
@@ -96,7 +102,11 @@ def _far(snapshot: Snapshot, progress: Progress, room: int) -> Text:
     if progress.lane is Lane.EVALUATE and "vote" in doing and snapshot.simulated and "simulated" not in doing:
         doing = "simulated" if room < 24 else doing.replace("vote", "simulated vote", 1)
     amount = f"{count(progress.done)}/{count(progress.total)} " if progress.total > 0 else ""
-    return said(amount + doing + (f" · {progress.detail}" if progress.detail else ""))
+    parts = [part for part in (amount + doing, *progress.detail.split(" · ")) if part]
+    # What comes last matters least; half of it would say less than nothing.
+    while len(parts) > 1 and cell_len(" · ".join(parts)) > room:
+        parts.pop()
+    return said(" · ".join(parts))
 
 
 def _share(progress: Progress) -> float:

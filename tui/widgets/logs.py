@@ -19,6 +19,10 @@ _BELIEFS = {
 }
 
 
+_ROOM = 8
+"""Lines from which an event is shown whole."""
+
+
 class Log(Lines, can_focus=True):
     """Entries, the newest first; made only as far as they are seen."""
 
@@ -60,15 +64,24 @@ class Events(Log):
     nothing = "nothing has happened yet"
 
     def entries(self, snapshot: Snapshot, width: int) -> Iterator[Sequence[Text]]:
-        """One line an event."""
+        """One line an event; where there is room for many, the whole of it."""
+        whole = self.size.height >= _ROOM
         for event in reversed(snapshot.events):
-            yield [event_line(event)]
+            yield _marked(_head(event), _sentence(event), width) if whole else [event_line(event)]
 
 
 def event_line(event: Event) -> Text:
     """Time, sign, experiment, text."""
+    return _head(event).append_text(_sentence(event))
+
+
+def _head(event: Event) -> Text:
     sign = LEVELS[event.level]
-    text = Text.assemble((f" {clock(event.at)} ", GREY), (f"{sign.mark} ", f"bold {sign.colour}"))
+    return Text.assemble((f" {clock(event.at)} ", GREY), (f"{sign.mark} ", f"bold {sign.colour}"))
+
+
+def _sentence(event: Event) -> Text:
+    sign, text = LEVELS[event.level], Text()
     if event.experiment is not None:
         text.append(f"#{event.experiment} ", style=BLUE if sign.colour == BLUE else BRIGHT)
     return text.append_text(said(event.text, "" if sign.colour == GREY else sign.colour))
@@ -87,5 +100,7 @@ def _zoom_out(zoom_out: ZoomOut, width: int) -> list[Text]:
 
 
 def _marked(mark: Text, text: Text, width: int) -> list[Text]:
-    first, *rest = wrapped(text, width - 4) or [Text()]
-    return [mark.append_text(first), *(Text("   ").append_text(line) for line in rest)]
+    """Broken at words, what follows set in under the first word."""
+    indent = mark.cell_len
+    first, *rest = wrapped(text, width - indent - 1) or [Text()]
+    return [mark.append_text(first), *(Text(" " * indent).append_text(line) for line in rest)]
