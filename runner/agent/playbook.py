@@ -128,12 +128,15 @@ def _moves(knob: Knob, field: str, old: Any, memory: Memory) -> Iterator[Any]:
         yield knob.min + (knob.max - knob.min) / 2
         yield knob.min + (knob.max - knob.min) / 4
         return
-    if _went_down(field, memory):
+    down = _went_down(field, memory)
+    if field.startswith("data.mix."):
+        # A weight goes on the way that was found good: back to nothing of what was just kept would teach nobody.
+        up = [old * 3 if old else 1.0, knob.max]
+        candidates = [up[0], knob.min, up[1]] if down is None else [knob.min] if down else up
+    elif down:
         candidates = [old / 2, knob.min, old * 2, old * 4, knob.max, old / 4]
     else:
         candidates = [old * 2, old / 2, old * 4, knob.max, knob.min, old / 4]
-    if field.startswith("data.mix."):
-        candidates = [old * 3 if old else 1.0, knob.min, knob.max]
     if not old:
         candidates += [knob.min + (knob.max - knob.min) * share for share in (0.25, 0.5, 1.0)]
     whole = isinstance(old, int) and float(knob.min).is_integer()
@@ -143,13 +146,13 @@ def _moves(knob: Knob, field: str, old: Any, memory: Memory) -> Iterator[Any]:
             yield value
 
 
-def _went_down(field: str, memory: Memory) -> bool:
-    """Whether less of a field was kept, or more of it lost, so that less comes first."""
+def _went_down(field: str, memory: Memory) -> bool | None:
+    """Whether less of a field was kept, or more of it lost, so that less comes first; None while nothing is known."""
     for tried in reversed(memory.tried):
         change = tried.change
         if change.field == field and tried.outcome and isinstance(change.old, (int, float)):
             return (change.new < change.old) == (tried.outcome is Outcome.KEEP and not tried.vetoed)
-    return False
+    return None
 
 
 def _hypothesis(change: Change) -> str:
