@@ -64,7 +64,9 @@ class EvaluateSettings:
     reference_share: float = 0.25
     """Share of the votes that compares with the reference instead of the opponent, 0 to below 1."""
 
-    votes_per_prompt: int = 2
+    votes_per_prompt: int = 1
+    """Votes on one pair of answers that count: the verdict takes them for independent, and two on one pair are not."""
+
     seconds: float = 3600.0
     """Most time to wait for votes, since this runner has begun the evaluation or taken it up."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -18,6 +19,12 @@ BATTLES = "battles.jsonl"
 
 VOTES = "votes.jsonl"
 """What they answer, in the run's folder: ``{"battle", "voter", "choice": "a" | "tie" | "b"}`` a line."""
+
+ENOUGH = (
+    f"{VOTES}: some battles have more votes than evaluate.votes_per_prompt; the first ones count, as votes on one pair "
+    "of answers are not independent"
+)
+"""Said once in a run."""
 
 LOOK_SECONDS = 0.3
 """How often the file of votes is looked at."""
@@ -47,6 +54,8 @@ class FileVoters:
         """Votes that were read, by battle; those on battles from before a kill wait until these are in hand again."""
 
         self._answered: set[tuple[str, str]] = set()
+        self._counts = Counter[str]()
+        """Votes that were counted, by battle."""
 
     async def cast(self, battles: Sequence[Battle], last: bool) -> AsyncGenerator[Vote]:
         """See ``VoteSource.cast``; when half of these have a vote others are due, as some are never opened."""
@@ -65,7 +74,7 @@ class FileVoters:
             self._shown = {str(row["battle"]) for row in _objects(self._battles)}
             _end_last_line(self._battles)
         if battles and self._open and next(iter(self._open.values())).experiment != battles[0].experiment:
-            self._open, self._answered = {}, set()
+            self._open, self._answered, self._counts = {}, set(), Counter[str]()
         new = [battle for battle in battles if battle.id not in self._shown]
         with self._battles.open("a", encoding="utf-8") as file:
             for battle in new:
@@ -79,15 +88,12 @@ class FileVoters:
         self._shown |= {battle.id for battle in new}
         self._open |= {battle.id: battle for battle in battles}
         self._answered |= {(battle.id, voter) for battle in battles for voter in battle.voted}
+        self._counts |= {battle.id: len(battle.voted) for battle in battles}
 
     def _enough(self, battles: Sequence[Battle], last: bool) -> bool:
-        counts = dict.fromkeys((battle.id for battle in battles), 0)
-        for battle, _ in self._answered:
-            if battle in counts:
-                counts[battle] += 1
         if last:
-            return all(counts[battle.id] >= battle.wanted for battle in battles)
-        return sum(not count for count in counts.values()) <= len(battles) // 2
+            return all(self._counts[battle.id] >= battle.wanted for battle in battles)
+        return sum(not self._counts[battle.id] for battle in battles) <= len(battles) // 2
 
     def _read(self, number: int, line: bytes) -> None:
         try:
@@ -104,9 +110,14 @@ class FileVoters:
         """Votes on the battles that are in hand, each voter's first on each."""
         for battle in self._waiting.keys() & self._open.keys():
             for voter, choice in self._waiting.pop(battle):
-                if (battle, voter) not in self._answered:
-                    self._answered.add((battle, voter))
-                    yield self._open[battle].vote(voter, choice, simulated=False)
+                if (battle, voter) in self._answered:
+                    continue
+                if self._counts[battle] >= self._open[battle].wanted:
+                    self._complain(ENOUGH)
+                    continue
+                self._answered.add((battle, voter))
+                self._counts[battle] += 1
+                yield self._open[battle].vote(voter, choice, simulated=False)
 
 
 class _Lines:

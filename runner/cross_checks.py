@@ -110,6 +110,12 @@ def _judge(settings: Settings) -> Iterator[Problem]:
                 "val_pref_acc compares a policy with its DPO reference, and method: sft has none",
                 "votes, or method: dpo",
             )
+        if settings.train.eval_rows < settings.evaluate.min_votes:
+            yield Problem(
+                ("train", "eval_rows"),
+                f"{settings.train.eval_rows} pairs never decide: evaluate.min_votes is {settings.evaluate.min_votes}",
+                f"at least {settings.evaluate.min_votes} (a whole number)",
+            )
 
 
 def _votes(settings: Settings) -> Iterator[Problem]:

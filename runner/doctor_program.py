@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from lanes.order import Source
-from lanes.rows import Broken, Example, exposed_keys, prompt_key, read_chats, read_pairs, read_prompts
+from lanes.rows import Broken, Example, Prompt, exposed_keys, prompt_key, read_chats, read_pairs, read_prompts
 from lanes.sources import DataError
 from runner.findings import Finding
 from runner.program import Program
+from runner.settings import Evaluate
 
 Row = TypeVar("Row")
 
@@ -80,6 +81,8 @@ def _data(program: Program) -> Iterator[Finding]:
     data = program.data
     held: set[str] = set()
     broken = Broken(sys.maxsize)
+    pairs: list[Example] = []
+    prompts: list[Prompt] = []
     if data.heldout.pairs is not None:
         finding, pairs = _read("held-out pairs", data.heldout.pairs, read_pairs, broken)
         held.update(prompt_key(pair.prompt) for pair in pairs)
@@ -95,6 +98,35 @@ def _data(program: Program) -> Iterator[Finding]:
         overlaps += _overlaps(examples, held)
         yield finding
     yield from _sums(program, len(broken.lines), overlaps)
+    if program.evaluate.judge == "votes":
+        yield from _enough_prompts(program.evaluate, len(prompts))
+    else:
+        yield from _enough_pairs(program.evaluate, len(pairs))
+
+
+def _enough_prompts(evaluate: Evaluate, prompts: int) -> Iterator[Finding]:
+    """Whether the held-out prompts can give the votes that a verdict may need."""
+    votes = prompts * evaluate.votes_per_prompt
+    if not prompts or votes >= evaluate.max_votes:
+        return
+    each = "one vote" if evaluate.votes_per_prompt == 1 else f"{evaluate.votes_per_prompt} votes"
+    what = f"{prompts} prompts with {each} on each give at most {votes} votes; "
+    if votes < evaluate.min_votes:
+        remedy = "add prompts to data.heldout.prompts, or lower evaluate.min_votes"
+        yield Finding(
+            "votes", "missing", f"{what}no verdict falls below evaluate.min_votes, {evaluate.min_votes}", remedy
+        )
+    else:
+        remedy = "add prompts to data.heldout.prompts, or lower evaluate.max_votes: what they do not decide stays open"
+        yield Finding("votes", "warn", f"{what}evaluate.max_votes is {evaluate.max_votes}", remedy)
+
+
+def _enough_pairs(evaluate: Evaluate, pairs: int) -> Iterator[Finding]:
+    if 0 < pairs < evaluate.min_votes:
+        remedy = "add pairs to data.heldout.pairs, or lower evaluate.min_votes"
+        yield Finding(
+            "pairs", "missing", f"{pairs} held-out pairs, and evaluate.min_votes is {evaluate.min_votes}", remedy
+        )
 
 
 def _sums(program: Program, broken: int, overlaps: int) -> Iterator[Finding]:

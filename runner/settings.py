@@ -48,10 +48,7 @@ class Data(Part):
     """What is trained on, and what never is."""
 
     sources: Annotated[
-        dict[
-            str,
-            Source,
-        ],
+        dict[str, Source],
         Field(min_length=1, json_schema_extra={"allowed": "a mapping from names to files or hub ids, at least one"}),
     ]
     """By the name that the recipe's mix uses."""
@@ -127,7 +124,9 @@ class Evaluate(Part):
     reference_share: Annotated[Number, Field(ge=0, lt=1)] = 0.25
     """Share of the votes that compares with the reference instead of the champion."""
 
-    votes_per_prompt: AtLeast1 = 2
+    votes_per_prompt: AtLeast1 = 1
+    """Votes on one pair of answers that count; votes on the same pair agree more than the verdict assumes."""
+
     seconds: Seconds = 3600.0
     """Most time to wait for votes."""
 

@@ -108,6 +108,32 @@ def test_training_rows_that_show_a_held_out_prompt_are_counted(demo: Path) -> No
     assert finding(demo, "overlap").status == "warn"
 
 
+def test_too_few_prompts_for_the_votes_that_a_verdict_may_need_are_counted(demo: Path) -> None:
+    path = demo / "sample_data" / "heldout" / "prompts.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    assert "votes" not in [each.name for each in examine(demo)]
+    path.write_text("".join(lines[:100]))
+    found = finding(demo, "votes")
+    assert (found.status, found.what) == (
+        "warn",
+        "100 prompts with one vote on each give at most 100 votes; evaluate.max_votes is 400",
+    )
+    path.write_text("".join(lines[:10]))
+    found = finding(demo, "votes")
+    assert found.status == "missing" and "no verdict falls below evaluate.min_votes, 20" in found.what
+
+
+def test_too_few_held_out_pairs_for_any_verdict_are_counted(demo: Path) -> None:
+    change(demo, "judge: votes ", "judge: val_pref_acc ")
+    path = demo / "sample_data" / "heldout" / "pairs.jsonl"
+    assert "pairs" not in [each.name for each in examine(demo)]
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:12]))
+    assert (finding(demo, "pairs").status, finding(demo, "pairs").what) == (
+        "missing",
+        "12 held-out pairs, and evaluate.min_votes is 20",
+    )
+
+
 def test_a_key_is_named_and_its_value_never_shown(demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     change(demo, "model: playbook  ", "model: anthropic/some-model  ")
     monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
