@@ -344,6 +344,11 @@ def stop_waiting(db: Database, lane: Lane) -> None:
     db.execute("UPDATE waits SET until = ? WHERE lane = ? AND until IS NULL", [time.time(), lane])
 
 
+def end_waits(db: Database) -> None:
+    """A runner begins: waits that were cut short with the one before end where the run was last heard of."""
+    db.execute("UPDATE waits SET until = max(since, (SELECT max(at) FROM events)) WHERE until IS NULL")
+
+
 def add_hypothesis(db: Database, text: str, category: str, experiment: int) -> None:
     """Write a belief down with the experiment that tests it."""
     db.execute(

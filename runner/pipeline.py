@@ -86,6 +86,7 @@ class Pipeline:
 
     async def run(self) -> None:
         """Drive the run until its budget is used up, or until ``leave``."""
+        await self.store.do(writes.end_waits)
         async with asyncio.TaskGroup() as lanes:
             lanes.create_task(self._prepare())
             for worker in self.workers.values():
@@ -154,6 +155,7 @@ class Pipeline:
             else:
                 self.store.submit(writes.start_waiting, lane, obstacle)
                 await _wait(news)
+        self.store.submit(writes.stop_waiting, lane)
         return None
 
     def _obstacle(self, lane: Lane) -> str | None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from laws import broken_laws
 from sleeping import VOTES
 
 from checkpoints.reader import DATABASE, Reader
-from checkpoints.records import RunState
+from checkpoints.records import Lane, RunState
 
 LOOP = [sys.executable, str(Path(__file__).parent / "loop_process.py")]
 
@@ -52,6 +53,24 @@ def test_kills_at_random_moments_lose_nothing(tmp_path: Path) -> None:
         process.wait()
     assert run_killed(tmp_path, 20) == 0
     check(tmp_path, 20)
+
+
+def test_the_store_says_who_waited_for_what_and_nobody_waited_while_nobody_ran(tmp_path: Path) -> None:
+    process = subprocess.Popen([*LOOP, str(tmp_path), "20"])
+    while not (tmp_path / "train-3-1.done").exists():
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    killed = time.time()
+    time.sleep(0.3)
+    resumed = time.time()
+    assert run_killed(tmp_path, 20) == 0
+    with closing(Reader(tmp_path)) as read:
+        waits = read.waits()
+    assert {wait.lane for wait in waits} == set(Lane)
+    assert all(wait.until is not None and wait.since <= wait.until for wait in waits)
+    assert not [wait for wait in waits if wait.since < killed and (wait.until or resumed) > killed]
+    assert {wait.what for wait in waits if wait.lane is Lane.UPLOAD} == {"a trained model"}
 
 
 def test_a_run_that_was_killed_before_it_began_begins(tmp_path: Path) -> None:
