@@ -134,10 +134,13 @@ class Space:
             stale = f"the change starts from {shown(change.old)}, the champion has {shown(now)}"
             raise ChangeRefused(f"{change.field}: {stale}")
         try:
-            return Recipe.model_validate(_with(recipe, change.field.split("."), new)).model_dump(mode="json")
+            changed = Recipe.model_validate(_with(recipe, change.field.split("."), new)).model_dump(mode="json")
         except ValidationError as error:
             reason = error.errors()[0]["msg"].removeprefix("Value error, ")
             raise ChangeRefused(f"{change.field}: {shown(new)} makes no recipe: {reason}") from None
+        if change.field.startswith("data.mix.") and _shares(changed) == _shares(recipe):
+            raise ChangeRefused(f"{change.field}: {shown(new)} leaves the mix as it is: no other source has a weight")
+        return changed
 
     def canonical(self, change: Change) -> str:
         """A short hash of field and new value: the same change has the same one, however its numbers are written.
@@ -253,6 +256,12 @@ def _token(value: Any) -> Any:
     if isinstance(value, list):
         return sorted((_token(each) for each in cast(list[Any], value)), key=str)
     return value
+
+
+def _shares(recipe: Json) -> dict[str, float]:
+    """What part of the rows each source gives."""
+    mix: dict[str, float] = recipe["data"]["mix"]
+    return {name: round(weight / sum(mix.values()), ENOUGH_DIGITS) for name, weight in mix.items() if weight}
 
 
 def _with(recipe: Json, path: list[str], value: Any) -> Json:

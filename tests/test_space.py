@@ -187,3 +187,10 @@ def test_the_kind_of_a_field_says_how_it_can_be_stepped() -> None:
     assert kind_of("data.sample_size") == "whole"
     assert kind_of("training.loss_type") == "other"
     assert kind_of("data.filters.deduplicate") == "other"
+
+
+def test_the_weight_of_the_only_source_changes_nothing_and_is_refused() -> None:
+    with pytest.raises(ChangeRefused, match=r"data\.mix\.bad: 3\.0 leaves the mix as it is"):
+        SPACE.check(Change("data.mix.bad", 1.0, 3.0), START)
+    both = SPACE.apply(Change("data.mix.good", 0.0, 2.0), START)
+    SPACE.check(Change("data.mix.bad", 1.0, 3.0), both)
