@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import threading
 from collections.abc import Generator
 from pathlib import Path
@@ -54,6 +55,8 @@ def _watch(folder: Path, handler: object) -> bool:
     global _observer
     with _lock:
         if _observer is None or not _observer.is_alive():
+            # Ended at the wrong moment it logs an error that says nothing, and unheard errors go to the terminal.
+            logging.getLogger("watchdog").addHandler(logging.NullHandler())
             _observer = Observer()
             _observer.daemon = True
             _observer.start()
