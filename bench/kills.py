@@ -11,7 +11,6 @@ import argparse
 import itertools
 import random
 import signal
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -32,6 +31,7 @@ import small_demo
 from laws import Breach, Law, Seen, breaches
 from loop_process import loop
 from sleeping import VOTES
+from small_demo import has_begun
 
 from checkpoints.reader import Reader
 from checkpoints.records import ENDS
@@ -48,8 +48,8 @@ LIFE_SECONDS = 0.4
 SHORT_RUN = 2
 """Experiments of the run that is killed at each of its commits."""
 
-REAL_LIFE_SECONDS = (1.0, 20.0)
-REAL_EXPERIMENTS = 4
+REAL_LIFE_SECONDS = (1.0, 30.0)
+REAL_EXPERIMENTS = 3
 REAL_SECONDS = 600.0
 """Longest time that a run which is killed no more may take to its end."""
 
@@ -63,6 +63,12 @@ class Damage:
     """Kills of a process that had begun a commit since it was started."""
 
     workers_killed: int = 0
+    taken_up: int = 0
+    """Trainings that the very process finished which had been left by a loop that was killed."""
+
+    steps_again: int = 0
+    """Steps that trainers did a second time, as their checkpoint was older."""
+
     resumes: int = 0
     runs: int = 0
     ended: int = 0
@@ -85,6 +91,7 @@ class Damage:
         rows: list[tuple[str, int]] = [
             ("kills", self.kills), ("of a loop that was at work", self.at_work),
             ("worker processes killed along", self.workers_killed), ("resumes", self.resumes),
+            ("trainers left alive that were taken up", self.taken_up), ("training steps done again", self.steps_again),
             ("runs", self.runs), ("experiments ended", self.ended), *((law, self.by_law[law]) for law in Law),
         ]  # fmt: skip
         for name, number in rows:
@@ -131,7 +138,7 @@ def at_random(place: Path, kills: int, seed: int) -> Damage:
 
 def _one_life(folder: Path, damage: Damage, chance: random.Random, seen: Seen) -> bool:
     """Start or resume a loop and kill it after some time; False when it had ended by itself."""
-    damage.resumes += _written(folder)
+    damage.resumes += has_begun(folder)
     at_work, tell = Pipe(duplex=False)
     process = _fork(folder, EXPERIMENTS, 0, SLOWER, tell.send)
     tell.close()
@@ -208,9 +215,9 @@ def real(place: Path, kills: int, seed: int) -> Damage:
 def _real_run(folder: Path, damage: Damage, kills: int, chance: random.Random) -> None:
     """One run of the demo, killed until it has ended or there were enough kills, and held against the laws."""
     run = small_demo.write_small_demo(folder, REAL_EXPERIMENTS)
-    seen, trained, found = Seen(), dict[int, small_demo.Finished](), list[Breach]()
+    seen, trained, left, found = Seen(), dict[int, small_demo.Finished](), set[int](), list[Breach]()
     while True:
-        damage.resumes += _written(run)
+        damage.resumes += has_begun(run)
         process = small_demo.start(folder)
         try:
             ended = process.wait(chance.uniform(*REAL_LIFE_SECONDS) if damage.kills < kills else REAL_SECONDS)
@@ -219,14 +226,17 @@ def _real_run(folder: Path, damage: Damage, kills: int, chance: random.Random) -
             ended = small_demo.kill_group(process)
             if damage.kills == kills:
                 break
-        damage.at_work += _written(run)
+        damage.at_work += has_begun(run)
         damage.workers_killed += small_demo.kill_workers(run) if damage.kills % 2 else 0
+        left |= small_demo.trainers(run)
         damage.kills += 1
         _look(run, seen)
         found += _trained_again(run, trained)
     found += _wrong_end(ended) + _trained_again(run, trained)
-    if left := small_demo.worker_pids(run):
-        found.append(Breach(Law.HANGS, f"{len(left)} worker processes were left"))
+    if lost := small_demo.worker_pids(run):
+        found.append(Breach(Law.HANGS, f"{len(lost)} worker processes were left"))
+    damage.taken_up += len(left & {result.pid for result in trained.values()})
+    damage.steps_again += sum(small_demo.steps_again(run, number) for number in trained)
     with closing(Reader(run)) as read:
         found += breaches(read, REAL_EXPERIMENTS) + seen.breaches(read)
         damage.count(read)
@@ -249,18 +259,9 @@ def _trained_again(run: Path, known: dict[int, small_demo.Finished]) -> list[Bre
 
 
 def _look(folder: Path, seen: Seen) -> None:
-    if _written(folder):
+    if has_begun(folder):
         with closing(Reader(folder)) as read:
             seen.look(read)
-
-
-def _written(folder: Path) -> bool:
-    """Whether a run has begun."""
-    try:
-        with closing(Reader(folder)) as read:
-            return read.run() is not None
-    except (FileNotFoundError, sqlite3.OperationalError):
-        return False  # killed before its tables were there
 
 
 def _asked() -> argparse.Namespace:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from checkpoints.reader import Reader
 from checkpoints.records import Json
 from lanes.order import METRICS, ORDER, RESULT
 from lanes.process import groups_of, marked, signal_all, still_runs
@@ -38,6 +41,8 @@ class Finished(NamedTuple):
     folder: Path
     inode: int
     written_at: int
+    pid: int
+    """Of the worker that wrote it."""
 
 
 def write_small_demo(folder: Path, experiments: int, steps: int = 12, votes: int = 120) -> Path:
@@ -65,6 +70,15 @@ def start(folder: Path) -> subprocess.Popen[bytes]:
         )  # fmt: skip
 
 
+def has_begun(run: Path) -> bool:
+    """Whether there is anything of a run that a kill could lose."""
+    try:
+        with closing(Reader(run)) as read:
+            return read.run() is not None
+    except (FileNotFoundError, sqlite3.OperationalError):
+        return False  # its tables are not there yet
+
+
 def kill_group(process: subprocess.Popen[bytes]) -> int:
     """SIGKILL to the whole process group of a loop; returns the exit status."""
     with suppress(ProcessLookupError):
@@ -84,13 +98,15 @@ def worker_pids(run: Path) -> set[int]:
     return {pid for folder in (run / "work").glob("*") for pid in marked(MARK, str(folder.absolute()))}
 
 
-def trainer(run: Path, experiment: int) -> int | None:
-    """Pid of the living process that trains an experiment."""
-    for folder in _folders(run, experiment):
+def trainers(run: Path) -> set[int]:
+    """Pids of the living processes that have an order to train and no result yet."""
+    found: set[int] = set()
+    for folder in (run / "work").glob("*"):
         identity = Worker(folder).identity()
-        if identity and still_runs(identity) and not (folder / RESULT).exists():
-            return identity.pid
-    return None
+        at_work = "experiment" in (_json(folder / ORDER) or {}) and not (folder / RESULT).exists()
+        if at_work and identity and still_runs(identity):
+            found.add(identity.pid)
+    return found
 
 
 def finished_trainings(run: Path) -> dict[int, list[Finished]]:
@@ -99,8 +115,10 @@ def finished_trainings(run: Path) -> dict[int, list[Finished]]:
     for folder in (run / "work").glob("*"):
         order, result = _json(folder / ORDER), _json(folder / RESULT)
         if order and result and "experiment" in order and result.get("status") == "done":
-            stat = (folder / RESULT).stat()
-            found.setdefault(order["experiment"], []).append(Finished(folder, stat.st_ino, stat.st_mtime_ns))
+            stat, identity = (folder / RESULT).stat(), Worker(folder).identity()
+            assert identity
+            made = Finished(folder, stat.st_ino, stat.st_mtime_ns, identity.pid)
+            found.setdefault(order["experiment"], []).append(made)
     return found
 
 
@@ -114,9 +132,14 @@ def steps_taken(run: Path, experiment: int) -> list[int]:
     ]
 
 
-def wait_until(true: object, process: subprocess.Popen[bytes], seconds: float = 90.0) -> None:
+def steps_again(run: Path, experiment: int) -> int:
+    """How many of an experiment's steps were done a second time."""
+    steps = steps_taken(run, experiment)
+    return len(steps) - len(set(steps))
+
+
+def wait_until(true: Callable[[], object], process: subprocess.Popen[bytes], seconds: float = 90.0) -> None:
     """Wait for something to become true of a loop that runs, or fail."""
-    assert callable(true)
     end = time.monotonic() + seconds
     while not true():
         assert process.poll() is None, "the loop has ended"
