@@ -13,7 +13,7 @@ from typing import Any
 from checkpoints.records import Change, Outcome, Proposal
 from runner.agent.memory import Memory, Tried
 from runner.agent.proposer import CATEGORIES, category_of
-from runner.space import ChangeRefused, Knob, get
+from runner.space import ChangeRefused, Knob, get, kind_of
 
 _PRIOR = {
     "data": 1.0, "loss": 0.55, "adapter": 0.5, "capacity": 0.5, "schedule": 0.45, "optimiser": 0.45,
@@ -124,26 +124,29 @@ def _moves(knob: Knob, field: str, old: Any, memory: Memory) -> Iterator[Any]:
         yield from (choice for choice in knob.choices if choice != old)
         return
     assert knob.min is not None and knob.max is not None
-    if old is None:
-        yield knob.min + (knob.max - knob.min) / 2
-        yield knob.min + (knob.max - knob.min) / 4
-        return
-    down = _went_down(field, memory)
-    if field.startswith("data.mix."):
-        # A weight goes on the way that was found good: back to nothing of what was just kept would teach nobody.
-        up = [old * 3 if old else 1.0, knob.max]
-        candidates = [up[0], knob.min, up[1]] if down is None else [knob.min] if down else up
-    elif down:
-        candidates = [old / 2, knob.min, old * 2, old * 4, knob.max, old / 4]
-    else:
-        candidates = [old * 2, old / 2, old * 4, knob.max, knob.min, old / 4]
-    if not old:
-        candidates += [knob.min + (knob.max - knob.min) * share for share in (0.25, 0.5, 1.0)]
-    whole = isinstance(old, int) and float(knob.min).is_integer()
-    for value in candidates:
+    whole = kind_of(field) == "whole"
+    for value in _candidates(knob.min, knob.max, field, old, memory):
         value = round(value) if whole else float(f"{value:.4g}")
         if knob.min <= value <= knob.max and value != old:
             yield value
+
+
+def _candidates(least: float, most: float, field: str, old: Any, memory: Memory) -> list[float]:
+    """Numbers worth trying, whether they are in range or not."""
+    if old is None:
+        return [least + (most - least) * share for share in (0.5, 0.25)]
+    down = _went_down(field, memory)
+    if field.startswith("data.mix."):
+        # A weight goes on the way that was found good: back to nothing of what was just kept would teach nobody.
+        up = [old * 3 if old else 1.0, most]
+        candidates = [up[0], least, up[1]] if down is None else [least] if down else up
+    elif down:
+        candidates = [old / 2, least, old * 2, old * 4, most, old / 4]
+    else:
+        candidates = [old * 2, old / 2, old * 4, most, least, old / 4]
+    if not old:
+        candidates += [least + (most - least) * share for share in (0.25, 0.5, 1.0)]
+    return candidates
 
 
 def _went_down(field: str, memory: Memory) -> bool | None:

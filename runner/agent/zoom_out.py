@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
+
 from checkpoints.records import BASELINE, Outcome, Row, State, ZoomOut
 from runner.settings import ZoomOut as Settings
 
@@ -14,7 +16,7 @@ def due(rows: list[Row], zoom_outs: list[ZoomOut], settings: Settings) -> str | 
     Args:
         rows: All experiments of the run.
         zoom_outs: All of the run, the newest last.
-        settings: ``every`` (experiments), ``plateau`` (verdicts without a keep), ``streak`` (proposals of one category
+        settings: ``every`` (experiments), ``plateau`` (verdicts since the last keep), ``streak`` (proposals of one category
             in a row without a keep).
     """
     since = zoom_outs[-1].at if zoom_outs else 0.0
@@ -27,8 +29,8 @@ def due(rows: list[Row], zoom_outs: list[ZoomOut], settings: Settings) -> str | 
     ]
     if len(proposed) >= settings.every:
         return "scheduled"
-    judged = [row.verdict for row in proposed if row.verdict]
-    if len(judged) >= settings.plateau and all(verdict.outcome is not Outcome.KEEP for verdict in judged):
+    outcomes = [row.verdict.outcome for row in reversed(proposed) if row.verdict]
+    if len([*takewhile(lambda outcome: outcome is not Outcome.KEEP, outcomes)]) >= settings.plateau:
         return "plateau"
     if _streak(proposed) >= settings.streak:
         return "streak"
