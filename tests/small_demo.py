@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from checkpoints.reader import Reader
 from checkpoints.records import Json
-from lanes.order import METRICS, ORDER, RESULT
+from lanes.order import ORDER, RESULT
 from lanes.process import groups_of, marked, signal_all, still_runs
 from lanes.worker import MARK, Worker
 from runner.init import init
@@ -124,12 +124,8 @@ def finished_trainings(run: Path) -> dict[int, list[Finished]]:
 
 def steps_taken(run: Path, experiment: int) -> list[int]:
     """Steps in the order in which the experiment's trainers logged them; one that was done again is there again."""
-    return [
-        line["step"]
-        for folder in _folders(run, experiment)
-        for text in (folder / METRICS).read_text(encoding="utf-8").splitlines()
-        if (line := json.loads(text)).get("phase") == "train"
-    ]
+    lines = (line for folder in _folders(run, experiment) for line in Worker(folder).new_metrics())
+    return [line["step"] for line in lines if line.get("phase") == "train"]
 
 
 def steps_again(run: Path, experiment: int) -> int:
