@@ -1,22 +1,18 @@
 """The dashboard in a real pseudo-terminal: what it sends, what is to be seen there, and how it leaves."""
 
-import os
 import shutil
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import pexpect
-import pyte
 import pytest
 from runs import write_run
+from terminal import Terminal
 
 from checkpoints import writes
 from checkpoints.records import Proposal, RunState
 from checkpoints.store import Store
 
-ROOT = Path(__file__).parent.parent
 PROGRAM = """
 import sys
 from pathlib import Path
@@ -30,44 +26,8 @@ print(f"left: {left}")
 """
 
 
-class Terminal:
-    """A program in a pseudo-terminal with a screen behind it."""
-
-    def __init__(self, folder: Path, columns: int = 120, rows: int = 40, **environment: str) -> None:
-        self.screen = pyte.Screen(columns, rows)
-        self._stream = pyte.ByteStream(self.screen)
-        self.sent = b""
-        self.child: pexpect.spawn[bytes] = pexpect.spawn(
-            sys.executable, ["-c", PROGRAM, str(folder)], dimensions=(rows, columns), cwd=str(ROOT), timeout=30,
-            env={**os.environ, "TERM": "xterm-256color", "LANG": "C.UTF-8", **environment},
-        )  # fmt: skip
-
-    @property
-    def text(self) -> str:
-        """The screen's lines."""
-        return "\n".join(self.screen.display)
-
-    def read(self, seconds: float) -> bytes:
-        """Take what comes for so long; returns it."""
-        end, got = time.monotonic() + seconds, b""
-        while time.monotonic() < end:
-            try:
-                got += self.child.read_nonblocking(65536, timeout=max(0.01, end - time.monotonic()))
-            except pexpect.TIMEOUT:
-                break
-            except pexpect.EOF:
-                break
-        self.sent += got
-        self._stream.feed(got)
-        return got
-
-    def until(self, *texts: str, seconds: float = 30) -> None:
-        """Read until all of that is on the screen."""
-        end = time.monotonic() + seconds
-        while not all(text in self.text for text in texts):
-            if time.monotonic() > end:
-                pytest.fail(f"{texts} did not come; on the screen:\n{self.text}")
-            self.read(0.2)
+def show(folder: Path, **environment: str) -> Terminal:
+    return Terminal([sys.executable, "-c", PROGRAM, str(folder)], **environment)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +44,7 @@ def folder(written: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def terminal(folder: Path) -> Iterator[Terminal]:
-    shown = Terminal(folder)
+    shown = show(folder)
     yield shown
     shown.child.close(force=True)
 
@@ -120,7 +80,7 @@ def test_no_escape_of_a_models_text_reaches_the_terminal(folder: Path) -> None:
     with Store(folder) as store:
         evil = "before \x1b]52;c;ZXZpbA==\x07 \x1b[31;5m \x9b2J after"
         store.submit(writes.propose, Proposal(evil, "data", None, "agent")).result()
-    terminal = Terminal(folder)
+    terminal = show(folder)
     try:
         terminal.until("before ]52;c;ZXZpbA==", "after")
         sent = terminal.sent.decode()
@@ -130,7 +90,7 @@ def test_no_escape_of_a_models_text_reaches_the_terminal(folder: Path) -> None:
 
 
 def test_without_colour_every_state_still_has_its_sign(folder: Path) -> None:
-    terminal = Terminal(folder, NO_COLOR="1")
+    terminal = show(folder, NO_COLOR="1")
     try:
         terminal.until("● champion", "○ discarded", "◐ inconclusive", "▶ training", "⊘ vetoed")
         colours = {cell.fg for row in terminal.screen.buffer.values() for cell in row.values()} - {"default"}

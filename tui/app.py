@@ -70,6 +70,9 @@ class Dashboard(App[Leave]):
         """
         super().__init__()
         self.folder, self.owned = folder, owned
+        self.painted = asyncio.Event()
+        """Set when there is something on the screen: what takes long to import waits for it."""
+
         self._intervene = intervene
         self._watcher = Watcher(
             folder, lambda snapshot: self.post_message(self.Looked(snapshot)), subscribe, trouble, driven
@@ -84,7 +87,11 @@ class Dashboard(App[Leave]):
 
     def on_mount(self) -> None:
         """Paint, then look."""
-        self.call_after_refresh(self._watcher.start)
+        self.call_after_refresh(self._look)
+
+    def _look(self) -> None:
+        self.painted.set()
+        self._watcher.start()
 
     def on_unmount(self) -> None:
         """Look no more."""
@@ -94,6 +101,11 @@ class Dashboard(App[Leave]):
         """Show it."""
         self.snapshot = message.snapshot
         self.main.show(message.snapshot)
+
+    @property
+    def broken_by(self) -> Exception | None:
+        """What ended the screen, if it was no person."""
+        return self._exception
 
     @property
     def main(self) -> MainScreen:

@@ -8,15 +8,18 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from checkpoints.store import Held, StoreError, holder
 from runner.front_matter import ProgramError
-from runner.init import InitError
 from tui.headless import RunError
+
+if TYPE_CHECKING:
+    from runner.init import Name
 
 __all__ = ["EXPECTED", "Held"]
 
-EXPECTED = (ProgramError, StoreError, InitError, RunError)
+EXPECTED = (ProgramError, StoreError, RunError)
 """What a person can mend: shown as one line, never as a trace."""
 
 
@@ -75,11 +78,9 @@ def results(asked: argparse.Namespace) -> int:
 
 def init(asked: argparse.Namespace) -> int:
     """Write a program to start from."""
-    from runner.init import init as write
-
     names = ("model", "pairs", "chats", "heldout", "prompts")
     places = {name: value for name in names if (value := getattr(asked, name))}
-    for path in write(asked.template, asked.folder, places):
+    for path in _write(asked.template, asked.folder, places):
         print(f"wrote {path}")
     print(f"next: autoresearch-tui doctor {asked.folder}, then autoresearch-tui {asked.folder}")
     return 0
@@ -96,13 +97,22 @@ def doctor(asked: argparse.Namespace) -> int:
 
 def demo(asked: argparse.Namespace) -> int:
     """Try it in a new folder, or go on with the demo that is there."""
-    from runner.init import init as write
     from runner.program import FILE
 
     if not (asked.folder / FILE).exists():
-        write("demo", asked.folder, {})
+        _write("demo", asked.folder, {})
         print(f"the demo is in {asked.folder}", file=sys.stderr)
     return dashboard(asked)
+
+
+def _write(template: Name, folder: Path, places: dict[str, str]) -> list[Path]:
+    # What writes programs knows all their fields, which takes as long to import as a screen to paint.
+    from runner.init import InitError, init
+
+    try:
+        return init(template, folder, places)
+    except InitError as error:
+        raise RunError(str(error)) from None
 
 
 def _refuse_a_second(folder: Path) -> None:

@@ -30,6 +30,9 @@ RUN = "run"
 HEADLESS_LOG = "headless.log"
 ERRORS = "dashboard-errors.log"
 
+_PAINTS = 3.0
+"""Seconds that the runner's imports wait for the first paint at most."""
+
 _TAKES_OVER = 30.0
 """Seconds within which a process without a screen holds the run that was handed to it."""
 
@@ -55,8 +58,8 @@ class Owner:
         loop.add_signal_handler(signal.SIGHUP, self._lose_terminal)
         loop.add_signal_handler(signal.SIGTERM, self._leave, Leave.DRAIN)
         loop.add_signal_handler(signal.SIGINT, self._leave, Leave.STOP)
-        runner = asyncio.create_task(self._drive())
         guest = asyncio.create_task(self._entertain())
+        runner = asyncio.create_task(self._drive())
         await asyncio.wait({runner, guest}, return_when=asyncio.FIRST_COMPLETED)
         if runner.done():
             # The loop cannot end while somebody looks, except by failing, or by a stop that was asked for elsewhere.
@@ -73,7 +76,9 @@ class Owner:
         return await self._farewell(left, runner)
 
     async def _drive(self) -> None:
-        await asyncio.sleep(0.05)  # the first paint comes first
+        if self._app:
+            with contextlib.suppress(TimeoutError):  # a screen that cannot be painted stops no run
+                await asyncio.wait_for(self._app.painted.wait(), _PAINTS)
         await asyncio.to_thread(__import__, "runner.session")
         from runner.session import Session
 
@@ -90,12 +95,13 @@ class Owner:
             try:
                 left = await self._app.run_async(mouse=False)
                 failed = self._app.return_code not in (0, None)
-            except Exception:
+            except Exception as error:
                 left, failed = None, True
-                self._note(traceback.format_exc())
+                self._note(error)
             if self._lost_terminal or not failed:
                 return left or Leave.DETACH
-            self._note(f"the dashboard ended with status {self._app.return_code}\n")
+            if self._app.broken_by:
+                self._note(self._app.broken_by)
         return Leave.DETACH
 
     async def _farewell(self, left: Leave, runner: asyncio.Task[None]) -> int:
@@ -200,7 +206,8 @@ class Owner:
     def _trouble(self) -> str:
         return self.session.store.trouble if self.session else ""
 
-    def _note(self, text: str) -> None:
+    def _note(self, error: Exception) -> None:
+        text = "".join(traceback.format_exception(error))
         with contextlib.suppress(OSError), (self.folder / RUN / ERRORS).open("a", encoding="utf-8") as file:
             file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime())} UTC\n{text}\n")
 

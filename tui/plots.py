@@ -43,6 +43,10 @@ class Limits:
             return self
         return around([*values, self.lower, self.upper], room)
 
+    def within(self, least: float, most: float) -> Limits:
+        """These limits, as far as there can be values."""
+        return Limits(max(self.lower, least), min(self.upper, most))
+
 
 @dataclass(frozen=True, slots=True)
 class Point:

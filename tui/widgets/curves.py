@@ -67,10 +67,9 @@ class WinRatePlot(Plot):
         """Draw it on axes that seldom move."""
         assert self.snapshot is not None and self.snapshot.run is not None
         points = [point for row in self.snapshot.rows if (point := point_of(row))]
-        rates = [value for point in points for value in (point.low, point.high) if value is not None]
-        self._limits = self._limits.hold([*rates, EVEN])
+        self._limits = self._limits.hold([EVEN, *(rate for point in points for rate in _seen(point))])
         right = experiments_ahead(points[-1].number, self.snapshot.run.experiments, width)
-        return win_rates(points, width, height, right, self._limits)
+        return win_rates(points, width, height, right, self._limits.within(0, 100))
 
     def nothing(self) -> str:
         """Before the first verdict."""
@@ -128,6 +127,12 @@ def point_of(row: Row) -> Point | None:
     if rate is None:
         return Point(row.experiment.number, state) if state is State.CRASHED else None
     return Point(row.experiment.number, state, 100 * rate.estimate, 100 * rate.low, 100 * rate.high)
+
+
+def _seen(point: Point) -> list[float]:
+    """Rates that the axis must have: one discarded after few votes has an interval that would flatten all others."""
+    rates = (point.rate, point.low, point.high) if point.state is State.KEPT else (point.rate,)
+    return [rate for rate in rates if rate is not None]
 
 
 def curve_of(role: str, series: Series) -> Curve:

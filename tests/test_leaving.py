@@ -1,0 +1,207 @@
+"""What becomes of the run when its person goes: the real command in a pseudo-terminal, with lanes that sleep."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
+from terminal import ROOT, Terminal
+
+from checkpoints.reader import Reader
+from checkpoints.records import ENDS, RunState
+from checkpoints.store import holder
+from runner.init import init
+
+HEAVY = {"torch", "transformers", "trl", "peft", "litellm", "datasets", "pandas", "scipy"}
+
+
+@pytest.fixture
+def python(tmp_path: Path) -> Path:
+    """What stands for Python, so that the processes that the command starts sleep, too."""
+    path = tmp_path / "python"
+    command = f'exec "{sys.executable}" "{ROOT}/tests/sleeping_command.py" "$@"'
+    path.write_text(f'#!/bin/sh\nSLEEPING_PYTHON="{path}"\nexport SLEEPING_PYTHON\n{command}\n')
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """The demo's program; whoever holds its run at the end is killed."""
+    folder = tmp_path / "demo"
+    init("demo", folder)
+    yield folder
+    while (held := holder(folder / "run")) and (pid := re.match(r"process (\d+)", held)):
+        with suppress(ProcessLookupError):
+            os.kill(int(pid[1]), signal.SIGKILL)
+        time.sleep(0.05)
+
+
+def start(python: Path, *arguments: object, **environment: str) -> Terminal:
+    return Terminal([str(python), "-m", "tui.main", *map(str, arguments)], **environment)
+
+
+def many(folder: Path) -> None:
+    """Give the run more to do than a test waits for."""
+    program = folder / "program.md"
+    program.write_text(program.read_text().replace("  experiments: 6 ", "  experiments: 500 "))
+
+
+def held_by(folder: Path) -> int:
+    """Pid of the process that drives the run; 0 when none does."""
+    found = re.match(r"process (\d+)", holder(folder / "run") or "")
+    return int(found[1]) if found else 0
+
+
+def ended(folder: Path) -> int:
+    """Experiments that have come to their end."""
+    with closing(Reader(folder / "run")) as reader:
+        return reader.count(*ENDS)
+
+
+def wait_for(true: Callable[[], object], seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not come true"
+        time.sleep(0.05)
+
+
+def test_detached_the_run_goes_on_and_attach_shows_and_steers_it(python: Path, folder: Path) -> None:
+    many(folder)
+    screen = start(python, folder)
+    screen.until("champion #")
+    screen.press("q", "\r")
+    assert screen.ended() == 0
+    screen.until("the run goes on headless as process", "autoresearch-tui attach")
+    before, pid = ended(folder), held_by(folder)
+    assert pid not in (0, screen.child.pid) and f"as process {pid};" in screen.text
+    wait_for(lambda: ended(folder) > before)
+
+    visit = start(python, "attach", folder)
+    visit.until("RUN", "champion #")
+    visit.press("p")
+    visit.until("▸ After this stage")
+    visit.press("\r")
+    visit.until("⏸ PAUSED", "p Go on", "waits for the go-ahead")
+    visit.press("q")
+    assert visit.ended() == 0
+    visit.until(f"the run goes on, held by process {pid}")
+    assert held_by(folder) == pid
+    os.kill(pid, signal.SIGINT)
+    wait_for(lambda: not held_by(folder))
+
+
+def test_a_lost_terminal_leaves_the_run_going_on_in_the_same_process(python: Path, folder: Path) -> None:
+    screen = start(python, folder)
+    screen.until("champion #")
+    os.close(screen.child.child_fd)
+    pid = screen.child.pid
+    assert held_by(folder) == pid
+    _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    with closing(Reader(folder / "run")) as reader:
+        run = reader.run()
+        assert run and run.state is RunState.FINISHED
+    assert ended(folder) == 7
+    assert "finished: all 6 experiments" in (folder / "run" / "headless.log").read_text()
+
+
+def test_drain_tells_what_happens_and_leaves_nothing_under_way(python: Path, folder: Path) -> None:
+    many(folder)
+    screen = start(python, folder)
+    screen.until("champion #")
+    screen.press("q", "j")
+    screen.until("▸ Drain")
+    screen.press("\r")
+    screen.until("finishing the stages under way; Ctrl+C stops now")
+    assert screen.ended() == 0
+    screen.until("stopped; go on with: autoresearch-tui")
+    assert not held_by(folder)
+    with closing(Reader(folder / "run")) as reader:
+        assert not [stage for stage in reader.stages() if stage.state == "started"]
+        before = reader.count(*ENDS)
+
+    again = start(python, folder)
+    again.until("champion #")
+    wait_for(lambda: ended(folder) > before)
+    again.press("q", "j", "j")
+    again.until("▸ Stop")
+    again.press("\r")
+    assert again.ended() == 0
+
+
+def test_stop_does_not_wait_for_a_training_and_ctrl_c_ends_a_drain(python: Path, folder: Path) -> None:
+    for keys, interrupted in ((("j", "j", "\r"), False), (("j", "\r"), True)):
+        screen = start(python, folder, SLEEPING_SECONDS="600")
+        screen.until("▶ training")
+        screen.press("q", *keys)
+        if interrupted:
+            screen.until("Ctrl+C stops now")
+            screen.press("\x03")
+        assert screen.ended(60) == 0
+        screen.until("stopped; go on with")
+        assert not held_by(folder)
+
+
+def test_a_termination_signal_drains_as_it_does_without_a_screen(python: Path, folder: Path) -> None:
+    many(folder)
+    screen = start(python, folder)
+    screen.until("champion #")
+    os.kill(screen.child.pid, signal.SIGTERM)
+    assert screen.ended() == 0
+    screen.until("finishing the stages under way", "stopped; go on with")
+    assert b"\x1b[?1049l" in screen.sent
+
+
+def test_a_screen_that_breaks_comes_back_and_at_last_leaves_the_run_alone(python: Path, folder: Path) -> None:
+    many(folder)
+    screen = start(python, folder, SLEEPING_FAULT="1")
+    for _ in range(3):
+        screen.screen.reset()
+        screen.until("champion #", "q Quit…")
+        assert held_by(folder) == screen.child.pid
+        screen.press("?")
+    assert screen.ended() == 0
+    screen.until("the run goes on headless as process")
+    assert held_by(folder)
+    assert "the screen broke" in (folder / "run" / "dashboard-errors.log").read_text()
+
+
+def test_leaving_a_finished_run_starts_nothing_and_says_where_its_table_is(python: Path, folder: Path) -> None:
+    screen = start(python, folder, SLEEPING_SECONDS="0.01")
+    screen.until("■ FINISHED all 6 experiments")
+    screen.press("q")
+    assert screen.ended() == 0
+    screen.until("the run is finished", f"autoresearch-tui results {folder}"[:60])
+    assert not held_by(folder)
+
+
+def test_a_wrong_program_is_one_line_after_the_screen_and_exit_status_1(python: Path, folder: Path) -> None:
+    program = folder / "program.md"
+    program.write_text(program.read_text().replace("  beta: 0.1\n", "  beta: much\n").replace("goal:", "gaol:"))
+    screen = start(python, folder)
+    assert screen.ended() == 1
+    screen.until("autoresearch-tui: ", "gaol")
+    assert "Traceback" not in screen.text and not held_by(folder)
+
+
+def test_the_process_of_the_dashboard_never_imports_what_trains(python: Path, folder: Path, tmp_path: Path) -> None:
+    names = tmp_path / "modules"
+    screen = start(python, folder, SLEEPING_SECONDS="0.01", SLEEPING_MODULES=str(names))
+    screen.until("■ FINISHED")
+    screen.press("\r")
+    screen.until("Verdict")
+    screen.press("q", "?")
+    screen.until("Signs")
+    screen.press("q", "q")
+    assert screen.ended() == 0
+    imported = {name.partition(".")[0] for name in names.read_text().splitlines()}
+    assert {"tui", "runner", "lanes", "textual", "plotext"} <= imported
+    assert not HEAVY & imported
