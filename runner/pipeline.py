@@ -128,7 +128,8 @@ class Pipeline:
             news = self._news
             if not self.held and not self._read.count(State.PROPOSED):
                 if await self.planner.propose():
-                    await self.store.do(writes.set_run, RunState.RUNNING)
+                    if not self.held:  # somebody may have paused the run meanwhile
+                        await self.store.do(writes.set_run, RunState.RUNNING)
                     self.tell()
                     continue
                 if not self._read.count(*FLYING):

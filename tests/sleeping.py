@@ -25,6 +25,7 @@ from checkpoints.records import (
 from checkpoints.store import Store
 from lanes.lane import StageFailed, StagePaused
 from runner.agent.playbook import Playbook
+from runner.agent.proposer import Proposer
 from runner.pipeline import Pipeline
 from runner.planner import Planner
 from runner.program import Program
@@ -156,11 +157,12 @@ async def drive(
     keeps: frozenset[int] = frozenset(),
     failures: Mapping[Lane, Mapping[int, StageFailed]] | None = None,
     no_orders: Mapping[Lane, Mapping[int, StageFailed]] | None = None,
+    proposer: Proposer | None = None,
 ) -> None:
     """Drive a run of sleeping lanes to its end, with steering."""
     plan = program(store.folder, experiments)
     await store.do(writes.create_run, plan.name, plan.goal, experiments, plan.seed)
-    planner = Planner(store, plan, Playbook())
+    planner = Planner(store, plan, proposer or Playbook())
     workers = {
         lane: SleepingLane(store, lane, seconds[lane], (failures or {}).get(lane), (no_orders or {}).get(lane))
         for lane in (Lane.TRAIN, Lane.UPLOAD, Lane.EVALUATE)

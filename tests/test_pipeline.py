@@ -13,9 +13,11 @@ from laws import broken_laws
 from sleeping import drive
 
 from checkpoints import writes
-from checkpoints.records import FailureKind, Lane, Outcome, RunState, Stage, StageState, State, Step
+from checkpoints.records import FailureKind, Lane, Outcome, Proposal, RunState, Stage, StageState, State, Step
 from checkpoints.store import Store
 from lanes.lane import StageFailed
+from runner.agent.memory import Memory
+from runner.agent.playbook import Playbook
 
 FAST = {Lane.TRAIN: 0.04, Lane.UPLOAD: 0.01, Lane.EVALUATE: 0.02, Lane.ANALYZE: 0.01}
 SLOW_VOTES = FAST | {Lane.EVALUATE: 0.15}
@@ -173,6 +175,31 @@ async def test_pause_after_this_stage_starts_nothing_new_until_resume(store: Sto
         assert run and run.state is RunState.PAUSED
         await intervene(store, Step.RESUME)
     assert broken_laws(store.read, 4) == []
+
+
+class SlowPlaybook(Playbook):
+    """Thinks for a while, as a model does."""
+
+    thinks = 0
+
+    async def propose(self, memory: Memory) -> Proposal | None:
+        self.thinks += 1
+        await asyncio.sleep(0.2)
+        return await super().propose(memory)
+
+
+async def test_a_pause_while_a_proposal_is_thought_about_stays_a_pause(store: Store) -> None:
+    slow = SlowPlaybook()
+    async with running(store, 2, proposer=slow):
+        while not slow.thinks:
+            await asyncio.sleep(0.005)
+        await intervene(store, Step.PAUSE, when="stage")
+        await until(store, State.PROPOSED, 1)
+        await asyncio.sleep(0.1)
+        run = store.read.run()
+        assert run and run.state is RunState.PAUSED
+        await intervene(store, Step.RESUME)
+    assert broken_laws(store.read, 2) == []
 
 
 async def test_pause_now_interrupts_and_resume_takes_the_same_attempt_up(store: Store) -> None:

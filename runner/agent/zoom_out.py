@@ -16,8 +16,8 @@ def due(rows: list[Row], zoom_outs: list[ZoomOut], settings: Settings) -> str | 
     Args:
         rows: All experiments of the run.
         zoom_outs: All of the run, the newest last.
-        settings: ``every`` (experiments), ``plateau`` (verdicts since the last keep), ``streak`` (proposals of one category
-            in a row without a keep).
+        settings: ``every`` (experiments), ``plateau`` (verdicts since the last keep), ``streak`` (proposals of one
+            category in a row without a keep).
     """
     since = zoom_outs[-1].at if zoom_outs else 0.0
     proposed = [
