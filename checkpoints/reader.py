@@ -120,7 +120,9 @@ class Reader:
         trained = {
             number: (seconds, loss)
             for number, seconds, loss in self._all(
-                "SELECT experiment, seconds, json_extract(result, '$.final_loss') FROM stages"
+                # A training that outlived its runner took longer than the passage in which its result was found.
+                "SELECT experiment, max(seconds, coalesce(json_extract(result, '$.seconds'), 0)),"
+                " json_extract(result, '$.final_loss') FROM stages"
                 " WHERE lane = 'train' AND state = 'done'"
             )
         }
