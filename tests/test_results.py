@@ -1,4 +1,4 @@
-"""The table of a run: the columns of karpathy/autoresearch, then ours; one line an experiment, whatever its texts say."""
+"""The table of a run: the columns of karpathy/autoresearch, then ours; one line each, whatever its texts say."""
 
 from __future__ import annotations
 
