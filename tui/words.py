@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
+from typing import cast
 
 from checkpoints.records import Interval, Row
 
@@ -44,12 +46,19 @@ def half_width(interval: Interval) -> str:
 
 
 def subject(row: Row) -> str:
-    """What an experiment alters, without the part of the recipe where the field's name says enough; else its belief."""
+    """What an experiment alters, without the parts of a path where the field's name says enough; else its belief."""
     change = row.experiment.proposal.change
     if change is None:
         return row.experiment.proposal.hypothesis
-    _, _, rest = change.field.partition(".")
-    return f"{rest if len(rest) > 2 else change.field} {change.old} → {change.new}"
+    rest = change.field.partition(".")[2].removeprefix("filters.")
+    return f"{rest if len(rest) > 2 else change.field} {_said(change.old)} → {_said(change.new)}"
+
+
+def _said(value: object) -> str:
+    """A value of a recipe without the marks of a programming language."""
+    if isinstance(value, list | tuple):
+        return "+".join(map(str, cast(Iterable[object], value)))
+    return {None: "none", True: "yes", False: "no"}[value] if value is None or isinstance(value, bool) else str(value)
 
 
 def numbers(experiments: tuple[int, ...]) -> str:
