@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import itertools
 import os
@@ -10,15 +11,15 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from served import ROOT, Served, serving
+from served import ROOT, TOKEN, Served, serving
 
 from checkpoints.reader import Reader
 from checkpoints.records import BASELINE, Choice, Experiment, Outcome, State, model_name
+from lanes.loopback import client
 from lanes.simulated_voters import cast, voters
 from runner.program import Program
 
@@ -109,7 +110,7 @@ def fresh(story: Story) -> list[str]:
 def test_six_experiments_fit_into_five_minutes_of_two_cores(story: Story) -> None:
     """Processor time, as the machine may have other work; the run keeps two cores busy almost all the time."""
     assert Reader(story.run).count(State.CANCELLED) == 0
-    assert len(Reader(story.run).verdicts()) == 7, "the baseline and six experiments"
+    assert len(Reader(story.run).verdicts()) == 1 + story.program.budget.experiments == 7
     assert story.processor_minutes < MINUTES
 
 
@@ -121,20 +122,20 @@ def test_the_run_keeps_something_and_discards_something(story: Story) -> None:
 
 def test_the_held_out_prompts_suffice_for_every_verdict(story: Story) -> None:
     evaluations = [stage for stage in Reader(story.run).stages() if stage.lane == "evaluate"]
-    assert {stage.result["ended"] for stage in evaluations} == {"enough"}
+    assert evaluations and "prompts" not in {stage.result["ended"] for stage in evaluations}
 
 
-def test_every_keep_holds_on_fresh_prompts_and_voters(story: Story, fresh: Sequence[str], tmp_path: Path) -> None:
+async def test_every_keep_holds_on_fresh_prompts_and_voters(story: Story, fresh: Sequence[str], tmp_path: Path) -> None:
     """A candidate that is truly better by the lift fails here once in a hundred times, one that is no better 5 in 6."""
     keeps = story.ended(Outcome.KEEP)
     names = sorted({model_name(number) for keep in keeps for number in (keep.number, keep.opponent or 0)})
     with serving(tmp_path, model=str(story.folder / "sample_data" / "model"), batch_size=64) as served:
-        with served.client() as client:
-            for name in names:
+        for name in names:
+            with served.client() as loading:
                 body = {"lora_name": name, "lora_path": str(story.run / "published" / name)}
-                assert client.post("/v1/load_lora_adapter", json=body).status_code == 200
+                assert loading.post("/v1/load_lora_adapter", json=body).status_code == 200
         recipes = {model_name(row.experiment.number): row.experiment.recipe or {} for row in Reader(story.run).rows()}
-        answers = {name: answered(served, name, recipes[name]["deployment"], fresh) for name in names}
+        answers = {name: await answered(served, name, recipes[name]["deployment"], fresh) for name in names}
     for keep in keeps:
         found = judged(fresh, answers[keep.model], answers[model_name(keep.opponent or 0)])
         print(f"{keep.model} {keep.proposal.change} against {model_name(keep.opponent or 0)}: {found}")
@@ -148,18 +149,18 @@ def processor_seconds() -> float:
     return used.children_user + used.children_system
 
 
-def answered(served: Served, name: str, deployment: dict[str, float], prompts: Sequence[str]) -> list[str]:
+async def answered(served: Served, name: str, deployment: dict[str, float], prompts: Sequence[str]) -> list[str]:
     """A model's answers, served as its recipe says."""
     fields = {"temperature": deployment["temperature"], "top_p": deployment["top_p"]}
     fields["max_tokens"] = deployment["max_new_tokens"]
 
-    def ask(numbered: tuple[int, str]) -> str:
-        number, prompt = numbered
+    async def ask(number: int, prompt: str) -> str:
         body = {"model": name, "messages": [{"role": "user", "content": prompt}], "seed": number, **fields}
-        return client.post("/v1/chat/completions", json=body).json()["choices"][0]["message"]["content"]
+        response = await asked.post("/v1/chat/completions", json=body)
+        return response.json()["choices"][0]["message"]["content"]
 
-    with served.client() as client, ThreadPoolExecutor(96) as pool:
-        return list(pool.map(ask, enumerate(prompts)))
+    async with client("127.0.0.1", served.port, TOKEN, seconds=600) as asked:
+        return await asyncio.gather(*(ask(*each) for each in enumerate(prompts)))
 
 
 def judged(prompts: Sequence[str], candidate: Sequence[str], champion: Sequence[str]) -> Judgement:
