@@ -11,7 +11,7 @@ import asyncio
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -66,6 +66,7 @@ class Pipeline:
         analyst: Analyst,
         planner: Planner,
         linger: bool = False,
+        clean_up: Callable[[Store], Awaitable[object]] | None = None,
     ) -> None:
         self.store = store
         self.workers = workers
@@ -73,6 +74,9 @@ class Pipeline:
         self.planner = planner
         self.linger = linger
         """Wait for more work when the budget is used up, instead of ending."""
+
+        self.clean_up = clean_up
+        """Gives room back on the disk after each verdict."""
 
         self.in_hand: dict[Lane, int] = {}
         """Experiment that each lane works on right now."""
@@ -299,6 +303,8 @@ class Pipeline:
             try:
                 verdict, standings = await self.analyst.judge(self._read.experiment(stage.experiment))
                 await self.planner.conclude(verdict, standings, stage.attempt, time.monotonic() - began)
+                if self.clean_up:
+                    await self.clean_up(self.store)
             except StageFailed as failure:
                 await self._no_verdict(stage, failure, time.monotonic() - began)
             except writes.Conflict as conflict:

@@ -15,6 +15,7 @@ from checkpoints.records import Lane, RunState, Step
 from checkpoints.store import Store, StoreError
 from checkpoints.trouble import why
 from lanes.analyze.analyst import AnalyzeLane
+from lanes.cleanup import clean_up
 from lanes.evaluate import EvaluateLane
 from lanes.train import TrainLane
 from lanes.upload import UploadLane
@@ -57,13 +58,16 @@ class Session:
         self._workers = {Lane.TRAIN: self._train, Lane.UPLOAD: upload, Lane.EVALUATE: self._evaluate}
         self._analyst = AnalyzeLane(self.store.read, rule(self.program))
         self.planner = Planner(self.store, self.program, Playbook())
-        self.pipeline = Pipeline(self.store, self._workers, self._analyst, self.planner, linger)
+        self.pipeline = Pipeline(self.store, self._workers, self._analyst, self.planner, linger, clean_up)
         self._steering = Steering(self.store, self.pipeline, self.planner)
 
     async def run(self) -> None:
         """Drive the run to its end, to a stop that a person asked for, or until this is cancelled."""
         await self._begin()
-        helpers = [asyncio.create_task(self._steering.run()), asyncio.create_task(self._watch_program())]
+        helpers = [
+            asyncio.create_task(helper)
+            for helper in (self._steering.run(), self._watch_program(), clean_up(self.store))
+        ]
         try:
             await self.pipeline.run()
         except ExceptionGroup as group:

@@ -13,7 +13,7 @@ import pytest
 from laws import broken_laws
 from sleeping import SleepingAnalyst, SleepingLane
 
-from checkpoints.records import Lane, Level, RunState, State
+from checkpoints.records import Json, Lane, Level, RunState, Stage, State
 from checkpoints.store import Held, Store, StoreError
 from runner.program import ProgramError
 from runner.session import RUN, Session
@@ -132,6 +132,24 @@ async def test_a_finished_run_goes_on_under_a_raised_budget_at_the_next_start(fo
         pass
     assert broken_laws(store.read, 5) == []
     await second.close(keep_workers=False)
+
+
+async def test_after_each_verdict_the_room_of_what_was_not_kept_is_given_back(folder: Path) -> None:
+    session = sleeping(folder)
+    outputs = [folder / RUN / "artifacts" / f"exp-{number:04d}" for number in range(4)]
+    for output in outputs:
+        output.mkdir(parents=True)
+        (output / "adapter_model.safetensors").write_bytes(b"x")
+    session.pipeline.workers[Lane.UPLOAD].run = published  # type: ignore[method-assign]
+    async with running(session) as store:
+        pass
+    assert [output.exists() for output in outputs] == [True, False, False, False]
+    assert sum("given back" in event.text for event in store.read.events()) == 3
+    await session.close(keep_workers=False)
+
+
+async def published(stage: Stage) -> Json:
+    return {"url": f"s3://bucket/exp-{stage.experiment:04d}"}
 
 
 async def test_a_run_has_one_owner_at_a_time(folder: Path) -> None:
