@@ -2,7 +2,7 @@
 
 Run: ``python -m bench.kills`` (sleeping lanes: 200 kills at random moments, and one before and after each commit of a
 short run; about five minutes) or ``python -m bench.kills --real 10`` (kills of the demo with real, small trainings, its
-server and its votes, every other time together with all its workers). The exit status is 1 when anything is above 0.
+server and its votes, one time in three with all its workers). The exit status is 1 when anything is above 0.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as place:
         if asked.real:
             all_damage = [
-                timed("real trainings, a server and votes", lambda: real(Path(place), asked.real, asked.seed))
+                timed("real trainings, a server and votes", partial(real, Path(place), asked.real, asked.seed)),
             ]
         else:
             all_damage = [
@@ -203,7 +203,7 @@ def _finish(folder: Path, damage: Damage, experiments: int, seen: Seen) -> None:
 
 
 def real(place: Path, kills: int, seed: int) -> Damage:
-    """Kill the demo at random moments, every other time with all its workers."""
+    """Kill the demo at random moments, one time in three with all its workers."""
     damage, chance = Damage(), random.Random(seed)
     for number in itertools.count():
         if damage.kills >= kills:
@@ -227,7 +227,7 @@ def _real_run(folder: Path, damage: Damage, kills: int, chance: random.Random) -
             if damage.kills == kills:
                 break
         damage.at_work += has_begun(run)
-        damage.workers_killed += small_demo.kill_workers(run) if damage.kills % 2 else 0
+        damage.workers_killed += small_demo.kill_workers(run) if chance.random() < 1 / 3 else 0
         left |= small_demo.trainers(run)
         damage.kills += 1
         _look(run, seen)
