@@ -78,6 +78,39 @@ def test_status_and_results_tell_of_a_run(tmp_path: Path) -> None:
     assert {"keep", "discard"} <= {line.split("\t")[3] for line in table[1:]}
 
 
+def test_status_counts_what_came_after_the_baseline_and_names_the_lanes_in_their_order(tmp_path: Path) -> None:
+    write_run(tmp_path / "run", 3)
+    told = json.loads(ask("status", "--json", tmp_path).stdout)
+    assert told["experiments"]["ended"] == 3 and told["experiments"]["kept"] == 1
+    assert list(told["lanes"]) == ["train", "upload", "evaluate", "analyze"]
+    for_a_person = ask("status", tmp_path).stdout
+    assert "3 of 20 experiments ended after the baseline, 1 kept" in for_a_person
+    assert "held by nobody, so nothing goes on" in for_a_person
+
+
+def test_a_word_that_is_neither_a_command_nor_a_folder_is_told_so() -> None:
+    done = ask("statsu")
+    assert done.returncode == 1
+    assert "statsu is neither a folder nor a command" in one_line(done)
+
+
+def test_the_demo_is_written_once_and_gone_on_with_after(tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    with Store(folder / "run"):  # held, so that nothing is trained here
+        assert ask("demo", folder).returncode == 3
+        assert (folder / "program.md").is_file() and (folder / "sample_data" / "model").is_dir()
+        (folder / "program.md").write_text("mine")
+        assert ask("demo", folder).returncode == 3
+    assert (folder / "program.md").read_text() == "mine"
+
+
+def test_init_refuses_in_one_line_what_is_in_its_way(tmp_path: Path) -> None:
+    (tmp_path / "program.md").write_text("mine")
+    done = ask("init", "demo", tmp_path)
+    assert done.returncode == 1 and "is in the way" in one_line(done)
+    assert "takes no --pairs" in one_line(ask("init", "demo", tmp_path / "new", "--pairs", "x.jsonl"))
+
+
 def test_neither_the_dashboard_nor_the_runner_imports_torch_or_litellm() -> None:
     code = (
         "import sys, tui.main, tui.commands, tui.owner, tui.headless, runner.session;"

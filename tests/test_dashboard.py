@@ -19,7 +19,7 @@ from textual.pilot import Pilot
 from textual.strip import Strip
 
 from checkpoints import writes
-from checkpoints.records import Answer, Level, Proposal, RunState, State, Step
+from checkpoints.records import Answer, Change, Level, Proposal, RunState, State, Step
 from checkpoints.store import Store
 from tui.app import Dashboard
 from tui.keys import ACTIONS
@@ -320,6 +320,63 @@ async def test_quitting_a_run_of_another_process_just_leaves(folder: Path, recor
         await pilot.press("q")
         await until(pilot, lambda: app.return_value is not None)
     assert app.return_value is Leave.DETACH
+
+
+async def test_a_run_that_no_process_drives_is_not_shown_as_running(folder: Path, recorded: Recorded) -> None:
+    driven = True
+    app = Dashboard(folder, recorded, owned=False, driven=lambda: driven)
+    async with app.run_test(size=WIDE, notifications=True) as pilot:
+        await until_shown(pilot, "▶ RUN", "champion #10")
+        driven = False
+        screen = await until_shown(pilot, "■ STOPPED", "no process drives this run; start it again")
+        assert "▶ RUN" not in screen
+
+
+@pytest.mark.parametrize("size", [(60, 16), (80, 24), (120, 40)])
+async def test_a_long_reason_does_not_push_the_champion_out(
+    folder: Path, recorded: Recorded, size: tuple[int, int]
+) -> None:
+    with Store(folder) as store:
+        why = "all 6 experiments of the budget are done; raise budget.experiments to go on with this run"
+        store.submit(writes.set_run, RunState.FINISHED, why).result()
+    async with Dashboard(folder, recorded).run_test(size=size, notifications=True) as pilot:
+        screen = await until_shown(pilot, "■ FINISHED", "champion #10")
+    assert ("■ FINISHED all 6 exp" in screen) is (size[0] >= 80)
+
+
+async def test_what_a_lane_waits_for_fits_a_small_terminal(folder: Path, recorded: Recorded) -> None:
+    with Store(folder) as store:
+        store.submit(writes.start_waiting, "upload", "a trained model").result()
+    async with Dashboard(folder, recorded).run_test(size=(60, 16), notifications=True) as pilot:
+        await until_shown(pilot, "⧗ a trained model")
+        await pilot.resize_terminal(*WIDE)
+        await until_shown(pilot, "waits for a trained model")
+
+
+async def test_an_event_is_shown_whole_where_there_is_room_for_many(folder: Path, recorded: Recorded) -> None:
+    with Store(folder) as store:
+        text = f"begins {'and goes on ' * 15}to its end"
+        store.submit(writes.event, Level.WARNING, "run", text).result()
+    async with Dashboard(folder, recorded).run_test(size=WIDE, notifications=True) as pilot:
+        assert "to its end" not in await until_shown(pilot, "begins and goes on", "champion #10")
+        await pilot.press("5", "m")
+        await until_shown(pilot, "begins and goes on", "to its end")
+
+
+async def test_a_change_is_named_without_a_languages_marks(tmp_path: Path, recorded: Recorded) -> None:
+    with Store(tmp_path / "run") as store:
+        store.submit(writes.create_run, "demo", "better", 9, 7).result()
+        for field, old, new in (
+            ("training.loss_type", ["sigmoid"], ["ipo", "sft"]),
+            ("data.filters.deduplicate", False, True),
+            ("data.mix.expert", None, 2.0),
+            ("lora.r", 8, 16),
+        ):
+            store.submit(writes.propose, Proposal("why", "data", Change(field, old, new), "agent")).result()
+    async with Dashboard(tmp_path / "run", recorded).run_test(size=WIDE, notifications=True) as pilot:
+        await until_shown(
+            pilot, "loss_type sigmoid → ipo+sft", " deduplicate no → yes", "mix.expert none → 2.0", "lora.r 8 → 16"
+        )
 
 
 async def test_what_hinders_writing_is_on_the_screen(folder: Path, recorded: Recorded) -> None:

@@ -128,3 +128,15 @@ def test_a_loss_beyond_the_axis_is_drawn_at_its_edge_and_breaks_nothing() -> Non
 def test_plotext_is_loaded_when_asked_and_not_before() -> None:
     load()
     assert loaded()
+
+
+@pytest.mark.parametrize("limits", [Limits(20, 100), Limits(0, 100), Limits(45, 65), Limits(10, 55)])
+def test_even_is_labelled_on_every_axis_of_win_rates(limits: Limits) -> None:
+    load()
+    lines = [line.plain for line in win_rates([Point(0, State.KEPT, 52, 50, 54)], 58, 12, 8, limits)]
+    assert [line for line in lines if line.lstrip().startswith("50")]
+
+
+def test_an_axis_within_what_is_possible_ends_there() -> None:
+    assert Limits(-20, 120).within(0, 100) == Limits(0, 100)
+    assert Limits(40, 70).within(0, 100) == Limits(40, 70)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from rich.cells import cell_len
 from rich.text import Text
 
 from checkpoints.records import RunState, State
@@ -19,7 +20,10 @@ MACHINE_SECONDS = 5.0
 _STATE = 0
 """Rank of the run's state: it never leaves."""
 
-_REASON, _REASON_LEAST = 48, 12
+_KEPT = 2
+"""Rank of the counts: what ranks higher leaves before the reason of the state does."""
+
+_REASON, _REASON_LEAST = 48, 20
 """Cells that the reason of a state has at most, and below which it is left out."""
 
 
@@ -36,10 +40,10 @@ class Header(Lines):
         snapshot = self.snapshot
         if snapshot is None or snapshot.run is None:
             return [Text(" autoresearch  starting…", style=f"bold {BRIGHT}")]
-        parts = _parts(snapshot, self._ask_machine(snapshot))
-        while (used := sum(part.cell_len + 2 for _, part in parts)) > width and len(parts) > 1:
+        parts, reason = _parts(snapshot, self._ask_machine(snapshot)), snapshot.run.reason
+        while (room := width - sum(part.cell_len + 2 for _, part in parts)) < _needed(parts, reason) and len(parts) > 1:
             parts.remove(max(parts, key=lambda part: part[0]))
-        _give_reason(parts, snapshot.run.reason, min(width - used, _REASON))
+        _give_reason(parts, reason, min(room, _REASON))
         return [Text(" ").append_text(Text("  ").join(part for _, part in parts))]
 
     def _ask_machine(self, snapshot: Snapshot) -> str:
@@ -62,20 +66,31 @@ def _parts(snapshot: Snapshot, machine: str) -> list[tuple[int, Text]]:
     state = styled(f"{sign.mark} {sign.word}", f"bold {sign.colour}")
     ended = [row for row in snapshot.rows if row.verdict and row.experiment.number > 0]
     kept = sum(row.experiment.state is State.KEPT for row in ended)
+    left = max(0, run.experiments - len(ended))
     parts = [
         (4, said(run.name or "autoresearch", f"bold {BRIGHT}")),
         (_STATE, state),
         (1, _champion(snapshot)),
-        (2, Text(f"kept {kept}/{len(ended)}").append(f" · {max(0, run.experiments - len(ended))} to go", style=GREY)),
+        (_KEPT, Text(f"kept {kept}/{len(ended)}").append(f" · {left} to go", style=GREY)),
         (3, Text(f"up {hours(snapshot.at - run.created_at)}", style=GREY)),
         (5, Text(machine, style=GREY)),
     ]
     return [part for part in parts if part[1].plain]
 
 
+def _needed(parts: list[tuple[int, Text]], reason: str) -> int:
+    """Cells that must be free: some words of the reason matter more than the parts that leave first."""
+    leaves_next = max(rank for rank, _ in parts)
+    return _least(reason) if reason and leaves_next > _KEPT else 0
+
+
+def _least(reason: str) -> int:
+    return min(_REASON_LEAST, cell_len(reason) + 1)
+
+
 def _give_reason(parts: list[tuple[int, Text]], reason: str, room: int) -> None:
     """Say after the state why it is so, where enough room is left for some words of it."""
-    if not reason or room < _REASON_LEAST:
+    if not reason or room < _least(reason):
         return
     words = said(reason, GREY)
     words.truncate(room - 1, overflow="ellipsis")
