@@ -38,7 +38,9 @@ def status(folder: Path, read: Reader) -> Json:
     if run is None:
         return {"state": "starting", "held_by": holder(folder)}
     verdict = read.verdict(reign.experiment) if reign else None
-    ended = [one for one in read.experiments(*ENDS) if one.number != BASELINE]
+    # What was cancelled has used nothing of the budget.
+    ended = [one for one in read.experiments(*ENDS - {State.CANCELLED}) if one.number != BASELINE]
+    evaluated = read.done_stage(reign.experiment, Lane.EVALUATE) if reign else None
     progress = read.progress()
     return {
         "name": run.name,
@@ -53,6 +55,7 @@ def status(folder: Path, read: Reader) -> Json:
         },
         "champion": model_name(reign.experiment) if reign else None,
         "win_rate_against_reference": _interval(verdict.reference) if verdict else None,
+        "judge": evaluated.result.get("judge") if evaluated else None,
         "simulated_votes": read.simulated_votes(),
         "lanes": {
             lane: {
@@ -77,11 +80,8 @@ def status_line(now: Json) -> str:
         return f"{now['state']}; held by {now['held_by'] or 'nobody'}"
     rate = now["win_rate_against_reference"]
     judged = " by simulated voters" if now["simulated_votes"] else ""
-    shown = (
-        f", {rate['estimate']:.1%} [{rate['low']:.1%}, {rate['high']:.1%}] against the reference{judged}"
-        if rate
-        else ""
-    )
+    against = "of held-out pairs in the right order" if now["judge"] == "val_pref_acc" else "against the reference"
+    shown = f", {rate['estimate']:.1%} [{rate['low']:.1%}, {rate['high']:.1%}] {against}{judged}" if rate else ""
     counts = now["experiments"]
     lines = [
         f"{now['name']}: {now['state']}" + (f" ({now['reason']})" if now["reason"] else ""),

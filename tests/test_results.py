@@ -12,7 +12,7 @@ import pytest
 from checkpoints import writes
 from checkpoints.records import Change, Interval, Lane, Outcome, Proposal, Verdict
 from checkpoints.store import Store
-from runner.results import results_tsv
+from runner.results import results_tsv, status, status_line
 
 THEIRS = ["commit", "win_rate", "memory_gb", "status", "description"]
 OURS = [
@@ -31,7 +31,9 @@ def table(store: Store) -> list[dict[str, str]]:
     return list(csv.DictReader(results_tsv(store.read).splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
-async def ended(store: Store, proposal: Proposal, outcome: Outcome, rate: Interval | None = None) -> int:
+async def ended(
+    store: Store, proposal: Proposal, outcome: Outcome, rate: Interval | None = None, judge: str = "votes"
+) -> int:
     number = await store.do(writes.propose, proposal)
     opponent = 0 if number else None
     for lane in (Lane.TRAIN, Lane.UPLOAD, Lane.EVALUATE):
@@ -39,7 +41,7 @@ async def ended(store: Store, proposal: Proposal, outcome: Outcome, rate: Interv
         if lane is Lane.EVALUATE:
             bound = {"opponent": opponent}
         await store.do(lambda db, lane=lane, bound=bound: writes.start_stage(db, number, lane, {}, **bound))
-        result = {"peak_memory": 3 * 2**30, "final_loss": 0.6931471} if lane is Lane.TRAIN else {}
+        result = {"peak_memory": 3 * 2**30, "final_loss": 0.6931471} if lane is Lane.TRAIN else {"judge": judge}
         crown = "baseline" if lane is Lane.TRAIN and not number else ""
         await store.do(writes.finish_stage, number, lane, 1, result, 12.34, crown)
     await store.do(writes.start_stage, number, Lane.ANALYZE, {})
@@ -96,6 +98,19 @@ async def test_a_training_that_outlived_its_runner_took_as_long_as_it_says_itsel
     await store.do(writes.finish_stage, 0, Lane.TRAIN, 1, {"seconds": 40.0}, 0.01)
     await store.do(writes.cancel, 0, "enough")
     assert table(store)[0]["train_seconds"] == "40.0"
+
+
+async def test_the_status_counts_what_used_the_budget_and_names_what_a_rate_is_of(store: Store) -> None:
+    await ended(store, BASELINE, Outcome.KEEP, Interval(0.75, 0.7, 0.8), judge="val_pref_acc")
+    change = Change("f", 1, 2)
+    await ended(store, Proposal("", "data", change, "playbook"), Outcome.DISCARD)
+    cancelled = await store.do(writes.propose, Proposal("", "data", change, "playbook"))
+    await store.do(writes.cancel, cancelled, "an idea of a person's comes first")
+    await store.do(writes.create_run, "mine", "better", 1, 7)
+    now = status(store.folder, store.read)
+    assert now["experiments"] == {"budget": 1, "ended": 1, "kept": 0} and now["judge"] == "val_pref_acc"
+    assert "champion exp-0000, 75.0% [70.0%, 80.0%] of held-out pairs in the right order\n" in status_line(now)
+    assert "1 of 1 experiments ended after the baseline, 0 kept" in status_line(now)
 
 
 async def test_tabs_and_line_breaks_in_texts_break_no_line(store: Store) -> None:
