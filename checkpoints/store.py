@@ -184,9 +184,9 @@ class Store:
 
     def close(self) -> None:
         """Finish the writes that were accepted, then let go of the run."""
+        self.read.close()  # first: the writer is then the last to close, and SQLite makes one file of the run
         self._queue.put(None)
         self._thread.join()
-        self.read.close()
         self.owner.release()
 
     def __enter__(self) -> Store:

@@ -315,3 +315,14 @@ async def test_the_run_is_begun_once_and_follows_the_program(store: Store) -> No
         7,
         RunState.RUNNING,
     )
+
+
+def test_a_run_that_was_let_go_of_is_one_file_that_can_be_copied(tmp_path: Path) -> None:
+    with Store(tmp_path / "run") as store:
+        store.submit(writes.create_run, "test", "better", 3, 7).result()
+        assert store.read.run()
+    (tmp_path / "copy").mkdir()
+    (tmp_path / "copy" / DATABASE).write_bytes((tmp_path / "run" / DATABASE).read_bytes())
+    run = Reader(tmp_path / "copy").run()
+    assert run and run.goal == "better"
+    assert not list((tmp_path / "run").glob(f"{DATABASE}-*"))
