@@ -92,6 +92,9 @@ class Deployment:
             await self._worker.start(PROGRAM, self._launcher, self._owner)
         except WorkerError as error:
             raise StageFailed(FailureKind.CRASH, str(error)) from error
+        except OSError as error:
+            line = f"{self._worker.folder} cannot be written ({error.strerror}): make room, or change its permissions"
+            raise StageFailed(FailureKind.CRASH, line) from error
         if not await self._is_healthy():
             words = self._worker.last_words() or "it said nothing"
             raise StageFailed(FailureKind.CRASH, f"the model server does not come up: {words}")
@@ -151,7 +154,8 @@ class Deployment:
         until = time.monotonic() + START_SECONDS
         while (found := self._worker.result()) is None and self._worker.alive and time.monotonic() < until:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._worker.wait(), 1.0)
+                async with asyncio.timeout(1.0):
+                    await self._worker.wait()
         if found is None:
             return False
         result = ServeResult.model_validate(found)

@@ -45,7 +45,9 @@ class Steering:
                 for intervention in self.store.read.interventions(pending_only=True):
                     await self.take_up(intervention)
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(committed.wait(), LOOK_SECONDS)
+                    # Not wait_for: before Python 3.12 it forgets that it was cancelled when it is told at that moment.
+                    async with asyncio.timeout(LOOK_SECONDS):
+                        await committed.wait()
         finally:
             forget()
 
