@@ -31,7 +31,7 @@ from lanes.lane import StageFailed, StagePaused
 from lanes.launch import LocalProcess
 from lanes.order import ServeOrder, Source
 from lanes.pair_scores import compare
-from lanes.places import SourceError, Transfer, fetch
+from lanes.places import PlaceError, SourceError, Transfer, fetch, publish
 from lanes.prompts import heldout_prompts, in_order
 from lanes.recipe import Deployment as Settings
 from lanes.vote_file import FileVoters
@@ -216,13 +216,29 @@ class EvaluateLane:
             try:
                 folders[name] = await asyncio.to_thread(fetch, model["url"], self._work / "fetched", transfer)
             except SourceError as error:
-                raise StageFailed(FailureKind.INPUT, str(error)) from error
+                folders[name] = await self._put_back(stage, name, error)
             except OSError as error:
                 line = f"{model['url']} cannot be read ({type(error).__name__}: {error})"
                 raise StageFailed(FailureKind.CRASH, line) from error
             finally:
                 transfer.stop.set()
         return folders
+
+    async def _put_back(self, stage: Stage, name: str, damage: SourceError) -> Path:
+        """Publish what was trained once more, where somebody has removed or damaged what was published."""
+        rival = self._store.read.experiment(stage.experiment).opponent
+        number = stage.experiment if rival is None or name != model_name(rival) else rival
+        trained, url, transfer = Path(self._result(number, Lane.TRAIN)["artifact"]), self._url(number), Transfer()
+        try:
+            await asyncio.to_thread(publish, trained, url, transfer)
+            folder = await asyncio.to_thread(fetch, url, self._work / "fetched", transfer)
+        except (PlaceError, OSError) as error:
+            line = f"{damage}; and it cannot be put back from {trained}: {error}"
+            raise StageFailed(FailureKind.INPUT, line) from error
+        finally:
+            transfer.stop.set()
+        self._event(f"{damage}: published again from {trained}", number)
+        return folder
 
     def _deploy(self) -> Deployment:
         """The deployment in hand, or one under the settings as they are now; a server with others is replaced by it."""

@@ -17,6 +17,7 @@ from fsspec.implementations.local import LocalFileSystem
 from checkpoints import artifacts
 from checkpoints.artifacts import MANIFEST
 from checkpoints.records import Json
+from lanes.room import is_full
 
 CHUNK = 1 << 20
 """Bytes that are moved at once."""
@@ -28,6 +29,18 @@ class PlaceError(Exception):
 
 class SourceError(PlaceError):
     """What should be moved is not there or damaged, or the place is none: trying again does not help."""
+
+
+class FullError(PlaceError):
+    """There is no room at the place: trying again helps once there is."""
+
+    def __init__(self, url: str, folder: Path | None, needed: int) -> None:
+        super().__init__(f"{url} is full: make room for {needed / 1e6:.1f} MB")
+        self.folder = folder
+        """On the disk that is full; None where the place is not on this machine."""
+
+        self.needed = needed
+        """Bytes."""
 
 
 class Stopped(Exception):
@@ -72,6 +85,7 @@ def publish(source: Path, url: str, transfer: Transfer) -> tuple[Json, bool]:
 
     Raises:
         SourceError: The source is damaged, or the URL is of no known kind.
+        FullError: There is no room.
         PlaceError: What arrived is not what was sent.
         OSError: The place cannot be written.
         Stopped: ``transfer.stop`` was set.
@@ -84,10 +98,15 @@ def publish(source: Path, url: str, transfer: Transfer) -> tuple[Json, bool]:
         if not files.differences(manifest, transfer):
             return manifest, True
         transfer.done, transfer.total = 0, 2 * size(manifest)
-    if files.local is not None:
-        _publish_locally(source, files.local, manifest, transfer)
-    else:
-        _publish_remotely(source, files, manifest, transfer)
+    try:
+        if files.local is not None:
+            _publish_locally(source, files.local, manifest, transfer)
+        else:
+            _publish_remotely(source, files, manifest, transfer)
+    except OSError as error:
+        if is_full(error):
+            raise FullError(url, files.local and _existing(files.local), size(manifest)) from error
+        raise
     return manifest, False
 
 
@@ -217,6 +236,8 @@ def _publish_remotely(source: Path, files: _Folder, manifest: Json, transfer: Tr
 
 
 def _sound(folder: Path) -> Json:
+    if not folder.is_dir():
+        raise SourceError(f"{folder} is not there")
     found = artifacts.problems(folder)
     manifest = artifacts.read_manifest(folder)
     if found or manifest is None:
@@ -236,6 +257,11 @@ def _fresh(final: Path) -> Path:
     temporary = final.with_name(f".{final.name}.{os.getpid()}.tmp")
     temporary.mkdir()
     return temporary
+
+
+def _existing(folder: Path) -> Path:
+    """The folder, or the nearest one above it that is there."""
+    return next(each for each in (folder, *folder.parents) if each.is_dir())
 
 
 def _copy(reader: Any, writer: Any, transfer: Transfer) -> None:

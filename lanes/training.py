@@ -17,6 +17,7 @@ from checkpoints.store import Store
 from lanes.lane import StageFailed, StagePaused
 from lanes.launch import Launcher
 from lanes.order import ORDER, PAUSE, RESULT, TrainResult
+from lanes.room import LOOK_SECONDS, shortage
 from lanes.training_log import TrainingLog
 from lanes.worker import Worker, WorkerError
 
@@ -81,9 +82,13 @@ class Training:
             found = None
         try:
             while found is None:
-                await self._make_it_work()
-                await self._watch()
-                found = _result(self.worker) or self._after_death()
+                try:
+                    await self._make_it_work()
+                    await self._watch()
+                except OSError:
+                    if not shortage(self._store.folder):
+                        raise
+                found = await self._result_or_room()
         except (WorkerError, OSError) as error:
             raise StageFailed(FailureKind.CRASH, str(error)) from error
         return self._judge(found)
@@ -165,6 +170,24 @@ class Training:
     def _obey(self) -> None:
         if self._wish:
             raise self._wish
+
+    async def _result_or_room(self) -> TrainResult | None:
+        """The result; None where the training goes on: from its checkpoint, once its disk has room."""
+        found = _result(self.worker)
+        crashed = found is None or found.failure is FailureKind.CRASH
+        if not crashed or not (lack := shortage(self._store.folder)):
+            return found or self._after_death()
+        self._obey()
+        began = time.monotonic()
+        words = found.error if found else self.worker.last_words()
+        text = f"the training stopped {self._log.where()} and waits for {lack}; then it goes on by itself: {words}"
+        self._store.submit(writes.event, Level.WARNING, "train", text, self._stage.experiment)
+        await self.worker.kill(grace=0)
+        while shortage(self._store.folder):
+            self._obey()
+            await asyncio.sleep(LOOK_SECONDS)
+        self._began += time.monotonic() - began
+        return None
 
     def _after_death(self) -> None:
         """The worker died without a result: go on where it was when it had got further, else give up."""

@@ -7,16 +7,20 @@ import time
 from pathlib import Path
 
 from checkpoints import writes
-from checkpoints.records import Experiment, FailureKind, Json, Lane, Progress, Stage
+from checkpoints.records import Experiment, FailureKind, Json, Lane, Level, Progress, Stage
 from checkpoints.store import Store
 from lanes.lane import StageFailed, StagePaused
-from lanes.places import PlaceError, SourceError, Stopped, Transfer, publish, size
+from lanes.places import FullError, PlaceError, SourceError, Stopped, Transfer, publish, size
+from lanes.room import shortage
 
 RETRIES = 3
 """How often a transfer that failed is tried again."""
 
 RETRY_SECONDS = 2.0
 """Wait before the second attempt; twice as long before each further one."""
+
+ROOM_SECONDS = 2.0
+"""How often a place that is full is tried again."""
 
 STALL_SECONDS = 300.0
 """A transfer that moves nothing for so long hangs."""
@@ -43,6 +47,7 @@ class UploadLane:
         self._gone = asyncio.Event()
         self._gone.set()
         self._ending: StagePaused | StageFailed | None = None
+        self._told_full = False
 
     def order(self, experiment: Experiment) -> Json:
         """Which folder goes where."""
@@ -53,7 +58,7 @@ class UploadLane:
 
     async def run(self, stage: Stage) -> Json:
         """Publish, or find that it is published; see ``StageWorker.run``."""
-        self._ending = None
+        self._ending, self._told_full = None, False
         self._gone.clear()
         try:
             return await self._published(stage)
@@ -83,7 +88,22 @@ class UploadLane:
         transfer = self._transfer = Transfer(told.tell)
         if stage.attempt > 1:
             await self._wait(transfer, RETRY_SECONDS * 2 ** (stage.attempt - 2))
-        began = time.monotonic()
+        while True:
+            try:
+                return await self._tried(stage, transfer, told)
+            except FullError as full:
+                await self._wait_for_room(stage, transfer, full)
+                transfer = self._transfer = Transfer(told.tell)
+
+    async def _tried(self, stage: Stage, transfer: Transfer, told: _Teller) -> Json:
+        """One transfer.
+
+        Raises:
+            FullError: There is no room at the place.
+            StageFailed: For any other reason, with the class of the error.
+            StagePaused: Somebody wanted it to end.
+        """
+        began = told.moved_at = time.monotonic()
         work = asyncio.create_task(
             asyncio.to_thread(publish, Path(stage.order["source"]), stage.order["url"], transfer)
         )
@@ -94,6 +114,8 @@ class UploadLane:
             raise self._ending or StageFailed(FailureKind.HANG, self._stalled(stage)) from None
         except SourceError as error:
             raise StageFailed(FailureKind.INPUT, str(error)) from error
+        except FullError:
+            raise
         except PlaceError as error:
             raise StageFailed(FailureKind.CRASH, str(error)) from error
         except asyncio.CancelledError:
@@ -101,8 +123,9 @@ class UploadLane:
             await asyncio.wait({work}, timeout=5)
             raise
         except Exception as error:
-            line = f"{stage.order['url']} cannot be written ({type(error).__name__}: {error})"
-            raise StageFailed(FailureKind.CRASH, line.splitlines()[0]) from error
+            why = " ".join(f"{type(error).__name__}: {error}".split())
+            line = f"{stage.order['url']} cannot be written ({why}): check upload.url and its permissions"
+            raise StageFailed(FailureKind.CRASH, line) from error
         return {
             "url": stage.order["url"],
             "manifest": manifest,
@@ -121,6 +144,19 @@ class UploadLane:
             if time.monotonic() - told.moved_at > STALL_SECONDS and self._transfer:
                 self._transfer.stop.set()
                 raise Stopped
+
+    async def _wait_for_room(self, stage: Stage, transfer: Transfer, full: FullError) -> None:
+        """Say once that the place is full, and wait until there may be room."""
+        if not self._told_full:
+            self._told_full = True
+            text = f"{full}; the upload waits and goes on by itself"
+            self._store.submit(writes.event, Level.WARNING, Lane.UPLOAD, text, stage.experiment)
+        lack = f"room at {stage.order['url']}"
+        waiting = Progress(Lane.UPLOAD, stage.experiment, "waiting for room", 0, 0, lack, None, time.time())
+        self._store.submit(writes.set_progress, waiting)
+        await self._wait(transfer, ROOM_SECONDS)
+        while full.folder and shortage(full.folder, full.needed):
+            await self._wait(transfer, ROOM_SECONDS)
 
     async def _wait(self, transfer: Transfer, seconds: float) -> None:
         until = time.monotonic() + seconds

@@ -8,7 +8,6 @@ lane does its outside work between two commits, *started* and *done*; found open
 from __future__ import annotations
 
 import asyncio
-import shutil
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -30,13 +29,11 @@ from checkpoints.records import (
 )
 from checkpoints.store import Store, StoreError
 from lanes.lane import StageFailed, StagePaused, StageWorker
+from lanes.room import shortage
 from runner.planner import Planner, Stale
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
-
-MIN_FREE_BYTES = 200 * 2**20
-"""Below this much room in the run folder no training starts."""
 
 LOOK_AGAIN_SECONDS = 2.0
 """How often a waiting lane looks by itself whether what it waits for (room on the disk) has come."""
@@ -179,7 +176,7 @@ class Pipeline:
                     return f"the evaluation of {ahead[0].model}: {self.planner.program.budget.ahead} ahead is the limit"
                 if waiting.number != BASELINE and self._read.champion() is None:
                     return "the baseline"
-                return self._no_room()
+                return shortage(self.store.folder) or None
             case Lane.UPLOAD:
                 return None if waiting else "a trained model"
             case Lane.EVALUATE:
@@ -189,14 +186,6 @@ class Pipeline:
                 return None if waiting else "an uploaded model"
             case Lane.ANALYZE:
                 return None if waiting else "evidence"
-
-    def _no_room(self) -> str | None:
-        free = shutil.disk_usage(self.store.folder).free
-        if free >= MIN_FREE_BYTES:
-            return None
-        return (
-            f"room on the disk: {free / 2**20:.0f} MB are free in {self.store.folder}, {MIN_FREE_BYTES >> 20} MB needed"
-        )
 
     async def _begin(self, lane: Lane) -> Stage | None:
         """Commit the start of a new passage, with what is decided at this moment: recipe and parent, or opponent."""

@@ -20,6 +20,7 @@ from lanes.evaluate import EvaluateLane
 from lanes.train import TrainLane
 from lanes.upload import UploadLane
 from runner.agent.playbook import Playbook
+from runner.heldout import nothing_to_judge_by
 from runner.lane_settings import evaluate_settings, rule, train_settings
 from runner.pipeline import Pipeline
 from runner.planner import Planner
@@ -49,8 +50,8 @@ class Session:
             StoreError: The store cannot be used.
         """
         self.program = Program.read(folder)
-        if missing := self.program.missing():
-            raise ProgramError(missing)
+        if lacking := self.program.missing() or nothing_to_judge_by(self.program):
+            raise ProgramError(lacking)
         self.store = Store(folder / RUN)
         self._train = TrainLane(self.store, train_settings(self.program))
         self._evaluate = EvaluateLane(self.store, evaluate_settings(self.program))
@@ -143,9 +144,9 @@ class Session:
         except OSError:
             return  # an editor replaces the file: it is back in a moment, and that is the next change
         try:
-            program = Program.parse(text, path)
-            if missing := program.missing():
-                raise ProgramError(missing)
+            program = Program.read(path)
+            if lacking := program.missing() or await asyncio.to_thread(nothing_to_judge_by, program):
+                raise ProgramError(lacking)
         except ProgramError as error:
             await self.store.do(writes.read_program, text, _sha256(text), str(error))
             return

@@ -46,7 +46,10 @@ def out_of_memory(error: BaseException) -> bool:
     """
     text = str(error).lower()
     named = any(kind.__name__ == "OutOfMemoryError" for kind in type(error).__mro__)
-    return named or isinstance(error, MemoryError) or "not enough memory" in text or "out of memory" in text
+    return named or isinstance(error, MemoryError) or any(words in text for words in _NO_MEMORY)
+
+
+_NO_MEMORY = ("not enough memory", "out of memory", "can't allocate memory", "cannot allocate memory")
 
 
 def one_line(text: str) -> str:
