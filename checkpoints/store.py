@@ -162,6 +162,7 @@ class Store:
         """The one connection that writes; once it is open, the writer thread has it to itself."""
         connection = sqlite3.connect(self.path, isolation_level=None, timeout=5.0, check_same_thread=False)
         schema.check(connection)
+        schema.check_pages(connection)
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
             connection.execute(f"PRAGMA {pragma}")
         schema.migrate(schema.database(connection))

@@ -235,6 +235,18 @@ def test_a_store_that_is_damaged_while_it_is_open_answers_every_write_with_the_r
                 store.submit(writes.read_program, "y" * 3000, "y", "").result(timeout=5)
 
 
+def test_a_store_with_a_damaged_page_is_refused_before_anything_is_built_on_it(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        for number in range(50):
+            store.submit(writes.read_program, "x" * 3000, str(number), "").result()
+    with (tmp_path / DATABASE).open("rb+") as file:
+        file.seek(-8 * 4096, 2)
+        file.write(bytes(4096))
+    with pytest.raises(StoreError, match=r"the store is damaged .*; put back a copy"):
+        Store(tmp_path)
+    assert holder(tmp_path) is None
+
+
 def test_a_run_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "run").touch()
     with pytest.raises(StoreError, match=r"the run folder .*run cannot be written \(File exists\): change its permiss"):
