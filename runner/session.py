@@ -101,6 +101,9 @@ class Session:
         program = self.program
         await self.store.do(writes.create_run, program.name, program.goal, program.budget.experiments, program.seed)
         await self.store.do(writes.read_program, program.text, _sha256(program.text), "")
+        for left in self.store.read.interventions(pending_only=True):
+            if left.step is Step.STOP:
+                await self.store.do(writes.acknowledge, left.number, "the run had ended before, and was started again")
         run = self.store.read.run()
         if reason := self._paused_by_a_person():
             self.pipeline.hold(reason)

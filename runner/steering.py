@@ -58,6 +58,8 @@ class Steering:
         except (Refused, ChangeRefused, writes.Conflict) as refused:
             effect = f"refused: {refused}"
         await self.store.do(writes.acknowledge, intervention.number, effect)
+        if intervention.step is Step.STOP:
+            self.pipeline.leave()  # not before it is acknowledged: found pending, it would stop the next start
         self.pipeline.tell()
 
     async def _do(self, intervention: Intervention) -> str:
@@ -158,10 +160,8 @@ class Steering:
         if now:
             self.pipeline.hold("stopping now")
             await self._interrupt()
-            self.pipeline.leave()
             return "stopping now; what was under way goes on at the next start"
         self.pipeline.hold("finishing the stages under way, then stopping")
-        self.pipeline.leave()
         return "the stages under way end, then the run stops"
 
 

@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 from terminal import ROOT, Terminal
 
+from checkpoints import writes
 from checkpoints.reader import Reader
-from checkpoints.records import ENDS, RunState
-from checkpoints.store import holder
+from checkpoints.records import ENDS, RunState, Step
+from checkpoints.store import Store, holder
 from runner.init import init
 
 HEAVY = {"torch", "transformers", "trl", "peft", "litellm", "datasets", "pandas", "scipy"}
@@ -148,6 +149,14 @@ def test_stop_does_not_wait_for_a_training_and_ctrl_c_ends_a_drain(python: Path,
         assert screen.ended(60) == 0
         screen.until("stopped; go on with")
         assert not held_by(folder)
+
+
+def test_a_stop_that_was_asked_for_before_a_kill_does_not_stop_the_next_start(python: Path, folder: Path) -> None:
+    with Store(folder / "run") as store:
+        store.submit(writes.intervene, Step.STOP, None, "", {"how": "now"}).result()
+    screen = start(python, "run", "--headless", folder, SLEEPING_SECONDS="0.01")
+    assert screen.ended() == 0
+    assert ended(folder) == 7
 
 
 def test_a_termination_signal_drains_as_it_does_without_a_screen(python: Path, folder: Path) -> None:

@@ -7,12 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checkpoints.records import State
+from tui.axes import Limits, around, experiments_ahead
 from tui.plots import (
     Curve,
-    Limits,
     Point,
-    around,
-    experiments_ahead,
     load,
     loaded,
     losses,
@@ -140,3 +138,13 @@ def test_even_is_labelled_on_every_axis_of_win_rates(limits: Limits) -> None:
 def test_an_axis_within_what_is_possible_ends_there() -> None:
     assert Limits(-20, 120).within(0, 100) == Limits(0, 100)
     assert Limits(40, 70).within(0, 100) == Limits(40, 70)
+
+
+@pytest.mark.parametrize("height", [6, 9, 12, 30])
+@pytest.mark.parametrize("limits", [Limits(0.25, 0.95), Limits(0.1, 0.9), Limits(0.48, 0.52), Limits(1.5, 7)])
+def test_an_axis_of_losses_has_two_labels_that_differ(limits: Limits, height: int) -> None:
+    load()
+    drawn = losses(Curve("c", (1.0, 9.0), (limits.upper, limits.lower)), None, 58, height, 10, limits)
+    labels = [line.plain.partition("┤")[0].strip() for line in drawn if "┤" in line.plain]
+    assert len(labels) >= 2 and len(set(labels)) == len(labels)
+    assert all(limits.lower <= float(label) <= limits.upper for label in labels)

@@ -7,7 +7,6 @@ the cells change in which something happened.
 from __future__ import annotations
 
 import importlib
-import math
 import os
 import threading
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from rich.style import Style
 from rich.text import Text
 
 from checkpoints.records import State
+from tui.axes import Limits, labels, ticks, whole_ticks
 from tui.signs import BLUE, BRIGHT, DIM, FAINT, GREY, ORANGE, STATES
 
 EVEN = 50.0
@@ -28,24 +28,6 @@ _imported = threading.Event()
 
 _drawing = threading.Lock()
 """plotext draws on one figure of the process."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """The range of an axis."""
-
-    lower: float
-    upper: float
-
-    def hold(self, values: Sequence[float], room: float = 0.06) -> Limits:
-        """These limits while the values are inside; else new ones around both, with room to grow."""
-        if all(self.lower <= value <= self.upper for value in values):
-            return self
-        return around([*values, self.lower, self.upper], room)
-
-    def within(self, least: float, most: float) -> Limits:
-        """These limits, as far as there can be values."""
-        return Limits(max(self.lower, least), min(self.upper, most))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,24 +59,6 @@ def load() -> None:
 def loaded() -> bool:
     """Whether a plot can be drawn without waiting for the import."""
     return _imported.is_set()
-
-
-def around(values: Sequence[float], room: float = 0.06) -> Limits:
-    """Round limits around values; ``room`` is the share of their spread that is left free on both sides."""
-    low, high = min(values), max(values)
-    spread = (high - low) or abs(high) or 1.0
-    step = _tick_step(spread * (1 + 2 * room)) / 2
-    return Limits(math.floor((low - spread * room) / step) * step, math.ceil((high + spread * room) / step) * step)
-
-
-def experiments_ahead(latest: int, budget: int, columns: int) -> int:
-    """Right end of the axis of experiments: the budget where it fits, else a round number that seldom changes."""
-    if latest <= budget <= columns // 2:
-        return max(budget, 1)
-    size = 8
-    while size < latest:
-        size = size * 3 // 2 if size & (size - 1) == 0 else size * 4 // 3
-    return size
 
 
 def smooth(losses: Sequence[float], weight: float) -> list[float]:
@@ -136,8 +100,8 @@ def win_rates(points: Sequence[Point], width: int, height: int, right: int, limi
     """
     with _drawing:
         plotext, figure = _figure(width, height)
-        _axis(figure, "x", Limits(-0.6, right + 0.6), _whole_ticks(right, width))
-        _axis(figure, "y", limits, _ticks(limits, height // 2, through=EVEN))
+        _axis(figure, "x", Limits(-0.6, right + 0.6), whole_ticks(right, width))
+        _axis(figure, "y", limits, ticks(limits, height // 2, through=EVEN))
         figure.line(EVEN, "h", True, pixel=plotext.pixel(_rgb(FAINT)), style="dotted")
         shown, best = _shown(points, width, right), _best(points)
         for (start, _, rate), (_, _, before) in zip(best[1:], best, strict=False):
@@ -171,8 +135,8 @@ def losses(
     """
     with _drawing:
         plotext, figure = _figure(width, height)
-        _axis(figure, "x", Limits(0, right), _whole_ticks(int(right), width))
-        _axis(figure, "y", limits, _ticks(limits, height // 2))
+        _axis(figure, "x", Limits(0, right), whole_ticks(int(right), width))
+        _axis(figure, "y", limits, ticks(limits, height // 2))
         weight = smoothing(right)
         _draw_curve(plotext, figure, candidate.steps, candidate.losses, (DIM, limits, right, width), lines=False)
         for curve, colour in ((champion, BLUE), (candidate, ORANGE)):
@@ -226,36 +190,10 @@ def _figure(width: int, height: int) -> tuple[Any, Any]:
     return plotext, figure
 
 
-def _axis(figure: Any, axis: str, limits: Limits, ticks: Sequence[float]) -> None:
+def _axis(figure: Any, axis: str, limits: Limits, values: Sequence[float]) -> None:
     ruler = figure.ruler(axis, 0)
     ruler.lim(limits.lower, limits.upper)
-    ruler.ticks(list(ticks), _labels(ticks))
-
-
-def _labels(ticks: Sequence[float]) -> list[str]:
-    step = ticks[1] - ticks[0] if len(ticks) > 1 else 1.0
-    decimals = max(0, -math.floor(math.log10(step) + 1e-9)) if step > 0 else 0
-    if step and abs(step * 10**decimals - round(step * 10**decimals)) > 1e-6:
-        decimals += 1
-    return [f"{tick:.{decimals}f}" for tick in ticks]
-
-
-def _tick_step(spread: float, ticks: int = 4) -> float:
-    raw = spread / max(ticks, 1)
-    size = 10.0 ** math.floor(math.log10(raw))
-    return next(size * factor for factor in (1, 2, 5, 10) if size * factor >= raw * 0.999)
-
-
-def _ticks(limits: Limits, most: int, through: float = 0.0) -> list[float]:
-    step = _tick_step(limits.upper - limits.lower, max(2, most))
-    first = math.ceil((limits.lower - through) / step - 1e-9)
-    last = math.floor((limits.upper - through) / step + 1e-9)
-    return [through + number * step for number in range(first, last + 1)]
-
-
-def _whole_ticks(right: int, width: int) -> list[float]:
-    step = max(1, math.ceil(_tick_step(max(right, 1), max(2, width // 10))))
-    return [float(number) for number in range(0, right + 1, step)]
+    ruler.ticks(list(values), labels(values))
 
 
 def _shown(points: Sequence[Point], width: int, right: int) -> list[Point]:

@@ -16,6 +16,7 @@ from checkpoints.reader import Reader
 from checkpoints.records import Answer, Json, Row, Stage, StageState, Verdict, model_name
 from checkpoints.text import clean
 from tui import plots
+from tui.axes import around
 from tui.screens.page import Page
 from tui.signs import BLUE, BRIGHT, GREEN, GREY, ORANGE, RED, STATES
 from tui.snapshot import Series, Snapshot, extended
@@ -144,7 +145,7 @@ def _loss(evidence: Evidence, width: int) -> Text:
     rival = curve_of("parent", evidence.parent) if evidence.parent and evidence.parent.steps else None
     own = curve_of("this", evidence.own)
     size = max(min(width, 110), 30), 12
-    return Text("\n").join(plots.losses(own, rival, *size, max(right, 1.0), plots.around(values)))
+    return Text("\n").join(plots.losses(own, rival, *size, max(right, 1.0), around(values)))
 
 
 def _lanes(stages: tuple[Stage, ...]) -> Text:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from checkpoints.records import Lane, Row, State
-from tui.plots import EVEN, Curve, Limits, Point, around, experiments_ahead, loaded, losses, win_rates
+from tui.axes import Limits, around, experiments_ahead
+from tui.plots import EVEN, Curve, Point, loaded, losses, win_rates
 from tui.signs import GREY
 from tui.snapshot import Series, Snapshot
 from tui.widgets.lines import Lines

@@ -1,0 +1,76 @@
+"""Axes of a plot: limits that hold still, and round values to label."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The range of an axis."""
+
+    lower: float
+    upper: float
+
+    def hold(self, values: Sequence[float], room: float = 0.06) -> Limits:
+        """These limits while the values are inside; else new ones around both, with room to grow."""
+        if all(self.lower <= value <= self.upper for value in values):
+            return self
+        return around([*values, self.lower, self.upper], room)
+
+    def within(self, least: float, most: float) -> Limits:
+        """These limits, as far as there can be values."""
+        return Limits(max(self.lower, least), min(self.upper, most))
+
+
+def around(values: Sequence[float], room: float = 0.06) -> Limits:
+    """Round limits around values; ``room`` is the share of their spread that is left free on both sides."""
+    low, high = min(values), max(values)
+    spread = (high - low) or abs(high) or 1.0
+    step = _step(spread * (1 + 2 * room)) / 2
+    return Limits(math.floor((low - spread * room) / step) * step, math.ceil((high + spread * room) / step) * step)
+
+
+def experiments_ahead(latest: int, budget: int, columns: int) -> int:
+    """Right end of the axis of experiments: the budget where it fits, else a round number that seldom changes."""
+    if latest <= budget <= columns // 2:
+        return max(budget, 1)
+    size = 8
+    while size < latest:
+        size = size * 3 // 2 if size & (size - 1) == 0 else size * 4 // 3
+    return size
+
+
+def labels(values: Sequence[float]) -> list[str]:
+    """Values at even distances as text, with as many decimals as tell them apart."""
+    step = values[1] - values[0] if len(values) > 1 else 1.0
+    decimals = max(0, -math.floor(math.log10(step) + 1e-9)) if step > 0 else 0
+    if step and abs(step * 10**decimals - round(step * 10**decimals)) > 1e-6:
+        decimals += 1
+    return [f"{value:.{decimals}f}" for value in values]
+
+
+def ticks(limits: Limits, most: int, through: float = 0.0) -> list[float]:
+    """Round values on an axis, about ``most`` and at least two, one of them ``through`` where that is in sight."""
+    step, found = _step(limits.upper - limits.lower, max(2, most)), list[float]()
+    while len(found) < 2:
+        first = math.ceil((limits.lower - through) / step - 1e-9)
+        last = math.floor((limits.upper - through) / step + 1e-9)
+        found = [through + number * step for number in range(first, last + 1)]
+        step /= 2
+    return found
+
+
+def whole_ticks(right: int, width: int) -> list[float]:
+    """Whole numbers from 0 on, as many as have room in so many cells."""
+    step = max(1, math.ceil(_step(max(right, 1), max(2, width // 10))))
+    return [float(number) for number in range(0, right + 1, step)]
+
+
+def _step(spread: float, parts: int = 4) -> float:
+    raw = max(spread / max(parts, 1), sys.float_info.min)
+    size = 10.0 ** math.floor(math.log10(raw))
+    return next(size * factor for factor in (1, 2, 5, 10) if size * factor >= raw * 0.999)
