@@ -385,7 +385,7 @@ class ZoomOut:
 
     number: int
     trigger: str
-    """``forced``, ``scheduled`` or ``plateau``."""
+    """``forced``, ``scheduled``, ``plateau`` or ``streak``."""
 
     steering: str
     """What the person asked it to look at; empty when nobody did."""

@@ -11,7 +11,7 @@ from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
 from checkpoints import writes
-from checkpoints.records import Lane, RunState, Step
+from checkpoints.records import Lane, Level, RunState, Step
 from checkpoints.store import Store, StoreError
 from checkpoints.trouble import why
 from lanes.analyze.analyst import AnalyzeLane
@@ -104,6 +104,7 @@ class Session:
         for left in self.store.read.interventions(pending_only=True):
             if left.step is Step.STOP:
                 await self.store.do(writes.acknowledge, left.number, "the run had ended before, and was started again")
+        self._say_who_proposes()
         run = self.store.read.run()
         if reason := self._paused_by_a_person():
             self.pipeline.hold(reason)
@@ -164,7 +165,14 @@ class Session:
         self._evaluate.settings = evaluate_settings(program)
         self._analyst.rule = rule(program)
         await self.store.do(writes.create_run, program.name, program.goal, program.budget.experiments, program.seed)
+        self._say_who_proposes()
         self.pipeline.tell()
+
+    def _say_who_proposes(self) -> None:
+        model = self.program.agent.model
+        if model != "playbook":
+            text = f"agent.model {model} is not asked in this version: the playbook proposes"
+            self.store.submit(writes.event, Level.WARNING, "agent", text)
 
 
 class _Eye(FileSystemEventHandler):

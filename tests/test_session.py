@@ -184,3 +184,15 @@ async def test_a_run_folder_of_a_newer_version_is_refused_with_one_line_and_left
     kept = sqlite3.connect(folder / RUN / "run.db")
     assert kept.execute("SELECT count(*) FROM _sqlite_migrations WHERE name LIKE 'm9999%'").fetchone()[0] == 1
     kept.close()
+
+
+async def test_a_model_that_is_not_asked_is_said_to_be_so(folder: Path) -> None:
+    text = (folder / "program.md").read_text()
+    (folder / "program.md").write_text(text.replace("budget:", "agent: {model: anthropic/some-model}\nbudget:"))
+    session = sleeping(folder)
+    try:
+        await session.run()
+        said = [event.text for event in session.store.read.events() if event.kind == "agent"]
+        assert said == ["agent.model anthropic/some-model is not asked in this version: the playbook proposes"]
+    finally:
+        await session.close(keep_workers=False)
