@@ -64,7 +64,14 @@ _FATES = ("keep", "discard", "discard", "inconclusive", "keep", "crash", "discar
 
 
 def write_run(
-    folder: Path, experiments: int = 12, *, live: bool = True, simulated: bool = True, steps: int = STEPS, seed: int = 7
+    folder: Path,
+    experiments: int = 12,
+    *,
+    live: bool = True,
+    simulated: bool = True,
+    steps: int = STEPS,
+    seed: int = 7,
+    judge: str = "votes",
 ) -> None:
     """Write a run into the store of ``folder`` and close it.
 
@@ -75,9 +82,10 @@ def write_run(
         simulated: Whether its voters were.
         steps: Logged steps of each training.
         seed: Of everything that is drawn.
+        judge: What the evaluations say that judged.
     """
     with Store(folder) as store:
-        story = Story(simulated=simulated, steps=steps, seed=seed)
+        story = Story(simulated=simulated, steps=steps, seed=seed, judge=judge)
         store.submit(story.begin, experiments).result()
         for number in range(experiments + 1):
             store.submit(story.finished, number).result()
@@ -91,8 +99,8 @@ def write_run(
 class Story:
     """Brings a run about, experiment by experiment; its methods are writes."""
 
-    def __init__(self, simulated: bool = True, steps: int = STEPS, seed: int = 7) -> None:
-        self.simulated, self.steps = simulated, steps
+    def __init__(self, simulated: bool = True, steps: int = STEPS, seed: int = 7, judge: str = "votes") -> None:
+        self.simulated, self.steps, self.judge = simulated, steps, judge
         self.random = random.Random(seed)
         self.champion, self.rate, self.recipe = 0, 0.53, _BASE
         self.rates = {0: 0.53}
@@ -124,7 +132,7 @@ class Story:
         writes.start_stage(db, number, Lane.EVALUATE, {}, opponent=None if number == 0 else self.champion)
         self.answer(db, number, rival)
         wins, losses, ties = self.vote(db, number, rival, _SHARES[fate], _VOTES[fate])
-        writes.finish_stage(db, number, Lane.EVALUATE, 1, {}, 9.1)
+        writes.finish_stage(db, number, Lane.EVALUATE, 1, {"judge": self.judge}, 9.1)
         self.conclude(db, number, fate, wins, losses, ties)
 
     def propose(self, db: Database, number: int) -> None:

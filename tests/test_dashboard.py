@@ -135,6 +135,16 @@ async def test_simulated_voters_are_called_so_and_people_are_not(
     assert ("simulated voters" in screen) is simulated
 
 
+async def test_a_metric_is_called_by_its_name_and_its_pairs_are_no_votes(tmp_path: Path, recorded: Recorded) -> None:
+    write_run(tmp_path / "run", 3, simulated=False, judge="val_pref_acc")
+    async with Dashboard(tmp_path / "run", recorded).run_test(size=WIDE, notifications=True) as pilot:
+        screen = await until_shown(pilot, "val_pref_acc %, held-out pairs", "champion #1")
+        assert "Win rate % against" not in screen
+        await choose(pilot, 1)
+        await pilot.press("enter")
+        await until_shown(pilot, "pairs        ", "val_pref_acc ")
+
+
 @pytest.mark.parametrize(
     ("panel", "words"),
     [("1", "50"), ("2", "candidate #14"), ("3", "lora_alpha"), ("4", "zoom-out 1"), ("5", "veto: keep #8")],

@@ -145,7 +145,7 @@ def losses(
                 _draw_curve(plotext, figure, curve.steps, averages, (colour, limits, right, width), lines=True)
         for row, (curve, colour) in enumerate(((candidate, ORANGE), (champion, BLUE))):
             if curve and curve.losses:
-                label = f"━ {curve.label} {smooth(curve.losses, weight)[-1]:.2f}"
+                label = f"━ {curve.label} {smooth(curve.losses, weight)[-1]:.3f}"
                 _legend(plotext, figure, label, colour, row, (width, height, right, limits))
         return _lines(figure)
 

@@ -62,6 +62,9 @@ class Snapshot:
     simulated: bool = False
     """Whether the votes of this run are those of simulated voters."""
 
+    metric: str = ""
+    """What judges in the place of votes; empty while votes do."""
+
     trouble: str = ""
     driven: bool = True
     """Whether some process drives the run."""
@@ -119,7 +122,14 @@ def look(reader: Reader, before: Snapshot, trouble: str = "", driven: bool = Tru
             reigns=tuple(reader.championships()),
             fingerprint=fingerprint,
         )
+        now = replace(now, metric=_metric(reader, now.champion))
     return _with_curves(reader, replace(now, simulated=now.simulated or _simulated(reader, now, before)))
+
+
+def _metric(reader: Reader, champion: int | None) -> str:
+    evaluated = None if champion is None else reader.done_stage(champion, Lane.EVALUATE)
+    judge = evaluated.result.get("judge") if evaluated and evaluated.result else None
+    return str(judge) if judge and judge != "votes" else ""
 
 
 def _simulated(reader: Reader, now: Snapshot, before: Snapshot) -> bool:

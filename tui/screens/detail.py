@@ -71,7 +71,7 @@ def difference(before: Mapping[str, Any], after: Mapping[str, Any], path: str = 
 
 
 def _sections(snapshot: Snapshot, row: Row, evidence: Evidence, width: int) -> Iterator[RenderableType]:
-    yield _verdict(row)
+    yield _verdict(row, snapshot.metric)
     yield _hypothesis(row)
     yield _recipe(snapshot, row)
     if evidence.own.steps and plots.loaded():
@@ -84,22 +84,23 @@ def _title(text: str) -> Text:
     return Text().append(f"\n{text}\n", f"bold {BLUE}")
 
 
-def _verdict(row: Row) -> Text:
+def _verdict(row: Row, metric: str) -> Text:
     text, verdict = _title("Verdict"), row.verdict
     if verdict is None:
         return text.append("none yet", style=GREY)
     text.append_text(said(verdict.reason, BRIGHT))
     if row.experiment.note:
         text.append("\n").append_text(said(row.experiment.note, RED))
-    for line in _numbers(verdict):
+    for line in _numbers(verdict, metric):
         text.append(f"\n{line}", style=GREY)
     return text
 
 
-def _numbers(verdict: Verdict) -> Iterator[str]:
+def _numbers(verdict: Verdict, metric: str) -> Iterator[str]:
     if verdict.wins + verdict.losses + verdict.ties:
-        yield f"votes        {verdict.wins} for it, {verdict.losses} for its opponent, {verdict.ties} about equal"
-    rates = {"win rate": verdict.win_rate, "at any time": verdict.anytime, "reference": verdict.reference}
+        judges = "pairs" if metric else "votes"
+        yield f"{judges:<12} {verdict.wins} for it, {verdict.losses} for its opponent, {verdict.ties} about equal"
+    rates = {"win rate": verdict.win_rate, "at any time": verdict.anytime, metric or "reference": verdict.reference}
     for name, rate in rates.items():
         if rate:
             interval = f"95 % from {per_cent(rate.low)} to {per_cent(rate.high)}"

@@ -141,8 +141,9 @@ class MainScreen(Screen[None]):
         voters = " · simulated voters" if snapshot.simulated else ""
         candidate, champion = snapshot.candidate, snapshot.champion_loss
         over = f" over champion #{champion.experiment}" if champion else ""
+        rate = f"{snapshot.metric} %, held-out pairs" if snapshot.metric else "Win rate % against the reference"
         titles = {
-            "win-rate": f"Win rate % against the reference{voters}",
+            "win-rate": f"{rate}{voters}",
             "loss": f"Loss #{candidate.experiment}{over}" if candidate else "Loss",
         }
         for name, title in titles.items():
