@@ -76,7 +76,10 @@ NOISY = Writer("noisy", topic=2, named=1.5, more=-0.7, opening=-1.5, closing=-1.
 
 
 def prompts(random: Random, *, heldout: bool) -> Iterator[Prompt]:
-    """Endless prompts, none twice; a hash of the text alone decides which are held out, so the two never meet."""
+    """Prompts, none twice; a hash of the text alone decides which are held out, so the two never meet.
+
+    Some 4,400 held-out ones can be said at all: who asks for more waits for ever.
+    """
     seen: set[str] = set()
     while True:
         prompt = _prompt(random)

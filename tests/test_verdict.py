@@ -176,7 +176,7 @@ def test_a_rule_out_of_range_is_refused_with_field_value_and_range(field: str, v
         (
             Tally(1, 40, 0),
             "1 win to 40 losses against exp-0003: 2.4 % [0.4, 12.6], "
-            "e-value 61.5 ≥ 5 against a lift of 5 points, so exp-0007 is discarded.",
+            "e-value 61.5 ≥ 5 that it is not better by 5 points, so exp-0007 is discarded.",
         ),
         (
             Tally(520, 480, 1234),

@@ -190,7 +190,7 @@ def _conclusion(rule: Rule, tally: Tally, outcome: Outcome, candidate: str, oppo
     if outcome is Outcome.DISCARD:
         futile = _e_value(futility_evidence(tally.wins, tally.losses, rule.lift))
         return (
-            f"e-value {futile} ≥ {_e_value(-math.log(rule.beta))} against a lift of {100 * rule.lift:g} points, "
+            f"e-value {futile} ≥ {_e_value(-math.log(rule.beta))} that it is not better by {100 * rule.lift:g} points, "
             f"so {candidate} is discarded"
         )
     end = f"the cap of {rule.max_votes:,} {judges}" if tally.decisive >= rule.max_votes else f"the end of the {judges}"

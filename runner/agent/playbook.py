@@ -21,6 +21,8 @@ _PRIOR = {
 }  # fmt: skip
 """How promising a category is before anything was tried: what people are shown to prefer depends on the data most."""
 
+_LEFT_OUT = "what {name} rows teach decides more than any knob: leave them out"
+
 _WHY = {
     "data.mix": "what {name} rows teach decides more than any knob: weigh them {new:g} instead of {old:g}",
     "data.filters.min_margin": "pairs whose answers differ little are noise: train on clear preferences only",
@@ -162,6 +164,8 @@ def _hypothesis(change: Change) -> str:
     parts = change.field.split(".")
     for length in range(len(parts), 0, -1):
         if why := _WHY.get(".".join(parts[:length])):
+            if parts[:2] == ["data", "mix"] and not change.new:
+                why = _LEFT_OUT
             return why.format(name=parts[-1], old=change.old, new=change.new)
     return f"{change.field} matters and {change.new} is better than {change.old}"
 
