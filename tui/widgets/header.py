@@ -48,8 +48,9 @@ class Header(Lines):
 
     def _ask_machine(self, snapshot: Snapshot) -> str:
         """Asked at intervals while the run is live; the first answer about a processor is about nothing."""
-        live = snapshot.driven and snapshot.run and snapshot.run.state is RunState.RUNNING
-        if live and time.monotonic() - self._machine_at >= MACHINE_SECONDS:
+        if not (snapshot.driven and snapshot.run and snapshot.run.state is RunState.RUNNING):
+            return ""
+        if time.monotonic() - self._machine_at >= MACHINE_SECONDS:
             import psutil
 
             first, self._machine_at = not self._machine_at, time.monotonic()
