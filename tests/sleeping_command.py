@@ -23,7 +23,7 @@ from checkpoints.records import Lane
 from checkpoints.store import Store
 from tui.main import main
 
-SECONDS = float(os.environ.get("SLEEPING_SECONDS", "0.2"))
+SECONDS = float(os.environ.get("SLEEPING_SECONDS", "0.6"))
 
 
 def lane(name: Lane) -> Callable[[Store, object], SleepingLane]:

@@ -20,6 +20,9 @@ from checkpoints.records import ENDS, RunState, Step
 from checkpoints.store import Store, holder
 from runner.init import init
 
+SHOWN, GONE = b"\x1b[?1049h", b"\x1b[?1049l"
+"""What a program sends when it takes the whole screen, and when it gives it back."""
+
 HEAVY = {"torch", "transformers", "trl", "peft", "litellm", "datasets", "pandas", "scipy"}
 
 
@@ -172,12 +175,12 @@ def test_a_termination_signal_drains_as_it_does_without_a_screen(python: Path, f
 def test_a_screen_that_breaks_comes_back_and_at_last_leaves_the_run_alone(python: Path, folder: Path) -> None:
     many(folder)
     screen = start(python, folder, SLEEPING_FAULT="1")
-    for _ in range(3):
-        screen.screen.reset()
-        screen.until("champion #", "q Quit…")
-        assert held_by(folder) == screen.child.pid
-        screen.press("?")
+    screen.until("champion #", "q Quit…")
+    assert held_by(folder) == screen.child.pid
+    screen.press("?")
+    wait_for(lambda: (screen.press("?"), not screen.child.isalive())[1])
     assert screen.ended() == 0
+    assert screen.sent.count(SHOWN) == screen.sent.count(GONE) == 3
     screen.until("the run goes on headless as process")
     assert held_by(folder)
     assert "the screen broke" in (folder / "run" / "dashboard-errors.log").read_text()

@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from checkpoints.records import Json, Step
+from checkpoints.records import Json, RunState, Step
 from tui.app import Dashboard
 from tui.leaving import Leave
 
@@ -49,7 +49,6 @@ class Owner:
         self._listeners: list[Callable[[], None]] = []
         self._opened = asyncio.Event()
         self._lost_terminal = False
-        self._was_finished = False
         self._app: Dashboard | None = None
 
     async def run(self) -> int:
@@ -128,8 +127,9 @@ class Owner:
     async def _detach(self, runner: asyncio.Task[None]) -> int:
         """Hand the run to a process without a screen; a run that is finished needs none."""
         await _cancelled(runner)
-        await self._close(keep_workers=True)
-        if self._was_finished:
+        finished = self._is_finished()
+        await self._close(keep_workers=not finished)
+        if finished:
             print(f"the run is finished; all of it as a table: autoresearch-tui results {self.folder}")
             return 0
         process = spawn_headless(self.folder)
@@ -168,13 +168,13 @@ class Owner:
         return 0
 
     async def _close(self, keep_workers: bool) -> None:
-        if self.session is None:
-            return
-        from checkpoints.records import RunState
+        if self.session:
+            await self.session.close(keep_workers)
 
-        run = self.session.store.read.run()
-        self._was_finished = run is not None and run.state is RunState.FINISHED
-        await self.session.close(keep_workers)
+    def _is_finished(self) -> bool:
+        """Whether the run has nothing more to do."""
+        run = self.session.store.read.run() if self.session else None
+        return run is not None and run.state is RunState.FINISHED
 
     def _lose_terminal(self) -> None:
         self._lost_terminal = True
