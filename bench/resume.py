@@ -26,9 +26,9 @@ EXPERIMENTS, ROWS_EACH, RUNS = 10_000, 100, 5
 
 def fill(db: Database) -> None:
     """Ended experiments with stages, verdicts, metrics and events, straight into the tables."""
-    recipe = json.dumps(
-        {"data": {"mix": {"a": 1.0, "b": 1.0}, "sample_size": None}, "training": {"learning_rate": 1e-3, "beta": 0.1}}
-    )
+    from lanes.recipe import Recipe
+
+    recipe = Recipe.model_validate({"method": "dpo", "data": {"mix": {"a": 1, "b": 1}}}).model_dump_json()
     now = time.time()
     db.conn.executemany(
         "INSERT INTO experiments (number, state, hypothesis, category, change, change_hash, proposer, recipe, parent,"
@@ -80,10 +80,13 @@ def go_on(folder: Path) -> None:
             loop = asyncio.create_task(drive(store, known + 2, {lane: 60.0 for lane in Lane}))
             while not (stage := store.read.open_stage(Lane.TRAIN)) or stage.experiment < known:
                 await asyncio.sleep(0.002)
+                if loop.done():
+                    raise SystemExit(f"the loop ended before a training began: {loop.exception()}")
             print(time.time(), flush=True)
             loop.cancel()
             store.submit(lambda db: db.execute("DELETE FROM stages WHERE experiment >= ?", [known]))
             store.submit(lambda db: db.execute("DELETE FROM hypotheses"))
+            store.submit(lambda db: db.execute("DELETE FROM zoom_outs"))
             store.submit(lambda db: db.execute("DELETE FROM experiments WHERE number >= ?", [known]))
 
     asyncio.run(until_training())

@@ -450,7 +450,7 @@ class Progress:
     lane: Lane
     experiment: int | None
     doing: str
-    """A few words: ``step``, ``votes``, ``loading the model``, or what the lane waits for."""
+    """A few words: ``steps``, ``votes``, ``loading the model``, or what the lane waits for."""
 
     done: float
     total: float

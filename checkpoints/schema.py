@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from checkpoints.records import Choice, Lane, Outcome, StageState, State
@@ -29,19 +30,26 @@ class SchemaError(Exception):
 
 
 def database(connection: sqlite3.Connection) -> Database:
-    """Wrap a connection in sqlite-utils, imported here because it is slow to import.
+    """Wrap a connection in sqlite-utils, which is slow to import and so waits until it is needed."""
+    load()
+    from sqlite_utils import Database
 
-    sqlite-utils imports pandas where it finds it, only to know its types: 0.3 s and 70 MB that nobody here uses.
+    return Database(connection)
+
+
+def load() -> None:
+    """Import sqlite-utils.
+
+    It imports pandas where it finds it, only to know its types: 0.3 s and 70 MB that nobody here uses.
     """
     absent = "pandas" not in sys.modules
     if absent:
         sys.modules["pandas"] = None  # type: ignore[assignment]
     try:
-        from sqlite_utils import Database
+        import_module("sqlite_utils")
     finally:
         if absent:
             del sys.modules["pandas"]
-    return Database(connection)
 
 
 def migrate(db: Database) -> None:

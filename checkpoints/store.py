@@ -20,7 +20,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
@@ -162,7 +162,10 @@ class Store:
         """The one connection that writes; once it is open, the writer thread has it to itself."""
         connection = sqlite3.connect(self.path, isolation_level=None, timeout=5.0, check_same_thread=False)
         schema.check(connection)
-        schema.check_pages(connection)
+        with ThreadPoolExecutor(1) as beside:  # reading all pages and importing take the same time
+            pages = beside.submit(schema.check_pages, connection)
+            schema.load()
+            pages.result()
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
             connection.execute(f"PRAGMA {pragma}")
         schema.migrate(schema.database(connection))

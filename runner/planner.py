@@ -17,6 +17,7 @@ from checkpoints.records import (
     Level,
     Outcome,
     Proposal,
+    Row,
     Standing,
     State,
     Verdict,
@@ -69,9 +70,10 @@ class Planner:
             return True
         if self._budget_is_used():
             return False
-        if trigger := due(read.rows(), read.zoom_outs(), self.program.zoom_out):
-            await self._take_stock(trigger, "")
-        proposal = await self._acceptable()
+        rows = read.rows()
+        if trigger := due(rows, read.zoom_outs(), self.program.zoom_out):
+            await self._take_stock(trigger, "", rows)
+        proposal = await self._acceptable(rows)
         if proposal is None:
             return False
         await self._put(proposal)
@@ -101,12 +103,12 @@ class Planner:
     async def force_zoom_out(self, steering: str) -> int:
         """Take stock now; the next proposal follows from it, even where one was prepared. Returns its number."""
         async with self._one_at_a_time:
-            number = await self._take_stock("forced", steering)
+            number = await self._take_stock("forced", steering, self.store.read.rows())
             await self._withdraw("a zoom-out was forced: the next proposal is made anew")
         return number
 
-    async def _take_stock(self, trigger: str, steering: str) -> int:
-        memory = remember(self.store.read, self.program)
+    async def _take_stock(self, trigger: str, steering: str, rows: Sequence[Row]) -> int:
+        memory = remember(self.store.read, self.program, rows)
         text, categories = await self.proposer.take_stock(memory, trigger, steering)
         return await self.store.do(writes.add_zoom_out, trigger, steering, text, categories)
 
@@ -122,7 +124,8 @@ class Planner:
             ChangeRefused: It does not fit the space or the champion.
         """
         async with self._one_at_a_time:
-            self.program.space.check(change, remember(self.store.read, self.program).recipe)
+            memory = remember(self.store.read, self.program, self.store.read.rows())
+            self.program.space.check(change, memory.recipe)
             await self._withdraw("an idea of a person's comes first")
             await self._put(Proposal(hypothesis, category, change, "person"))
 
@@ -153,10 +156,10 @@ class Planner:
             return False
         return True
 
-    async def _acceptable(self) -> Proposal | None:
+    async def _acceptable(self, rows: Sequence[Row]) -> Proposal | None:
         """A proposal that the program accepts; what it refuses is recorded with the reason and asked again."""
         for _ in range(REPAIRS):
-            memory = remember(self.store.read, self.program)
+            memory = remember(self.store.read, self.program, rows)
             proposal = await self.proposer.propose(memory)
             if proposal is None or proposal.change is None:
                 self._exhausted = "everything that the space opens was tried"

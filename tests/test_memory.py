@@ -22,7 +22,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def memory(store: Store) -> Memory:
-    return remember(store.read, program(store.folder, 9))
+    return remember(store.read, program(store.folder, 9), store.read.rows())
 
 
 async def proposed(store: Store, new: float, zoom_out: int | None = None) -> int:

@@ -162,3 +162,11 @@ def test_every_category_has_fields_of_its_own(category: str) -> None:
     parts = {name: field.annotation for name, field in Recipe.model_fields.items()}
     fields = [f"{part}.{name}" for part, model in parts.items() for name in getattr(model, "model_fields", {})]
     assert category in {category_of(field) for field in fields}
+
+
+def test_a_recipe_from_before_a_field_existed_has_that_field_left_alone() -> None:
+    memory = blank()
+    older = replace(memory, recipe={name: part for name, part in memory.recipe.items() if name != "lora"})
+    text, _ = asyncio.run(Playbook().take_stock(older, "forced", ""))
+    fields = {proposal.change.field for _, proposal in proposals(older, [None] * 30) if proposal.change}
+    assert text and "training.learning_rate" in fields and "lora.r" not in fields

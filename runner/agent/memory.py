@@ -81,9 +81,12 @@ class Memory:
         return "\n".join(parts)
 
 
-def remember(read: Reader, program: Program) -> Memory:
-    """Build the memory from what the store says now."""
-    rows = read.rows()
+def remember(read: Reader, program: Program, rows: Sequence[Row]) -> Memory:
+    """Build the memory from what the store says now.
+
+    Args:
+        rows: All experiments of the run; of ten thousand they take half a second to read, and others need them, too.
+    """
     reign = read.champion()
     champion = reign.experiment if reign else None
     recipes = {row.experiment.number: row.experiment.recipe for row in rows}

@@ -81,7 +81,10 @@ class Playbook:
         return "\n".join(lines), categories
 
     def _untried(self, field: str, memory: Memory) -> Change | None:
-        old = get(memory.recipe, field)
+        try:
+            old = get(memory.recipe, field)
+        except ChangeRefused:
+            return None  # a recipe that was stored before the field existed
         for new in _moves(memory.space.fields[field], field, old, memory):
             change = Change(field, old, new)
             try:
