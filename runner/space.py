@@ -23,7 +23,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from typing import Annotated, Any, Literal, cast, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
@@ -209,7 +209,7 @@ def normal(field: str, value: object) -> Any:
 def inside(knob: Knob, field: str, value: Any) -> bool:
     """Whether a value, as the recipe holds it, lies within a knob's range or among its choices."""
     if knob.choices is not None:
-        return _token(value) in [_token(normal(field, choice)) for choice in knob.choices]
+        return _token(value) in _tokens(field, json.dumps(knob.choices, default=str))
     if knob.min is None or knob.max is None or isinstance(value, bool) or not isinstance(value, int | float):
         return False
     return knob.min <= value <= knob.max
@@ -243,6 +243,16 @@ def _adapter(field: str) -> TypeAdapter[Any]:
     if get_origin(model) is dict or (isinstance(model, type) and issubclass(model, BaseModel)):
         raise ChangeRefused(f"{field}: a part of the recipe, not a field; a change alters one field")
     return TypeAdapter(cast(Any, model))
+
+
+@lru_cache(maxsize=256)
+def _tokens(field: str, choices: str) -> list[Any]:
+    """What makes the choices of a knob the same as a value; kept, as every proposal is checked against them.
+
+    Args:
+        choices: As JSON: a list of choices may hold lists, which no cache takes.
+    """
+    return [_token(normal(field, choice)) for choice in json.loads(choices)]
 
 
 def _token(value: Any) -> Any:
