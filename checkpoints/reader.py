@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import sqlite3
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,14 @@ from checkpoints.records import (
 DATABASE = "run.db"
 """Name of the store in a run folder."""
 
+# A training that outlived its runner took longer than the passage in which its result was found.
+_TRAINED = (
+    "SELECT experiment, json_extract(result, '$.final_loss'), json_extract(result, '$.val_pref_acc'),"
+    " max(seconds, coalesce(json_extract(result, '$.seconds'), 0))"
+    " FROM stages WHERE lane = 'train' AND state = 'done'"
+)
+_NOT_TRAINED = (None, None, None)
+
 
 class Reader:
     """Answers questions about a run. One thread, one reader; no transaction stays open between two questions."""
@@ -75,7 +83,7 @@ class Reader:
 
     def run(self) -> Run | None:
         """The run, or None before it was begun."""
-        row = self._maybe("SELECT name, goal, state, reason, experiments, created_at, seed FROM run")
+        row = self._maybe("SELECT name, goal, state, reason, experiments, created_at, seed, usd_per_hour FROM run")
         return row and Run(row[0], row[1], RunState(row[2]), *row[3:])
 
     def program(self) -> Program | None:
@@ -120,26 +128,37 @@ class Reader:
         with _no_collection():
             experiments = list(self._experiments(f"{limit} ORDER BY number"))
             verdicts = {verdict.experiment: verdict for verdict in self.verdicts()}
-        trained = {
-            number: (seconds, loss)
-            for number, seconds, loss in self._all(
-                # A training that outlived its runner took longer than the passage in which its result was found.
-                "SELECT experiment, max(seconds, coalesce(json_extract(result, '$.seconds'), 0)),"
-                " json_extract(result, '$.final_loss') FROM stages"
-                " WHERE lane = 'train' AND state = 'done'"
-            )
-        }
+        trained = {number: (loss, accuracy, took) for number, loss, accuracy, took in self._all(_TRAINED)}
         kept_line = _Lineage(experiments)
         return [
             Row(
                 experiment,
                 verdicts.get(experiment.number),
-                trained.get(experiment.number, (None, None))[1],
-                trained.get(experiment.number, (None, None))[0],
-                kept_line.of(experiment.number),
+                *trained.get(experiment.number, _NOT_TRAINED),
+                contains=kept_line.of(experiment.number),
             )
             for experiment in experiments
         ]
+
+    def row(self, number: int, before: Sequence[Row]) -> Row:
+        """One experiment with its verdict.
+
+        Args:
+            before: Rows of all experiments of lower numbers: its parent's line is its own.
+
+        Raises:
+            KeyError: There is no such experiment.
+        """
+        experiment = self.experiment(number)
+        parent = experiment.parent
+        contains = frozenset[int]() if parent is None else before[parent].contains | {parent}
+        _, loss, accuracy, took = self._maybe(f"{_TRAINED} AND experiment = ?", number) or (number, *_NOT_TRAINED)
+        return Row(experiment, self.verdict(number), loss, accuracy, took, contains)
+
+    def touched(self, after: int = 0) -> tuple[int, list[int]]:
+        """Experiments that were written to after a mark, by number, and the mark to ask from next time."""
+        rows = self._all("SELECT experiment, seq FROM touched WHERE seq > ?", after)
+        return max((seq for _, seq in rows), default=after), sorted(number for number, _ in rows)
 
     def tried_hashes(self) -> set[str]:
         """Canonical hashes of the changes that were tried or are under way; what was cancelled may be tried again."""
@@ -150,14 +169,16 @@ class Reader:
 
     def champion(self) -> Championship | None:
         """Who reigns; None before the baseline was trained."""
-        row = self._maybe("SELECT experiment, since, until, reason FROM championships WHERE until IS NULL")
-        return row and Championship(*row)
+        row = self._maybe("SELECT experiment, since, until, reason, pinned FROM championships WHERE until IS NULL")
+        return row and Championship(row[0], row[1], row[2], row[3], bool(row[4]))
 
     def championships(self) -> list[Championship]:
         """All reigns, the first one first."""
         return [
-            Championship(*row)
-            for row in self._all("SELECT experiment, since, until, reason FROM championships ORDER BY id")
+            Championship(number, since, until, reason, bool(pinned))
+            for number, since, until, reason, pinned in self._all(
+                "SELECT experiment, since, until, reason, pinned FROM championships ORDER BY id"
+            )
         ]
 
     def stages(self, experiment: int | None = None) -> list[Stage]:
@@ -222,15 +243,20 @@ class Reader:
         """Idempotency keys of the votes that were counted."""
         return {row[0] for row in self._all("SELECT key FROM votes WHERE experiment = ?", experiment)}
 
-    def simulated_votes(self) -> bool:
-        """Whether the run's votes were cast by simulated voters."""
-        row = self._maybe("SELECT simulated FROM votes ORDER BY seq DESC LIMIT 1")
-        return bool(row and row[0])
+    def simulated_votes(self, experiment: int | None = None) -> bool:
+        """Whether simulated voters have cast votes, in the run or for one experiment."""
+        where, values = ("", ()) if experiment is None else ("AND experiment = ?", (experiment,))
+        return self._maybe(f"SELECT 1 FROM votes WHERE simulated {where} LIMIT 1", *values) is not None
 
     def answers(self, experiment: int) -> list[Answer]:
         """What the models said in an experiment's evaluation, by prompt."""
         rows = self._all("SELECT experiment, prompt, model, text FROM answers WHERE experiment = ?", experiment)
         return [Answer(*row) for row in rows]
+
+    def prompts(self, *ids: str) -> dict[str, str]:
+        """What the models were asked, by the ids of the prompts; one that was not kept is left out."""
+        marks = ", ".join("?" * len(ids))
+        return dict(self._all(f"SELECT id, text FROM prompts WHERE id IN ({marks})", *ids))
 
     def verdict(self, experiment: int) -> Verdict | None:
         """The one verdict of an experiment; None while it has none."""
@@ -263,10 +289,17 @@ class Reader:
         """What a person did, or still waits to see done."""
         where = "WHERE acknowledged_at IS NULL" if pending_only else ""
         rows = self._all(
-            f"SELECT number, step, experiment, detail, reason, at, acknowledged_at, effect FROM interventions {where}"
-            " ORDER BY number"
+            "SELECT number, step, experiment, detail, reason, at, acknowledged_at, effect, done FROM interventions"
+            f" {where} ORDER BY number"
         )
-        return [Intervention(row[0], Step(row[1]), row[2], json.loads(row[3]), *row[4:]) for row in rows]
+        return [
+            Intervention(n, Step(step), e, json.loads(detail), reason, at, until, effect, json.loads(done))
+            for n, step, e, detail, reason, at, until, effect, done in rows
+        ]
+
+    def last_intervention(self) -> int:
+        """Number of the newest thing that a person did; 0 when nobody did anything."""
+        return self._one("SELECT coalesce(max(number), 0) FROM interventions")[0]
 
     def events(self, after: int = 0, last: int | None = None) -> list[Event]:
         """The run's log after a sequence number, all or the last so many, the oldest first."""

@@ -106,7 +106,19 @@ class Step(StrEnum):
     ZOOM_OUT = "zoom-out"
     VETO = "veto"
     SKIP = "skip"
+    REQUEUE = "requeue"
+    """Try the change of an experiment that has ended once more, as a new experiment."""
+
     INJECT = "inject"
+    PIN = "pin"
+    """Make a model champion and hold it there: keeps are kept but do not reign until it is unpinned."""
+
+    UNPIN = "unpin"
+    KEEP = "keep"
+    """Keep anyway: a person overrules a verdict that did not keep."""
+
+    VOTE = "vote"
+    UNDO = "undo"
     STOP = "stop"
 
 
@@ -144,6 +156,8 @@ class Run:
 
     created_at: float
     seed: int
+    usd_per_hour: float | None = None
+    """What an hour of training costs; None where the program does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,6 +364,8 @@ class Championship:
     since: float
     until: float | None
     reason: str
+    pinned: bool = False
+    """A person holds it there: keeps do not reign."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -406,13 +422,18 @@ class Intervention:
     experiment: int | None
     detail: Json
     """By step: ``when`` (pause: ``stage``, ``now``), ``text`` (zoom-out, inject), ``branch`` (veto), ``how`` (stop:
-    ``drain``, ``now``)."""
+    ``drain``, ``now``), ``of`` (undo: number of the intervention), ``prompt``, ``model_a``, ``model_b``, ``choice`` and
+    ``voter`` (vote)."""
 
     reason: str
     at: float
     acknowledged_at: float | None
     effect: str
     """What came of it, in one line; empty while pending."""
+
+    done: Json = field(default_factory=dict[str, Any])
+    """What was changed, as its undo needs it; empty while pending, where it was refused, and where nothing can be
+    undone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -470,6 +491,9 @@ class Row:
     experiment: Experiment
     verdict: Verdict | None
     final_loss: float | None = None
+    val_pref_acc: float | None = None
+    """Share of held-out pairs in the right order, as the trainer measured it."""
+
     train_seconds: float | None = None
     contains: frozenset[int] = field(default_factory=frozenset[int])
     """Kept experiments whose changes are in its recipe (its line of parents)."""

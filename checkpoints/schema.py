@@ -246,6 +246,34 @@ CREATE TABLE progress (
     detail TEXT NOT NULL, eta REAL, at REAL NOT NULL
 )
 """,
+    "m002_dashboard": """
+ALTER TABLE run ADD COLUMN usd_per_hour REAL;
+
+ALTER TABLE championships ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;
+
+ALTER TABLE interventions ADD COLUMN done TEXT NOT NULL DEFAULT '{}';
+
+CREATE TABLE prompts (id TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE touched (experiment INTEGER PRIMARY KEY, seq INTEGER NOT NULL);
+
+CREATE UNIQUE INDEX touched_in_order ON touched(seq);
+
+INSERT INTO touched SELECT number, number + 1 FROM experiments;
+
+"""
+    + ";\n\n".join(
+        f"""CREATE TRIGGER {name} BEGIN
+    INSERT INTO touched VALUES (new.{column}, (SELECT coalesce(max(seq), 0) + 1 FROM touched))
+    ON CONFLICT DO UPDATE SET seq = excluded.seq;
+END"""
+        for name, column in (
+            ("proposing_touches AFTER INSERT ON experiments", "number"),
+            ("changing_touches AFTER UPDATE ON experiments", "number"),
+            ("judging_touches AFTER INSERT ON verdicts", "experiment"),
+            ("passing_touches AFTER UPDATE ON stages", "experiment"),
+        )
+    ),
 }
 """Statements by migration, in order; a statement ends with a semicolon and an empty line."""
 

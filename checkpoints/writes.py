@@ -68,16 +68,21 @@ class Conflict(Exception):
     """A write that does not fit what the store says by now; the message names both."""
 
 
-def create_run(db: Database, name: str, goal: str, experiments: int, seed: int) -> None:
-    """Begin the run of this store, or bring its name, goal and budget up to date with the program."""
+def create_run(
+    db: Database, name: str, goal: str, experiments: int, seed: int, usd_per_hour: float | None = None
+) -> None:
+    """Begin the run of this store, or bring its name, goal, budget and price up to date with the program."""
     with_run = db.execute("SELECT 1 FROM run").fetchone()
     if with_run:
-        db.execute("UPDATE run SET name = ?, goal = ?, experiments = ?", [name, goal, experiments])
+        db.execute(
+            "UPDATE run SET name = ?, goal = ?, experiments = ?, usd_per_hour = ?",
+            [name, goal, experiments, usd_per_hour],
+        )
         return
     db.table("run").insert(
         {
             "id": 1, "name": name, "goal": goal, "state": RunState.RUNNING, "reason": "", "experiments": experiments,
-            "created_at": time.time(), "seed": seed,
+            "created_at": time.time(), "seed": seed, "usd_per_hour": usd_per_hour,
         }
     )  # fmt: skip
     event(db, Level.INFO, "run", f"the run begins: {goal}")
@@ -224,7 +229,7 @@ def conclude(
     level = Level.GOOD if verdict.outcome is Outcome.KEEP else Level.INFO
     event(db, level, "verdict", verdict.reason, number)
     if keep_as_champion and verdict.outcome is Outcome.KEEP:
-        change_champion(db, number, f"it beat {_name_of_opponent(db, number)}")
+        _crown(db, number)
 
 
 def crash(db: Database, number: int, reason: str) -> None:
@@ -277,11 +282,13 @@ def evaluate_again(db: Database, number: int, why: str) -> None:
     event(db, Level.WARNING, Lane.EVALUATE, f"evaluated again: {why}", number)
 
 
-def change_champion(db: Database, number: int, reason: str) -> None:
-    """End the reign and begin the next, in one moment."""
+def change_champion(db: Database, number: int, reason: str, pinned: bool = False) -> None:
+    """End the reign and begin the next, in one moment; ``pinned`` says whether a person holds the new one there."""
     now = time.time()
     db.execute("UPDATE championships SET until = ? WHERE until IS NULL", [now])
-    db.table("championships").insert({"experiment": number, "since": now, "until": None, "reason": reason})
+    db.table("championships").insert(
+        {"experiment": number, "since": now, "until": None, "reason": reason, "pinned": pinned}
+    )
     event(db, Level.GOOD, "champion", f"{model_name(number)} is champion: {reason}", number)
 
 
@@ -307,6 +314,11 @@ def add_answers(db: Database, answers: Iterable[Answer]) -> None:
         "INSERT INTO answers VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
         [(answer.experiment, answer.prompt, answer.model, answer.text) for answer in answers],
     )
+
+
+def add_prompts(db: Database, prompts: Iterable[tuple[str, str]]) -> None:
+    """Keep what the models were asked, as (id, text), for whoever reads their answers."""
+    db.conn.executemany("INSERT INTO prompts VALUES (?, ?) ON CONFLICT DO UPDATE SET text = excluded.text", prompts)
 
 
 def add_metrics(db: Database, metrics: Iterable[Metric]) -> None:
@@ -389,13 +401,15 @@ def intervene(
     return cursor.lastrowid
 
 
-def acknowledge(db: Database, number: int, effect: str) -> None:
-    """The runner has done what a person wanted; ``effect`` says what came of it."""
+def acknowledge(db: Database, number: int, effect: str, done: Json | None = None) -> None:
+    """The runner has done what a person wanted; ``effect`` says what came of it, ``done`` what its undo needs."""
     db.execute(
-        "UPDATE interventions SET acknowledged_at = ?, effect = ? WHERE number = ?", [time.time(), effect, number]
+        "UPDATE interventions SET acknowledged_at = ?, effect = ?, done = ? WHERE number = ?",
+        [time.time(), effect, _json(done or {}), number],
     )
     step, experiment = db.execute("SELECT step, experiment FROM interventions WHERE number = ?", [number]).fetchone()
-    event(db, Level.INFO, "intervention", f"{step}: {effect}", experiment)
+    if step != Step.VOTE:  # a person votes dozens of times; their votes are counted where votes are
+        event(db, Level.INFO, "intervention", f"{step}: {effect}", experiment)
 
 
 def event(db: Database, level: Level, kind: str, text: str, experiment: int | None = None) -> None:
@@ -416,6 +430,14 @@ def _state(db: Database, number: int) -> State:
 def _name_of_opponent(db: Database, number: int) -> str:
     opponent = db.execute("SELECT opponent FROM experiments WHERE number = ?", [number]).fetchone()[0]
     return REFERENCE if opponent is None else model_name(opponent)
+
+
+def _crown(db: Database, number: int) -> None:
+    beaten = _name_of_opponent(db, number)
+    if db.execute("SELECT pinned FROM championships WHERE until IS NULL").fetchone()[0]:
+        event(db, Level.INFO, "champion", f"it beat {beaten}, which is pinned and goes on reigning", number)
+        return
+    change_champion(db, number, f"it beat {beaten}")
 
 
 def _check_opponent_reigns(db: Database, number: int) -> None:

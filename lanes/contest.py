@@ -149,7 +149,8 @@ class Contest:
             for (prompt, model), text in zip(missing, found, strict=True)
             if text is not None
         ]
-        await self._store.do(writes.add_answers, new)
+        asked = list({prompt.id: (prompt.id, clean(display(prompt))) for prompt, _ in missing}.values())
+        await self._store.do(lambda db: (writes.add_prompts(db, asked), writes.add_answers(db, new)))
         self._texts |= {(answer.prompt, answer.model): answer.text for answer in new}
 
     def _battles(self, place: int, prompt: Prompt) -> list[Battle]:

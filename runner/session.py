@@ -99,7 +99,7 @@ class Session:
 
     async def _begin(self) -> None:
         program = self.program
-        await self.store.do(writes.create_run, program.name, program.goal, program.budget.experiments, program.seed)
+        await self.store.do(writes.create_run, *_of_run(program))
         await self.store.do(writes.read_program, program.text, _sha256(program.text), "")
         for left in self.store.read.interventions(pending_only=True):
             if left.step is Step.STOP:
@@ -164,7 +164,7 @@ class Session:
         self._train.settings = train_settings(program)
         self._evaluate.settings = evaluate_settings(program)
         self._analyst.rule = rule(program)
-        await self.store.do(writes.create_run, program.name, program.goal, program.budget.experiments, program.seed)
+        await self.store.do(writes.create_run, *_of_run(program))
         self._say_who_proposes()
         self.pipeline.tell()
 
@@ -186,6 +186,11 @@ class _Eye(FileSystemEventHandler):
         names = {Path(str(path)).name for path in (event.src_path, event.dest_path)}
         if FILE in names and event.event_type in ("created", "modified", "moved", "closed"):
             self._loop.call_soon_threadsafe(self._changed.set)
+
+
+def _of_run(program: Program) -> tuple[str, str, int, int, float | None]:
+    budget = program.budget
+    return program.name, program.goal, budget.experiments, program.seed, budget.usd_per_hour
 
 
 def _sha256(text: str) -> str:

@@ -69,6 +69,9 @@ class Budget(Part):
 
     hours: Seconds = 12.0
     seconds_per_training: Seconds = 1800.0
+    usd_per_hour: Annotated[float, Field(ge=0)] | None = None
+    """What an hour of training costs; the dashboard and the report then say what was spent."""
+
     ahead: AtLeast1 = 1
     """Experiments that the loop runs ahead of evaluation."""
 

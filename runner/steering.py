@@ -79,6 +79,8 @@ class Steering:
                 return await self._inject(str(detail.get("text", "")))
             case Step.STOP:
                 return await self._stop(now=detail.get("how") == "now")
+            case _:
+                raise Refused(f"{intervention.step} is not known to this loop")
 
     async def _pause(self, now: bool, reason: str) -> str:
         why = reason or "a person paused the run"

@@ -113,7 +113,11 @@ async def test_there_is_one_champion_at_a_time(store: Store) -> None:
     for _ in range(2):
         await store.do(writes.change_champion, await store.do(writes.propose, PROPOSAL), "test")
     with pytest.raises(sqlite3.IntegrityError):
-        await store.do(lambda db: db.execute("INSERT INTO championships VALUES (9, 0, 1.0, NULL, '')"))
+        await store.do(
+            lambda db: db.execute(
+                "INSERT INTO championships (id, experiment, since, until, reason) VALUES (9, 0, 1.0, NULL, '')"
+            )
+        )
     champion = store.read.champion()
     assert champion and champion.experiment == 1
     assert [reign.until is None for reign in store.read.championships()] == [False, True]

@@ -15,7 +15,7 @@ class Action:
     """Name of the app's ``action_`` method, with its arguments."""
 
     keys: tuple[str, ...]
-    """Textual's names, the one that is shown first."""
+    """Textual's names, the one that is shown first; none for what only the palette offers."""
 
     shown: str
     """How the key is written for a person."""
@@ -34,33 +34,27 @@ class Action:
 
 
 ACTIONS = (
-    Action(
-        "pause", ("p",), "p", "Pause",
-        "Pause the run, after this stage or now; again: go on", 1,
-    ),
+    Action("pause", ("p",), "p", "Pause", "Pause the run, after this stage or now; again: go on", 1),
+    Action("detail", ("enter",), "⏎", "Detail", "Everything about the selected experiment", 2),
     Action("zoom_out", ("z",), "z", "Zoom-out", "Have stock taken before the next proposal; you may steer it", 3),
     Action("veto", ("v",), "v", "Veto", "Take back the selected keep; says what follows before it asks", 4),
-    Action(
-        "detail", ("enter",), "⏎", "Detail",
-        "Everything about the selected experiment", 2,
-    ),
-    Action("panel(1)", ("1",), "1", "Win rate", "Go to the win rates", palette=False),
-    Action("panel(2)", ("2",), "2", "Loss", "Go to the loss of the training under way", palette=False),
-    Action("panel(3)", ("3",), "3", "Experiments", "Go to the table of experiments", palette=False),
-    Action("panel(4)", ("4",), "4", "Memory", "Go to what the agent believes", palette=False),
-    Action("panel(5)", ("5",), "5", "Events", "Go to the log", palette=False),
-    Action("panel(6)", ("6",), "6", "Lanes", "Go to the lanes", palette=False),
-    Action("maximise", ("m",), "m", "Maximise", "Give the panel in focus the whole screen, or back", 5),
+    Action("panel(1)", ("1",), "1", "Win rate", "Go to the win rates"),
+    Action("panel(2)", ("2",), "2", "Loss", "Go to the loss of the training under way"),
+    Action("panel(3)", ("3",), "3", "Experiments", "Go to the table of experiments"),
+    Action("panel(4)", ("4",), "4", "Memory", "Go to what the agent believes"),
+    Action("panel(5)", ("5",), "5", "Events", "Go to the log"),
+    Action("panel(6)", ("6",), "6", "Lanes", "Go to the lanes"),
+    Action("maximise", ("m",), "m", "Maximise", "Give the panel in focus the whole screen, or back", 9),
     Action("move(1)", ("down", "j"), "↓ j", "Down", "Next experiment, next line", palette=False),
     Action("move(-1)", ("up", "k"), "↑ k", "Up", "Previous experiment, previous line", palette=False),
     Action("move(10)", ("pagedown",), "PgDn", "Ten down", "Ten lines down", palette=False),
     Action("move(-10)", ("pageup",), "PgUp", "Ten up", "Ten lines up", palette=False),
     Action("move(-1000000)", ("home", "g"), "Home g", "First", "To the top", palette=False),
     Action("move(1000000)", ("end", "G"), "End G", "Last", "To the bottom", palette=False),
-    Action("show_help", ("question_mark", "f1"), "?", "Help", "This page", 6),
-    Action("command_palette", ("ctrl+p",), "^p", "Palette", "Find an action by its name", 7, palette=False),
-    Action("leave", ("q", "ctrl+q"), "q", "Quit…", "Leave the screen; asks what becomes of the run", 8),
-)  # fmt: skip
+    Action("show_help", ("question_mark", "f1"), "?", "Help", "This page", 10),
+    Action("command_palette", ("ctrl+p",), "^p", "Palette", "Find an action by its name", 11, palette=False),
+    Action("leave", ("q", "ctrl+q"), "q", "Quit…", "Leave the screen; asks what becomes of the run", 12),
+)
 """In the order of the help page."""
 
 PANELS = ("win-rate", "loss", "experiments", "memory", "events", "lanes")

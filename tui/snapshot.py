@@ -7,10 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from checkpoints.records import (
-    ENDS,
     Championship,
     Event,
-    Experiment,
     Hypothesis,
     Intervention,
     Lane,
@@ -20,6 +18,7 @@ from checkpoints.records import (
     Row,
     Run,
     RunState,
+    Standing,
     State,
     ZoomOut,
 )
@@ -30,16 +29,30 @@ if TYPE_CHECKING:
 EVENTS = 500
 """Lines of the log that are kept in hand."""
 
-_LIVE = tuple(state for state in State if state not in ENDS)
+MANY = 100
+"""Experiments written to since the last look from which all are read in one go."""
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """The training loss of an experiment as far as it was read."""
+    """What the trainer of an experiment logged, as far as it was read."""
 
     experiment: int
-    steps: tuple[float, ...] = ()
-    losses: tuple[float, ...] = ()
+    train: tuple[Metric, ...] = ()
+    """By step."""
+
+    evals: tuple[Metric, ...] = ()
+
+    def of(self, name: str, phase: str = "train") -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Steps and values of what was logged under a name, for example ``rewards/accuracies``."""
+        logged = self.train if phase == "train" else self.evals
+        found = [(float(metric.step), metric.values[name]) for metric in logged if name in metric.values]
+        return tuple(step for step, _ in found), tuple(value for _, value in found)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What was logged, by name."""
+        return tuple(sorted({name for metric in (*self.train, *self.evals) for name in metric.values}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +63,12 @@ class Snapshot:
     rows: tuple[Row, ...] = ()
     reigns: tuple[Championship, ...] = ()
     progress: dict[Lane, Progress] = field(default_factory=dict[Lane, Progress])
-    pending: tuple[Intervention, ...] = ()
+    interventions: tuple[Intervention, ...] = ()
+    """All that a person did, the newest last."""
+
+    standings: tuple[Standing, ...] = ()
+    """The ranking of the run's models, the best first."""
+
     events: tuple[Event, ...] = ()
     hypotheses: tuple[Hypothesis, ...] = ()
     zoom_outs: tuple[ZoomOut, ...] = ()
@@ -58,7 +76,11 @@ class Snapshot:
     """The last revision of the program, if it was refused."""
 
     candidate: Series | None = None
-    champion_loss: Series | None = None
+    """Of the training under way, or of the last one."""
+
+    rival: Series | None = None
+    """Of the champion that the candidate was built on."""
+
     simulated: bool = False
     """Whether the votes of this run are those of simulated voters."""
 
@@ -70,8 +92,18 @@ class Snapshot:
     """Whether some process drives the run."""
 
     at: float = 0.0
-    fingerprint: tuple[object, ...] = ()
-    """Changes whenever ``rows`` may have changed."""
+    touched: int = 0
+    """Mark up to which changes of experiments were read; ``rows`` is the same tuple while it stays."""
+
+    @property
+    def pending(self) -> tuple[Intervention, ...]:
+        """What a person did and the runner has not acknowledged yet."""
+        return tuple(one for one in self.interventions if one.acknowledged_at is None)
+
+    @property
+    def pinned(self) -> bool:
+        """Whether a person holds the champion there."""
+        return bool(self.reigns) and self.reigns[-1].pinned
 
     @property
     def champion(self) -> int | None:
@@ -92,38 +124,51 @@ def look(reader: Reader, before: Snapshot, trouble: str = "", driven: bool = Tru
         sqlite3.Error: The store is not there yet, or not readable.
     """
     run = reader.run()
-    live = reader.experiments(*_LIVE)
-    champion = reader.champion()
-    fingerprint = (live, champion, reader.count(), reader.count(State.VETOED), reader.count(State.CANCELLED))
-    progress = reader.progress()
+    touched, numbers = reader.touched(before.touched)
     events = reader.events(before.events[-1].seq if before.events else 0, EVENTS)
     now = replace(
         before,
         run=run,
-        progress=progress,
-        pending=tuple(reader.interventions(pending_only=True)),
+        progress=reader.progress(),
         trouble=trouble,
         driven=driven or run is None or run.state is RunState.FINISHED,
         at=time.time(),
     )
-    if events:
-        program = reader.last_program()
-        now = replace(
-            now,
-            events=(*before.events, *events)[-EVENTS:],
-            hypotheses=tuple(reader.hypotheses()),
-            zoom_outs=tuple(reader.zoom_outs()),
-            refused=program if program and program.error else None,
-        )
-    if fingerprint != before.fingerprint:
-        now = replace(
-            now,
-            rows=tuple(reader.rows()),
-            reigns=tuple(reader.championships()),
-            fingerprint=fingerprint,
-        )
+    if not before.interventions or before.pending or _news(reader, before):
+        now = replace(now, interventions=tuple(reader.interventions()))
+    if events or not before.run:
+        now = _with_beliefs(reader, replace(now, events=(*before.events, *events)[-EVENTS:]))
+    if numbers:
+        now = replace(now, rows=_rows(reader, before.rows, numbers), touched=touched)
         now = replace(now, metric=_metric(reader, now.champion))
-    return _with_curves(reader, replace(now, simulated=now.simulated or _simulated(reader, now, before)))
+        now = replace(now, standings=tuple(reader.standings()))
+    return _with_curves(reader, replace(now, simulated=now.simulated or _simulated(reader, now, numbers)))
+
+
+def _news(reader: Reader, before: Snapshot) -> bool:
+    return reader.last_intervention() > before.interventions[-1].number
+
+
+def _with_beliefs(reader: Reader, now: Snapshot) -> Snapshot:
+    """What changes only with an event."""
+    program = reader.last_program()
+    return replace(
+        now,
+        reigns=tuple(reader.championships()),
+        hypotheses=tuple(reader.hypotheses()),
+        zoom_outs=tuple(reader.zoom_outs()),
+        refused=program if program and program.error else None,
+    )
+
+
+def _rows(reader: Reader, before: tuple[Row, ...], numbers: list[int]) -> tuple[Row, ...]:
+    """All rows, those of the given numbers read anew."""
+    if not before or len(numbers) > MANY:
+        return tuple(reader.rows())
+    rows = list(before)
+    for number in numbers:
+        rows[number : number + 1] = [reader.row(number, rows)]
+    return tuple(rows)
 
 
 def _metric(reader: Reader, champion: int | None) -> str:
@@ -132,53 +177,42 @@ def _metric(reader: Reader, champion: int | None) -> str:
     return str(judge) if judge and judge != "votes" else ""
 
 
-def _simulated(reader: Reader, now: Snapshot, before: Snapshot) -> bool:
+def _simulated(reader: Reader, now: Snapshot, changed: list[int]) -> bool:
     """Whether the newest votes are simulated; asked again only while an experiment is judged or has just been."""
-    judged = [row.experiment for row in now.rows if row.verdict and row.verdict.wins + row.verdict.losses]
-    judging = [row.experiment for row in now.rows if row.experiment.state is State.EVALUATING]
-    if not judging and now.fingerprint == before.fingerprint:
-        return False
-    return any(vote.simulated for row in (judged[-1:] + judging[-1:]) for vote in reader.votes(row.number))
+    judging = [progress.experiment for progress in now.progress.values() if progress.lane is Lane.EVALUATE]
+    return any(reader.simulated_votes(number) for number in {*changed[-1:], *judging} if number is not None)
 
 
 def _with_curves(reader: Reader, now: Snapshot) -> Snapshot:
-    in_training = [row.experiment for row in now.rows if row.experiment.state is State.TRAINING]
-    shown = in_training[-1] if in_training else _last_trained(now)
+    shown = _last_trained(now)
     return replace(
         now,
-        candidate=_read_on(reader, shown.number, now.candidate) if shown else None,
-        champion_loss=_champion_loss(reader, now, shown.number if shown else None),
+        candidate=read_on(reader, shown, now.candidate) if shown is not None else None,
+        rival=_rival(reader, now, shown),
     )
 
 
-def _last_trained(now: Snapshot) -> Experiment | None:
-    return next((row.experiment for row in reversed(now.rows) if row.train_seconds is not None), None)
+def _last_trained(now: Snapshot) -> int | None:
+    """The experiment in training, else the last that was trained."""
+    for row in reversed(now.rows):
+        if row.experiment.state is State.TRAINING or row.train_seconds is not None:
+            return row.experiment.number
+    return None
 
 
-def _champion_loss(reader: Reader, now: Snapshot, candidate: int | None) -> Series | None:
+def _rival(reader: Reader, now: Snapshot, candidate: int | None) -> Series | None:
     row = now.row(candidate)
     rival = row.experiment.parent if row and row.experiment.parent is not None else now.champion
     if rival is None or rival == candidate:
         return None
-    if now.champion_loss and now.champion_loss.experiment == rival:
-        return now.champion_loss
-    return _read_on(reader, rival, None)
+    if now.rival and now.rival.experiment == rival:
+        return now.rival
+    return read_on(reader, rival, None)
 
 
-def _read_on(reader: Reader, number: int, before: Series | None) -> Series:
+def read_on(reader: Reader, number: int, before: Series | None) -> Series:
     """The series with what was logged since."""
     series = before if before and before.experiment == number else Series(number)
-    metrics = reader.metrics(number, after=int(series.steps[-1]) if series.steps else -1)
-    return extended(series, metrics)
-
-
-def extended(series: Series, metrics: list[Metric]) -> Series:
-    """A series with further steps; steps without a loss are left out."""
-    found = [(float(metric.step), metric.values["loss"]) for metric in metrics if "loss" in metric.values]
-    if not found:
-        return series
-    return Series(
-        series.experiment,
-        series.steps + tuple(step for step, _ in found),
-        series.losses + tuple(loss for _, loss in found),
-    )
+    train = reader.metrics(number, "train", series.train[-1].step if series.train else -1)
+    evals = reader.metrics(number, "eval", series.evals[-1].step if series.evals else -1)
+    return Series(number, series.train + tuple(train), series.evals + tuple(evals)) if train or evals else series

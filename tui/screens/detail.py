@@ -19,7 +19,7 @@ from tui import plots
 from tui.axes import around
 from tui.screens.page import Page
 from tui.signs import BLUE, BRIGHT, GREEN, GREY, ORANGE, RED, STATES
-from tui.snapshot import Series, Snapshot, extended
+from tui.snapshot import Series, Snapshot, read_on
 from tui.widgets.curves import curve_of
 from tui.widgets.lines import said
 from tui.words import clock, duration, half_width, numbers, per_cent
@@ -45,8 +45,8 @@ def read_evidence(folder: Path, row: Row) -> Evidence:
         return Evidence(
             tuple(reader.stages(number)),
             tuple(reader.answers(number)),
-            extended(Series(number), reader.metrics(number)),
-            extended(Series(parent), reader.metrics(parent)) if parent is not None else None,
+            read_on(reader, number, None),
+            read_on(reader, parent, None) if parent is not None else None,
         )
 
 
@@ -74,7 +74,7 @@ def _sections(snapshot: Snapshot, row: Row, evidence: Evidence, width: int) -> I
     yield _verdict(row, snapshot.metric)
     yield _hypothesis(row)
     yield _recipe(snapshot, row)
-    if evidence.own.steps and plots.loaded():
+    if evidence.own.train and plots.loaded():
         yield _title("Loss").append_text(_loss(evidence, width))
     yield _lanes(evidence.stages)
     yield from _samples(row, evidence.answers, width)
@@ -141,10 +141,10 @@ def _value(value: object) -> str:
 
 
 def _loss(evidence: Evidence, width: int) -> Text:
-    values = [*evidence.own.losses, *(evidence.parent.losses if evidence.parent else ())]
-    right = max(evidence.own.steps[-1], max(evidence.parent.steps, default=0.0) if evidence.parent else 0.0)
-    rival = curve_of("parent", evidence.parent) if evidence.parent and evidence.parent.steps else None
+    rival = curve_of("parent", evidence.parent) if evidence.parent and evidence.parent.train else None
     own = curve_of("this", evidence.own)
+    values = [*own.losses, *(rival.losses if rival else ())]
+    right = max((*own.steps, *(rival.steps if rival else ())), default=1.0)
     size = max(min(width, 110), 30), 12
     return Text("\n").join(plots.losses(own, rival, *size, max(right, 1.0), around(values)))
 

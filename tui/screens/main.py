@@ -139,7 +139,7 @@ class MainScreen(Screen[None]):
 
     def _title(self, snapshot: Snapshot) -> None:
         voters = " · simulated voters" if snapshot.simulated else ""
-        candidate, champion = snapshot.candidate, snapshot.champion_loss
+        candidate, champion = snapshot.candidate, snapshot.rival
         over = f" over champion #{champion.experiment}" if champion else ""
         rate = f"{snapshot.metric} %, held-out pairs" if snapshot.metric else "Win rate % against the reference"
         titles = {

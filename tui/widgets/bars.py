@@ -104,7 +104,7 @@ def pending(intervention: Intervention) -> str:
             return "zoom-out before the next proposal…"
         case Step.STOP:
             return "stopping…"
-        case Step.VETO | Step.SKIP | Step.INJECT:
+        case _:
             return f"{intervention.step}{number}…"
 
 

@@ -89,15 +89,15 @@ class LossPlot(Plot):
 
     def data(self) -> object:
         """Both series and the length of the axis."""
-        if self.snapshot is None or self.snapshot.candidate is None or not self.snapshot.candidate.steps:
+        if self.snapshot is None or self.snapshot.candidate is None or not self.snapshot.candidate.train:
             return None
-        return self.snapshot.candidate, self.snapshot.champion_loss, self._right(self.snapshot)
+        return self.snapshot.candidate, self.snapshot.rival, self._right(self.snapshot)
 
     def picture(self, width: int, height: int) -> Sequence[Text]:
         """Draw it on axes that are held while one training goes on."""
         assert self.snapshot is not None and self.snapshot.candidate is not None
-        candidate, champion = self.snapshot.candidate, self.snapshot.champion_loss
-        values = [*candidate.losses, *(champion.losses if champion else ())]
+        candidate, champion = self.snapshot.candidate, self.snapshot.rival
+        values = [loss for series in (candidate, champion) if series for loss in series.of("loss")[1]]
         if self._of != candidate.experiment or self._limits is None:
             self._of, self._limits = candidate.experiment, around(values)
         self._limits = self._limits.hold(values)
@@ -115,8 +115,8 @@ class LossPlot(Plot):
         candidate = snapshot.candidate
         assert candidate is not None
         total = progress.total if progress and progress.experiment == candidate.experiment else 0.0
-        longest = max(snapshot.champion_loss.steps, default=0.0) if snapshot.champion_loss else 0.0
-        return max(total, candidate.steps[-1], longest, 1.0)
+        longest = snapshot.rival.train[-1].step if snapshot.rival and snapshot.rival.train else 0.0
+        return max(total, float(candidate.train[-1].step), float(longest), 1.0)
 
 
 def point_of(row: Row) -> Point | None:
@@ -138,4 +138,4 @@ def _seen(point: Point) -> list[float]:
 
 def curve_of(role: str, series: Series) -> Curve:
     """A series with its name in the legend."""
-    return Curve(f"{role} #{series.experiment}", series.steps, series.losses)
+    return Curve(f"{role} #{series.experiment}", *series.of("loss"))

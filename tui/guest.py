@@ -1,0 +1,71 @@
+"""What every part of the dashboard knows: the run's folder and last look, the main screen, how to ask, how to say."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeAlias
+
+from textual.app import App
+
+from checkpoints.records import Json, Row, RunState, Step
+from tui.leaving import Leave
+from tui.screens.main import MainScreen
+from tui.snapshot import Snapshot
+from tui.widgets.lines import said
+
+Intervene: TypeAlias = Callable[[Step, int | None, str, Json], Awaitable[int]]
+"""Records what a person wants: step, experiment, reason, detail; returns its number."""
+
+
+class Guest(App[Leave]):
+    """The run as the dashboard's parts see it; each part adds the actions of one concern."""
+
+    def __init__(self, folder: Path, intervene: Intervene) -> None:
+        super().__init__()
+        self.folder = folder
+        self.snapshot = Snapshot()
+        self._intervene = intervene
+
+    @property
+    def main(self) -> MainScreen:
+        """The screen under all others."""
+        screen = self.screen_stack[0]
+        assert isinstance(screen, MainScreen)
+        return screen
+
+    def say(self, text: object, severity: str = "information") -> None:
+        """One line for a person, from wherever it comes."""
+        level = "error" if severity == "error" else "information"
+        self.notify(said(text).plain, severity=level, markup=False, timeout=6)
+
+    def going(self, what: str) -> RunState | None:
+        """The run's state while it can still be changed; else says why not."""
+        run = self.snapshot.run
+        if run is None:
+            self.say(f"the run has not begun, there is nothing to {what}")
+        elif run.state is RunState.FINISHED:
+            self.say(f"the run is finished, there is nothing to {what}")
+        else:
+            return run.state
+        return None
+
+    def chosen(self, what: str) -> Row | None:
+        """The experiment that a key applies to; where there is none, says so."""
+        row = self.main.chosen
+        if row is None:
+            self.say(f"no experiment yet, there is nothing to {what}")
+        return row
+
+    def ask_for(self, step: Step, experiment: int | None = None, reason: str = "", detail: Json | None = None) -> None:
+        """Have a person's step recorded, without waiting for it."""
+        self.run_worker(self.want(step, experiment, reason, detail), name=step, group="interventions")
+
+    async def want(
+        self, step: Step, experiment: int | None = None, reason: str = "", detail: Json | None = None
+    ) -> None:
+        """Record a person's step; whatever hinders it, the person who asked is told, and the screen stays."""
+        try:
+            await self._intervene(step, experiment, reason, detail or {})
+        except Exception as error:
+            self.say(f"{step} was not recorded: {error}", "error")
