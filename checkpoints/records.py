@@ -21,6 +21,10 @@ REFERENCE = "reference"
 """Name of the fixed model that win rates are quoted against: by default the model before any training."""
 
 
+REFUSED = "refused: "
+"""How the effect of a person's step begins that was not done."""
+
+
 class Lane(StrEnum):
     """One of the four workers that run side by side."""
 
@@ -434,6 +438,11 @@ class Intervention:
     done: Json = field(default_factory=dict[str, Any])
     """What was changed, as its undo needs it; empty while pending, where it was refused, and where nothing can be
     undone."""
+
+    @property
+    def refused(self) -> bool:
+        """Whether the runner did not do it; ``effect`` says why."""
+        return self.effect.startswith(REFUSED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,97 @@
+"""What came of a person's steps: the champion's win rate at each, and after it, with what was tried in between."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from checkpoints.records import BASELINE, Championship, Interval, Intervention, Outcome, Row, Step
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Who reigned at a time, and how good it was."""
+
+    at: float
+    """UTC seconds."""
+
+    champion: int | None
+    """None before the baseline was trained."""
+
+    rate: Interval | None
+    """The champion's win rate against the reference, shares of 1, from its verdict; None while it has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Aftermath:
+    """One step, and the run before and after it."""
+
+    intervention: Intervention
+    before: Moment
+    """When the step was asked for."""
+
+    after: Moment
+    """When the next step was asked for, or now."""
+
+    tried: int
+    """Verdicts that fell in between, crashes among them; the baseline's is none."""
+
+    kept: int
+    """Of those, keeps by the evidence."""
+
+    undone: bool
+    """Whether a person has taken the step back since."""
+
+    @property
+    def gain(self) -> float | None:
+        """Change of the champion's win rate, a share of 1; None where one of the two is not known."""
+        if self.before.rate is None or self.after.rate is None:
+            return None
+        return self.after.rate.estimate - self.before.rate.estimate
+
+
+def aftermaths(
+    rows: Sequence[Row], reigns: Sequence[Championship], interventions: Sequence[Intervention], now: float
+) -> list[Aftermath]:
+    """What came of each step that changed something: votes, refused and pending steps are left out.
+
+    Args:
+        rows: All experiments of the run, by number.
+        reigns: All reigns, the first one first.
+        interventions: All that a person did, the oldest first.
+        now: UTC seconds; the end of what the last step led to.
+    """
+    steps = [one for one in interventions if one.acknowledged_at and not one.refused and one.step is not Step.VOTE]
+    undone = {one.detail.get("of") for one in steps if one.step is Step.UNDO}
+    verdicts = sorted(
+        (
+            (row.verdict.decided_at, row.verdict.outcome)
+            for row in rows
+            if row.verdict and row.experiment.number != BASELINE
+        ),
+        key=lambda verdict: verdict[0],
+    )
+    decided = [at for at, _ in verdicts]
+    found: list[Aftermath] = []
+    for step, until in zip(steps, [*(one.at for one in steps[1:]), now], strict=True):
+        between = verdicts[bisect_right(decided, step.at) : bisect_right(decided, until)]
+        found.append(
+            Aftermath(
+                intervention=step,
+                before=_moment(rows, reigns, step.at),
+                after=_moment(rows, reigns, until),
+                tried=len(between),
+                kept=sum(outcome is Outcome.KEEP for _, outcome in between),
+                undone=step.number in undone,
+            )
+        )
+    return found
+
+
+def _moment(rows: Sequence[Row], reigns: Sequence[Championship], at: float) -> Moment:
+    begun = bisect_right([reign.since for reign in reigns], at)
+    champion = reigns[begun - 1].experiment if begun else None
+    verdict = rows[champion].verdict if champion is not None else None
+    known = verdict is not None and verdict.decided_at <= at
+    return Moment(at, champion, verdict.reference if verdict and known else None)

@@ -1,0 +1,75 @@
+"""What came of a person's steps, as the report tells it."""
+
+from __future__ import annotations
+
+from checkpoints.records import (
+    Championship,
+    Experiment,
+    Interval,
+    Intervention,
+    Json,
+    Outcome,
+    Proposal,
+    Row,
+    State,
+    Step,
+    Verdict,
+)
+from runner.aftermath import aftermaths
+
+
+def judged(number: int, at: float, rate: float, outcome: Outcome = Outcome.KEEP) -> Row:
+    state = {Outcome.KEEP: State.KEPT, Outcome.CRASH: State.CRASHED}.get(outcome, State.DISCARDED)
+    experiment = Experiment(number, state, Proposal("", "data", None, "test"), {}, None, None, 0.0, at, "")
+    reference = Interval(rate, rate - 0.02, rate + 0.02)
+    return Row(experiment, Verdict(number, outcome, 3, 1, 0, None, None, None, reference, "", at))
+
+
+def step(number: int, at: float, kind: Step, effect: str = "done", **detail: object) -> Intervention:
+    known: Json = dict(detail)
+    return Intervention(number, kind, None, known, "", at, at + 0.1 if effect else None, effect)
+
+
+ROWS = [
+    judged(0, 10, 0.50),
+    judged(1, 20, 0.55),
+    judged(2, 30, 0.52, Outcome.DISCARD),
+    judged(3, 40, 0.60),
+    judged(4, 50, 0.00, Outcome.CRASH),
+]
+REIGNS = [
+    Championship(0, 5, 20, ""),
+    Championship(1, 20, 40, ""),
+    Championship(3, 40, 45, ""),
+    Championship(1, 45, None, "experiment 3 was vetoed"),
+]
+
+
+def test_each_step_is_told_with_the_champions_win_rate_before_and_after_and_what_was_tried() -> None:
+    steps = [step(1, 25, Step.ZOOM_OUT), step(2, 45 - 0.05, Step.VETO)]
+    first, second = aftermaths(ROWS, REIGNS, steps, now=60)
+    assert (first.before.champion, first.after.champion) == (1, 3)
+    assert first.before.rate and first.before.rate.estimate == 0.55
+    assert first.gain is not None and round(first.gain, 3) == 0.05
+    assert (first.tried, first.kept) == (2, 1)
+    assert (second.before.champion, second.after.champion, second.after.at) == (3, 1, 60)
+    assert second.gain is not None and round(second.gain, 3) == -0.05
+    assert (second.tried, second.kept) == (1, 0), "a crash was tried, too"
+
+
+def test_votes_refused_and_pending_steps_changed_nothing_and_are_left_out() -> None:
+    steps = [
+        step(1, 25, Step.VOTE),
+        step(2, 26, Step.SKIP, "refused: experiment 2 has ended"),
+        step(3, 27, Step.PIN),
+        step(4, 28, Step.UNDO, of=3),
+        step(5, 29, Step.PAUSE, effect=""),
+    ]
+    told = aftermaths(ROWS, REIGNS, steps, now=60)
+    assert [(one.intervention.number, one.undone) for one in told] == [(3, True), (4, False)]
+
+
+def test_before_the_baseline_was_judged_no_win_rate_is_known() -> None:
+    [before_all] = aftermaths(ROWS, REIGNS, [step(1, 4, Step.ZOOM_OUT)], now=7)
+    assert (before_all.before.champion, before_all.after.champion) == (None, 0)
+    assert before_all.before.rate is None and before_all.after.rate is None and before_all.gain is None
