@@ -1,45 +1,37 @@
-"""The verbs: every way in which the store changes, each one transaction, to be run by ``Store.do``.
-
-A step of an experiment's life and the record that proves it are one write, so that no kill can separate them.
-"""
+"""The life of an experiment: each step and the record that proves it are one write."""
 
 # pyright: reportUnknownMemberType=false
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from checkpoints.records import (
     ENDS,
     REFERENCE,
-    Answer,
     FailureKind,
-    HypothesisStatus,
     Interval,
     Json,
     Lane,
     Level,
-    Metric,
     Outcome,
-    Progress,
     Proposal,
-    RunState,
     StageState,
     Standing,
     State,
-    Step,
     Verdict,
-    Vote,
     model_name,
 )
+from checkpoints.writes.log import as_json, event
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
+
 ENTERED = {Lane.TRAIN: State.TRAINING, Lane.UPLOAD: State.UPLOADING, Lane.EVALUATE: State.EVALUATING}
 """State of an experiment while it is in a lane; analysis has none of its own."""
+
 
 LEFT = {
     Lane.TRAIN: State.TRAINED,
@@ -48,6 +40,7 @@ LEFT = {
 }
 """State of an experiment when a lane is done with it; analysis ends in a verdict."""
 
+
 WAITING_FOR = {
     Lane.TRAIN: State.PROPOSED,
     Lane.UPLOAD: State.TRAINED,
@@ -55,6 +48,7 @@ WAITING_FOR = {
     Lane.ANALYZE: State.EVALUATED,
 }
 """State in which an experiment waits for a lane."""
+
 
 OUTCOME_ENDS = {
     Outcome.KEEP: State.KEPT,
@@ -68,52 +62,6 @@ class Conflict(Exception):
     """A write that does not fit what the store says by now; the message names both."""
 
 
-def create_run(
-    db: Database, name: str, goal: str, experiments: int, seed: int, usd_per_hour: float | None = None
-) -> None:
-    """Begin the run of this store, or bring its name, goal, budget and price up to date with the program."""
-    with_run = db.execute("SELECT 1 FROM run").fetchone()
-    if with_run:
-        db.execute(
-            "UPDATE run SET name = ?, goal = ?, experiments = ?, usd_per_hour = ?",
-            [name, goal, experiments, usd_per_hour],
-        )
-        return
-    db.table("run").insert(
-        {
-            "id": 1, "name": name, "goal": goal, "state": RunState.RUNNING, "reason": "", "experiments": experiments,
-            "created_at": time.time(), "seed": seed, "usd_per_hour": usd_per_hour,
-        }
-    )  # fmt: skip
-    event(db, Level.INFO, "run", f"the run begins: {goal}")
-
-
-def set_run(db: Database, state: RunState, reason: str = "") -> None:
-    """Say what the loop as a whole does, and why."""
-    before = db.execute("SELECT state, reason FROM run").fetchone()
-    if before == (state, reason):
-        return
-    db.execute("UPDATE run SET state = ?, reason = ?", [state, reason])
-    level = Level.WARNING if state is RunState.PAUSED else Level.INFO
-    event(db, level, "run", f"{state}: {reason}" if reason else str(state))
-
-
-def read_program(db: Database, text: str, sha256: str, error: str) -> int:
-    """Record a revision of ``program.md``; returns its number. The same text twice in a row is one revision."""
-    last = db.execute("SELECT revision, sha256 FROM programs ORDER BY revision DESC LIMIT 1").fetchone()
-    if last and last[1] == sha256:
-        return last[0]
-    revision = (last[0] if last else 0) + 1
-    db.table("programs").insert(
-        {"revision": revision, "sha256": sha256, "text": text, "error": error, "read_at": time.time()}
-    )
-    if error:
-        event(db, Level.ERROR, "program", f"program.md revision {revision} refused, the last good one stays: {error}")
-    elif revision > 1:
-        event(db, Level.INFO, "program", f"program.md revision {revision} in force from the next proposal")
-    return revision
-
-
 def propose(db: Database, proposal: Proposal, change_hash: str = "") -> int:
     """Put an experiment before the train lane; returns its number."""
     number: int = db.execute("SELECT coalesce(max(number) + 1, 0) FROM experiments").fetchone()[0]
@@ -121,7 +69,7 @@ def propose(db: Database, proposal: Proposal, change_hash: str = "") -> int:
     db.table("experiments").insert(
         {
             "number": number, "state": State.PROPOSED, "hypothesis": proposal.hypothesis, "category": proposal.category,
-            "change": _json({"field": change.field, "old": change.old, "new": change.new}) if change else None,
+            "change": as_json({"field": change.field, "old": change.old, "new": change.new}) if change else None,
             "change_hash": change_hash, "proposer": proposal.proposer, "zoom_out": proposal.zoom_out,
             "proposed_at": time.time(),
         }
@@ -154,7 +102,7 @@ def start_stage(
     Raises:
         Conflict: The experiment is not waiting for this lane.
     """
-    state = _state(db, number)
+    state = state_of(db, number)
     if state is not WAITING_FOR[lane]:
         raise Conflict(f"experiment {number} is {state}, so it cannot enter the {lane} lane")
     attempt: int = db.execute(
@@ -162,11 +110,11 @@ def start_stage(
     ).fetchone()[0]
     db.table("stages").insert(
         {
-            "experiment": number, "lane": lane, "attempt": attempt, "state": StageState.STARTED, "order": _json(order),
-            "started_at": time.time(),
+            "experiment": number, "lane": lane, "attempt": attempt, "state": StageState.STARTED,
+            "order": as_json(order), "started_at": time.time(),
         }
     )  # fmt: skip
-    bound = {"recipe": recipe and _json(recipe), "parent": parent, "opponent": opponent}
+    bound = {"recipe": recipe and as_json(recipe), "parent": parent, "opponent": opponent}
     values: dict[str, Any] = {name: value for name, value in bound.items() if value is not None}
     if lane in ENTERED:
         values["state"] = ENTERED[lane]
@@ -186,7 +134,7 @@ def finish_stage(
     Raises:
         Conflict: That passage is not open (it was cancelled or finished before).
     """
-    _close_stage(db, number, lane, attempt, StageState.DONE, seconds, result=_json(result))
+    _close_stage(db, number, lane, attempt, StageState.DONE, seconds, result=as_json(result))
     if lane in LEFT:
         db.execute("UPDATE experiments SET state = ? WHERE number = ?", [LEFT[lane], number])
     if crown:
@@ -212,7 +160,7 @@ def conclude(
         sqlite3.IntegrityError: It has a verdict already.
     """
     number = verdict.experiment
-    if (state := _state(db, number)) is not State.EVALUATED:
+    if (state := state_of(db, number)) is not State.EVALUATED:
         raise Conflict(f"experiment {number} is {state}, so no verdict can fall")
     if keep_as_champion and verdict.outcome is Outcome.KEEP:
         _check_opponent_reigns(db, number)
@@ -234,7 +182,7 @@ def conclude(
 
 def crash(db: Database, number: int, reason: str) -> None:
     """An experiment ends without evidence: its verdict is crash, and why."""
-    if (state := _state(db, number)) in ENDS:
+    if (state := state_of(db, number)) in ENDS:
         raise Conflict(f"experiment {number} is {state} already")
     _cancel_open_stages(db, number)
     _insert_verdict(
@@ -247,25 +195,11 @@ def crash(db: Database, number: int, reason: str) -> None:
 
 def cancel(db: Database, number: int, why: str) -> None:
     """End an experiment without a verdict; does nothing when it has ended already."""
-    if _state(db, number) in ENDS:
+    if state_of(db, number) in ENDS:
         return
     _cancel_open_stages(db, number)
     db.table("experiments").update(number, {"state": State.CANCELLED, "ended_at": time.time(), "note": why})
     event(db, Level.WARNING, "run", f"cancelled: {why}", number)
-
-
-def veto(db: Database, number: int, champion: int | None, reason: str) -> None:
-    """Take back a keep.
-
-    Args:
-        champion: Who reigns instead; None when somebody else reigns and goes on reigning.
-    """
-    if (state := _state(db, number)) is not State.KEPT:
-        raise Conflict(f"experiment {number} is {state}; only a kept one can be vetoed")
-    db.table("experiments").update(number, {"state": State.VETOED, "note": reason})
-    event(db, Level.WARNING, "verdict", f"vetoed: {reason}" if reason else "vetoed", number)
-    if champion is not None:
-        change_champion(db, champion, f"experiment {number} was vetoed")
 
 
 def evaluate_again(db: Database, number: int, why: str) -> None:
@@ -292,135 +226,7 @@ def change_champion(db: Database, number: int, reason: str, pinned: bool = False
     event(db, Level.GOOD, "champion", f"{model_name(number)} is champion: {reason}", number)
 
 
-def add_votes(db: Database, votes: Iterable[Vote]) -> int:
-    """Count votes; those that were counted before are not counted again. Returns how many were new."""
-    counted = 0
-    for vote in votes:
-        cursor = db.conn.execute(
-            "INSERT INTO votes (key, experiment, voter, prompt, model_a, model_b, choice, simulated, at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            [
-                vote.key, vote.experiment, vote.voter, vote.prompt, vote.model_a, vote.model_b, vote.choice,
-                vote.simulated, vote.at,
-            ],
-        )  # fmt: skip
-        counted += cursor.rowcount
-    return counted
-
-
-def add_answers(db: Database, answers: Iterable[Answer]) -> None:
-    """Keep what models said; the first answer of a model to a prompt stays."""
-    db.conn.executemany(
-        "INSERT INTO answers VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        [(answer.experiment, answer.prompt, answer.model, answer.text) for answer in answers],
-    )
-
-
-def add_prompts(db: Database, prompts: Iterable[tuple[str, str]]) -> None:
-    """Keep what the models were asked, as (id, text), for whoever reads their answers."""
-    db.conn.executemany("INSERT INTO prompts VALUES (?, ?) ON CONFLICT DO UPDATE SET text = excluded.text", prompts)
-
-
-def add_metrics(db: Database, metrics: Iterable[Metric]) -> None:
-    """Keep what a trainer logged; a step that was done again replaces what it said the first time."""
-    db.conn.executemany(
-        'INSERT INTO metrics VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET "values" = excluded."values"',
-        [(metric.experiment, metric.phase, metric.step, _json(dict(metric.values))) for metric in metrics],
-    )
-
-
-def set_progress(db: Database, progress: Progress) -> None:
-    """Show how far a lane is."""
-    db.conn.execute(
-        "INSERT OR REPLACE INTO progress VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            progress.lane, progress.experiment, progress.doing, progress.done, progress.total, progress.detail,
-            progress.eta, progress.at,
-        ],
-    )  # fmt: skip
-
-
-def start_waiting(db: Database, lane: Lane, what: str) -> None:
-    """A lane stands still; waiting for something else ends the wait before."""
-    now = time.time()
-    current = db.execute("SELECT what FROM waits WHERE lane = ? AND until IS NULL", [lane]).fetchone()
-    if current == (what,):
-        return
-    stop_waiting(db, lane)
-    db.execute("INSERT INTO waits (lane, what, since) VALUES (?, ?, ?)", [lane, what, now])
-    set_progress(db, Progress(lane, None, what, 0, 0, "", None, now))
-
-
-def stop_waiting(db: Database, lane: Lane) -> None:
-    """A lane goes on."""
-    db.execute("UPDATE waits SET until = ? WHERE lane = ? AND until IS NULL", [time.time(), lane])
-
-
-def end_waits(db: Database) -> None:
-    """A runner begins: waits that were cut short with the one before end where the run was last heard of."""
-    db.execute("UPDATE waits SET until = max(since, (SELECT max(at) FROM events)) WHERE until IS NULL")
-
-
-def add_hypothesis(db: Database, text: str, category: str, experiment: int) -> None:
-    """Write a belief down with the experiment that tests it."""
-    db.execute(
-        "INSERT INTO hypotheses (text, category, status, experiments) VALUES (?, ?, ?, ?)",
-        [text, category, HypothesisStatus.OPEN, _json([experiment])],
-    )
-
-
-def settle_hypothesis(db: Database, experiment: int, status: HypothesisStatus) -> None:
-    """What the verdict of an experiment says of the belief that it tested."""
-    db.execute(
-        "UPDATE hypotheses SET status = ? WHERE EXISTS (SELECT 1 FROM json_each(experiments) WHERE value = ?)",
-        [status, experiment],
-    )
-
-
-def add_zoom_out(db: Database, trigger: str, steering: str, text: str, categories: Sequence[str]) -> int:
-    """Keep the text of a step outside the frame; returns its number."""
-    cursor = db.execute(
-        'INSERT INTO zoom_outs ("trigger", steering, text, categories, at) VALUES (?, ?, ?, ?, ?)',
-        [trigger, steering, text, _json(list(categories)), time.time()],
-    )
-    number = cursor.lastrowid
-    assert number is not None
-    event(db, Level.INFO, "zoom-out", f"zoom-out {number} ({trigger}): {', '.join(categories) or 'nothing left'}")
-    return number
-
-
-def intervene(
-    db: Database, step: Step, experiment: int | None = None, reason: str = "", detail: Json | None = None
-) -> int:
-    """Record what a person wants; it is pending until the runner acknowledges it. Returns its number."""
-    cursor = db.execute(
-        "INSERT INTO interventions (step, experiment, detail, reason, at) VALUES (?, ?, ?, ?, ?)",
-        [step, experiment, _json(detail or {}), reason, time.time()],
-    )
-    assert cursor.lastrowid is not None
-    return cursor.lastrowid
-
-
-def acknowledge(db: Database, number: int, effect: str, done: Json | None = None) -> None:
-    """The runner has done what a person wanted; ``effect`` says what came of it, ``done`` what its undo needs."""
-    db.execute(
-        "UPDATE interventions SET acknowledged_at = ?, effect = ?, done = ? WHERE number = ?",
-        [time.time(), effect, _json(done or {}), number],
-    )
-    step, experiment = db.execute("SELECT step, experiment FROM interventions WHERE number = ?", [number]).fetchone()
-    if step != Step.VOTE:  # a person votes dozens of times; their votes are counted where votes are
-        event(db, Level.INFO, "intervention", f"{step}: {effect}", experiment)
-
-
-def event(db: Database, level: Level, kind: str, text: str, experiment: int | None = None) -> None:
-    """Add a line to the run's log."""
-    db.execute(
-        "INSERT INTO events (at, level, kind, experiment, text) VALUES (?, ?, ?, ?, ?)",
-        [time.time(), level, kind, experiment, text],
-    )
-
-
-def _state(db: Database, number: int) -> State:
+def state_of(db: Database, number: int) -> State:
     row = db.execute("SELECT state FROM experiments WHERE number = ?", [number]).fetchone()
     if row is None:
         raise Conflict(f"there is no experiment {number}")
@@ -483,8 +289,4 @@ def _insert_verdict(db: Database, verdict: Verdict, note: str = "") -> None:
 
 
 def _interval(interval: Interval | None) -> str | None:
-    return _json([interval.estimate, interval.low, interval.high]) if interval else None
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return as_json([interval.estimate, interval.low, interval.high]) if interval else None

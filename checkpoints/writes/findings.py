@@ -1,0 +1,79 @@
+"""What was found: votes, answers, metrics, beliefs and the steps outside the frame."""
+
+# pyright: reportUnknownMemberType=false
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from checkpoints.records import Answer, HypothesisStatus, Level, Metric, Vote
+from checkpoints.writes.log import as_json, event
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+
+def add_votes(db: Database, votes: Iterable[Vote]) -> int:
+    """Count votes; those that were counted before are not counted again. Returns how many were new."""
+    counted = 0
+    for vote in votes:
+        cursor = db.conn.execute(
+            "INSERT INTO votes (key, experiment, voter, prompt, model_a, model_b, choice, simulated, at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            [
+                vote.key, vote.experiment, vote.voter, vote.prompt, vote.model_a, vote.model_b, vote.choice,
+                vote.simulated, vote.at,
+            ],
+        )  # fmt: skip
+        counted += cursor.rowcount
+    return counted
+
+
+def add_answers(db: Database, answers: Iterable[Answer]) -> None:
+    """Keep what models said; the first answer of a model to a prompt stays."""
+    db.conn.executemany(
+        "INSERT INTO answers VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        [(answer.experiment, answer.prompt, answer.model, answer.text) for answer in answers],
+    )
+
+
+def add_prompts(db: Database, prompts: Iterable[tuple[str, str]]) -> None:
+    """Keep what the models were asked, as (id, text), for whoever reads their answers."""
+    db.conn.executemany("INSERT INTO prompts VALUES (?, ?) ON CONFLICT DO UPDATE SET text = excluded.text", prompts)
+
+
+def add_metrics(db: Database, metrics: Iterable[Metric]) -> None:
+    """Keep what a trainer logged; a step that was done again replaces what it said the first time."""
+    db.conn.executemany(
+        'INSERT INTO metrics VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET "values" = excluded."values"',
+        [(metric.experiment, metric.phase, metric.step, as_json(dict(metric.values))) for metric in metrics],
+    )
+
+
+def add_hypothesis(db: Database, text: str, category: str, experiment: int) -> None:
+    """Write a belief down with the experiment that tests it."""
+    db.execute(
+        "INSERT INTO hypotheses (text, category, status, experiments) VALUES (?, ?, ?, ?)",
+        [text, category, HypothesisStatus.OPEN, as_json([experiment])],
+    )
+
+
+def settle_hypothesis(db: Database, experiment: int, status: HypothesisStatus) -> None:
+    """What the verdict of an experiment says of the belief that it tested."""
+    db.execute(
+        "UPDATE hypotheses SET status = ? WHERE EXISTS (SELECT 1 FROM json_each(experiments) WHERE value = ?)",
+        [status, experiment],
+    )
+
+
+def add_zoom_out(db: Database, trigger: str, steering: str, text: str, categories: Sequence[str]) -> int:
+    """Keep the text of a step outside the frame; returns its number."""
+    cursor = db.execute(
+        'INSERT INTO zoom_outs ("trigger", steering, text, categories, at) VALUES (?, ?, ?, ?, ?)',
+        [trigger, steering, text, as_json(list(categories)), time.time()],
+    )
+    number = cursor.lastrowid
+    assert number is not None
+    event(db, Level.INFO, "zoom-out", f"zoom-out {number} ({trigger}): {', '.join(categories) or 'nothing left'}")
+    return number
