@@ -22,6 +22,7 @@ from tui.screens.main import MainScreen
 from tui.signs import BLUE, GREEN, GREY, ORANGE, RED, YELLOW
 from tui.snapshot import Snapshot
 from tui.steps import Steps
+from tui.views import Views
 from tui.watch import Subscribe, Watcher
 
 NIGHT = Theme(
@@ -30,7 +31,7 @@ NIGHT = Theme(
 )  # fmt: skip
 
 
-class Dashboard(Steps, Pages):
+class Dashboard(Steps, Pages, Views):
     """A guest of whoever runs the loop: its end ends nothing else. Returns how the person left."""
 
     CSS_PATH = "dashboard.tcss"
@@ -115,24 +116,6 @@ class Dashboard(Steps, Pages):
         """The run's keys belong to the main screen; a dialogue and a page have their own."""
         ours = {known.name.partition("(")[0] for known in ACTIONS} - {"command_palette"}
         return not (action in ours and len(self.screen_stack) > 1)
-
-    def action_panel(self, number: int) -> None:
-        """Go to a panel."""
-        if number == 6 and self.main.compact:
-            self.say("the lanes are always in sight here")
-            return
-        self.main.panel(number)
-
-    def action_maximise(self) -> None:
-        """One panel, or all."""
-        if self.main.compact:
-            self.say("this terminal has room for one panel at a time: 1 to 5 choose it")
-            return
-        self.main.maximise()
-
-    def action_move(self, lines: int) -> None:
-        """Up and down."""
-        self.main.move(lines)
 
     async def action_leave(self) -> None:
         """Leave; where the loop is in this process, say first what becomes of it."""

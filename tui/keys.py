@@ -45,6 +45,8 @@ ACTIONS = (
     Action("panel(5)", ("5",), "5", "Events", "Go to the log"),
     Action("panel(6)", ("6",), "6", "Lanes", "Go to the lanes"),
     Action("maximise", ("m",), "m", "Maximise", "Give the panel in focus the whole screen, or back", 9),
+    Action("sort", ("s",), "s", "Sort", "Sort the experiments by the next column"),
+    Action("filter", ("slash",), "/", "Filter", "Show only experiments, or events, with certain words; empty: all"),
     Action("move(1)", ("down", "j"), "↓ j", "Down", "Next experiment, next line", palette=False),
     Action("move(-1)", ("up", "k"), "↑ k", "Up", "Previous experiment, previous line", palette=False),
     Action("move(10)", ("pagedown",), "PgDn", "Ten down", "Ten lines down", palette=False),

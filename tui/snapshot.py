@@ -22,6 +22,7 @@ from checkpoints.records import (
     State,
     ZoomOut,
 )
+from tui.machine import Machine
 
 if TYPE_CHECKING:
     from checkpoints.reader import Reader
@@ -72,6 +73,9 @@ class Snapshot:
     events: tuple[Event, ...] = ()
     hypotheses: tuple[Hypothesis, ...] = ()
     zoom_outs: tuple[ZoomOut, ...] = ()
+    program: Program | None = None
+    """The revision in force."""
+
     refused: Program | None = None
     """The last revision of the program, if it was refused."""
 
@@ -86,6 +90,9 @@ class Snapshot:
 
     metric: str = ""
     """What judges in the place of votes; empty while votes do."""
+
+    machine: Machine | None = None
+    """While the run goes on; None before the first look and while it stands still."""
 
     trouble: str = ""
     driven: bool = True
@@ -151,13 +158,14 @@ def _news(reader: Reader, before: Snapshot) -> bool:
 
 def _with_beliefs(reader: Reader, now: Snapshot) -> Snapshot:
     """What changes only with an event."""
-    program = reader.last_program()
+    last = reader.last_program()
     return replace(
         now,
         reigns=tuple(reader.championships()),
         hypotheses=tuple(reader.hypotheses()),
         zoom_outs=tuple(reader.zoom_outs()),
-        refused=program if program and program.error else None,
+        program=reader.program(),
+        refused=last if last and last.error else None,
     )
 
 

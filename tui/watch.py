@@ -10,7 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from checkpoints.records import RunState
 from tui import plots
+from tui.machine import Gauge
 from tui.snapshot import Snapshot, look
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ class Watcher:
         """
         self._folder, self._tell, self._subscribe, self._trouble = folder, tell, subscribe, trouble
         self._ask_driven, self._driven, self._asked_at = driven, True, -DRIVEN_SECONDS
+        self._gauge = Gauge()
         self._committed = threading.Event()
         self._stopped = threading.Event()
         self._version = -1
@@ -103,6 +106,8 @@ class Watcher:
         self._version = reader.version()
         try:
             snapshot = look(reader, before, self._trouble(), self._is_driven())
+            goes_on = snapshot.run and snapshot.run.state is RunState.RUNNING and snapshot.driven
+            snapshot = replace(snapshot, machine=self._gauge.read() if goes_on else None)
         except sqlite3.Error as error:
             # No tables yet, or locked for a moment: what was seen stays, and is looked at again.
             snapshot = replace(before, trouble=f"cannot read the run: {error}" if before.run else "")

@@ -54,6 +54,13 @@ def subject(row: Row) -> str:
     return f"{rest if len(rest) > 2 else change.field} {_said(change.old)} → {_said(change.new)}"
 
 
+def loss_difference(parent: Row | None, row: Row) -> float | None:
+    """Final training loss less that of the experiment it was built on; None where one has none."""
+    if row.final_loss is None or parent is None or parent.final_loss is None:
+        return None
+    return row.final_loss - parent.final_loss
+
+
 def _said(value: object) -> str:
     """A value of a recipe without the marks of a programming language."""
     if isinstance(value, list | tuple):

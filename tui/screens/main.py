@@ -18,7 +18,7 @@ from tui.widgets.curves import LossPlot, WinRatePlot
 from tui.widgets.experiments import Experiments
 from tui.widgets.header import Header
 from tui.widgets.lanes import Lanes
-from tui.widgets.lines import Lines
+from tui.widgets.lines import Lines, said
 from tui.widgets.logs import Events, Memory
 
 _ROOM = (100, 30)
@@ -36,6 +36,7 @@ class MainScreen(Screen[None]):
         self._shown = 1
         self._maximised = False
         self._compact = False
+        self._titles: dict[str, str] = {}
 
     def compose(self) -> ComposeResult:
         """Header, lanes, plots, table and memory, events, status, keys."""
@@ -59,7 +60,7 @@ class MainScreen(Screen[None]):
         self.snapshot = snapshot
         if not self.is_current:
             return
-        self._title(snapshot)
+        self.retitle()
         for widget in self.query(Lines):
             if isinstance(widget, Status):
                 widget.chosen = self.chosen
@@ -131,13 +132,17 @@ class MainScreen(Screen[None]):
         tabs = self.query_one(Tabs)
         tabs.shown = self._shown
         tabs.update()
+        self.retitle()
         if one and self.focused and self.focused.id in PANELS[:5] and self.focused.id != shown:
             self.query_one(f"#{shown}").focus()
 
     def _panels(self) -> Iterable[Widget]:
         return (self.query_one(f"#{name}") for name in PANELS[:5])
 
-    def _title(self, snapshot: Snapshot) -> None:
+    def retitle(self) -> None:
+        """Say in the frames what is shown."""
+        if (snapshot := self.snapshot) is None:
+            return
         voters = " · simulated voters" if snapshot.simulated else ""
         candidate, champion = snapshot.candidate, snapshot.rival
         over = f" over champion #{champion.experiment}" if champion else ""
@@ -145,11 +150,17 @@ class MainScreen(Screen[None]):
         titles = {
             "win-rate": f"{rate}{voters}",
             "loss": f"Loss #{candidate.experiment}{over}" if candidate else "Loss",
+            "experiments": self.query_one(Experiments).title,
+            "events": self.query_one(Events).title,
         }
         for name, title in titles.items():
-            panel = self.query_one(f"#{name}")
-            if panel.border_title != title:
-                panel.border_title = title
+            if self._titles.get(name) != title:
+                self._titles[name] = title
+                # As text: what a person typed into a filter is no markup.
+                self.query_one(f"#{name}").border_title = said(title)  # type: ignore[assignment]
+        tabs = self.query_one(Tabs)
+        tabs.words = {3: self.query_one(Experiments).found.words, 5: self.query_one(Events).words}.get(self._shown, "")
+        tabs.update()
         legend = "● kept ○ discarded ◐ inconclusive × crashed ⊘ vetoed"
         if (panel := self.query_one("#win-rate")).border_subtitle != legend:
             panel.border_subtitle = legend

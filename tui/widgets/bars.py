@@ -34,6 +34,8 @@ class Tabs(Lines):
     def __init__(self) -> None:
         super().__init__(id="tabs")
         self.shown = 1
+        self.words = ""
+        """Of a filter in use in the panel shown."""
 
     def lines(self, width: int, height: int) -> Sequence[Text]:
         """One line."""
@@ -43,6 +45,8 @@ class Tabs(Lines):
             label = f"{key} {name if width >= 72 else short}"
             text.append(f"[{label}]" if chosen else f" {label} ", style=f"bold {BRIGHT}" if chosen else GREY)
             text.append("─", style=FAINT)
+        if self.words:
+            text.append_text(said(f" /{self.words} ", f"bold {YELLOW}"))
         return [text.append("─" * max(0, width - text.cell_len), style=FAINT)]
 
 

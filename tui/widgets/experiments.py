@@ -1,4 +1,4 @@
-"""The table of experiments, the newest first, with a cursor; only the lines in sight are made."""
+"""The table of experiments with a cursor, sorted and filtered as asked; only the lines in sight are made."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from rich.text import Text
 from textual.message import Message
 
 from checkpoints.records import Row, State
+from tui.order import ORDERS, Found
 from tui.signs import BLUE, BRIGHT, FAINT, GREY, STATES
 from tui.snapshot import Snapshot
 from tui.widgets.lines import Lines, fitted, said
-from tui.words import duration, half_width, per_cent, subject
+from tui.words import duration, half_width, loss_difference, per_cent, subject
 
 _WIDE = 66
 """Cells from which loss and time have columns."""
@@ -27,67 +28,108 @@ class Experiments(Lines, can_focus=True):
 
     def __init__(self) -> None:
         super().__init__(id="experiments")
+        self.found = Found()
+        """The experiments shown, in their order."""
+
         self._number: int | None = None
 
     @property
     def chosen(self) -> Row | None:
-        """The experiment under the cursor: the newest, until a person moves it."""
-        rows = self.snapshot.rows if self.snapshot else ()
-        if not rows:
-            return None
-        return rows[-1] if self._number is None else rows[min(self._number, len(rows) - 1)]
+        """The experiment under the cursor: the first, until a person moves it."""
+        rows = self._rows()
+        return rows[self._place()] if rows else None
+
+    @property
+    def title(self) -> str:
+        """What is shown, for the frame."""
+        found, everything = self.found, self.snapshot.rows if self.snapshot else ()
+        order = "" if found.order == ORDERS[0] else f" · by {found.order}"
+        words = f" · {len(self._rows())} of {len(everything)} with “{found.words}”" if found.words else ""
+        return f"Experiments{order}{words}"
+
+    def sort(self) -> str:
+        """By the next column; returns which."""
+        self.found.order = ORDERS[(ORDERS.index(self.found.order) + 1) % len(ORDERS)]
+        self._number, self.top = None, 0
+        self.update()
+        self.post_message(self.Chosen())
+        return self.found.order
+
+    def filter(self, words: str) -> None:
+        """Show only experiments in which all of these words occur."""
+        self.found.words = words
+        self.top = 0
+        self.update()
+        self.post_message(self.Chosen())
 
     def scroll_lines(self, lines: int) -> None:
         """Move the cursor; on the newest it stays with the newest."""
-        row = self.chosen
-        if row is None or self.snapshot is None:
+        rows = self._rows()
+        if not rows:
             return
-        newest = len(self.snapshot.rows) - 1
-        number = max(0, min(newest, row.experiment.number - lines))
-        self._number = None if number == newest else number
+        place = max(0, min(len(rows) - 1, self._place() + lines))
+        self._number = None if place == 0 and self.found.order == ORDERS[0] else rows[place].experiment.number
         self.update()
         self.post_message(self.Chosen())
 
     def lines(self, width: int, height: int) -> Sequence[Text]:
         """The heading and the experiments around the cursor."""
-        snapshot, chosen = self.snapshot, self.chosen
-        if snapshot is None or chosen is None:
-            return [Text(" no experiment yet", style=GREY)]
-        room = height - 1
-        newest = len(snapshot.rows) - 1
-        place = newest - chosen.experiment.number
-        self.top = max(0, min(max(self.top, place - room + 1), place, newest + 1 - min(room, newest + 1)))
-        seen = range(newest - self.top, max(-1, newest - self.top - room), -1)
+        rows, snapshot = self._rows(), self.snapshot
+        if snapshot is None or not rows:
+            nothing = (
+                f"no experiment with “{self.found.words}”; / changes it" if self.found.words else "no experiment yet"
+            )
+            return [said(f" {nothing}", GREY)]
+        room, place = height - 1, self._place()
+        self.top = max(0, min(max(self.top, place - room + 1), place, len(rows) - min(room, len(rows))))
         return [
-            _heading(width),
-            *(_line(snapshot, snapshot.rows[n], width, n == chosen.experiment.number) for n in seen),
+            _heading(width, self.found.order),
+            *(
+                _line(snapshot, row, width, row.experiment.number == rows[place].experiment.number)
+                for row in rows[self.top : self.top + room]
+            ),
         ]
 
+    def _rows(self) -> Sequence[Row]:
+        return self.found.rows(self.snapshot.rows if self.snapshot else ())
 
-def _heading(width: int) -> Text:
-    cells = ["   #  change", " win%", "     ±", "  Δloss", "  time", "  verdict"]
-    return _columns(width, [Text(cell, style=GREY) for cell in cells])
+    def _place(self) -> int:
+        """Of the cursor among the rows shown; where its experiment is not shown, at the top."""
+        return 0 if self._number is None else self.found.place(self._number)
+
+
+_COLUMNS = (("number", "   #  change"), ("win rate", " win%"), ("", "     ±"), ("loss", "  Δloss"), ("time", "  time"),
+            ("verdict", "  verdict"))  # fmt: skip
+"""What a column is sorted as, and its heading."""
+
+
+def _heading(width: int, order: str) -> Text:
+    return _columns(
+        width,
+        [Text(cell, style=f"bold underline {BRIGHT}" if name == order else GREY) for name, cell in _COLUMNS],
+    )
 
 
 def _line(snapshot: Snapshot, row: Row, width: int, chosen: bool) -> Text:
     experiment, verdict = row.experiment, row.verdict
     sign = STATES[experiment.state]
-    word = "champion" if experiment.number == snapshot.champion else sign.word
-    colour = BLUE if word == "champion" else sign.colour
+    reigns = experiment.number == snapshot.champion
+    word = ("pinned" if snapshot.pinned else "champion") if reigns else sign.word
     name = Text.assemble(
         ("▸" if chosen else " ", f"bold {BRIGHT}"),
         (f"{experiment.number:>3}  ", BRIGHT if experiment.state is State.KEPT else ""),
     ).append_text(said(subject(row), "" if experiment.state is State.KEPT else GREY))
     rate = verdict.win_rate if verdict else None
+    difference = loss_difference(snapshot.row(experiment.parent), row)
     line = _columns(
         width,
         [
             name,
             Text(f"{per_cent(rate.estimate) if rate else '—':>5}", style="" if rate else FAINT),
             Text(f"{half_width(rate) if rate else '—':>6}", style=GREY if rate else FAINT),
-            Text(f"{_loss_difference(snapshot, row):>7}", style=GREY),
+            Text(f"{'—' if difference is None else f'{difference:+.3f}':>7}", style=GREY),
             Text(f"{duration(row.train_seconds) if row.train_seconds else '—':>6}", style=GREY),
-            Text(f"  {sign.mark} {word}", style=colour),
+            Text(f"  {sign.mark} {word}", style=BLUE if reigns else sign.colour),
         ],
     )
     if chosen:
@@ -103,10 +145,3 @@ def _columns(width: int, cells: list[Text]) -> Text:
     for cell, cell_width in zip(cells[1:], widths, strict=True):
         line.append_text(fitted(cell, cell_width))
     return line
-
-
-def _loss_difference(snapshot: Snapshot, row: Row) -> str:
-    parent = snapshot.row(row.experiment.parent)
-    if row.final_loss is None or parent is None or parent.final_loss is None:
-        return "—"
-    return f"{row.final_loss - parent.final_loss:+.3f}"

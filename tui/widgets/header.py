@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from rich.cells import cell_len
 from rich.text import Text
 
-from checkpoints.records import RunState, State
+from checkpoints.records import Row, Run, State
+from tui.machine import Machine
 from tui.signs import ABANDONED, BLUE, BRIGHT, GREY, RUN_STATES
 from tui.snapshot import Snapshot
 from tui.widgets.lines import Lines, said, styled
 from tui.words import half_width, hours, per_cent
-
-MACHINE_SECONDS = 5.0
-"""How often processor and memory are asked."""
 
 _STATE = 0
 """Rank of the run's state: it never leaves."""
@@ -27,56 +25,79 @@ _REASON, _REASON_LEAST = 48, 20
 """Cells that the reason of a state has at most, and below which it is left out."""
 
 
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What became of the experiments after the baseline, and what they took."""
+
+    ended: int
+    kept: int
+    seconds: float
+    """Of training, the baseline's too."""
+
+
+def counted(rows: Sequence[Row]) -> Counts:
+    """Count once for all refreshes in which no experiment changes."""
+    ended = [row for row in rows if row.verdict and row.experiment.number > 0]
+    kept = sum(row.experiment.state is State.KEPT for row in ended)
+    return Counts(len(ended), kept, sum(row.train_seconds or 0.0 for row in rows))
+
+
 class Header(Lines):
     """State, champion, keeps, up time, machine; what matters least leaves first where room is short."""
 
     def __init__(self) -> None:
         super().__init__(id="header")
-        self._machine = ""
-        self._machine_at = 0.0
+        self._counted_of: Sequence[Row] = ()
+        self._counts = Counts(0, 0, 0.0)
 
     def lines(self, width: int, height: int) -> Sequence[Text]:
         """One line."""
         snapshot = self.snapshot
         if snapshot is None or snapshot.run is None:
             return [Text(" autoresearch  starting…", style=f"bold {BRIGHT}")]
-        parts, reason = _parts(snapshot, self._ask_machine(snapshot)), snapshot.run.reason
+        if self._counted_of is not snapshot.rows:
+            self._counted_of, self._counts = snapshot.rows, counted(snapshot.rows)
+        parts, reason = _parts(snapshot, self._counts), snapshot.run.reason
         while (room := width - sum(part.cell_len + 2 for _, part in parts)) < _needed(parts, reason) and len(parts) > 1:
             parts.remove(max(parts, key=lambda part: part[0]))
         _give_reason(parts, reason, min(room, _REASON))
         return [Text(" ").append_text(Text("  ").join(part for _, part in parts))]
 
-    def _ask_machine(self, snapshot: Snapshot) -> str:
-        """Asked at intervals while the run is live; the first answer about a processor is about nothing."""
-        if not (snapshot.driven and snapshot.run and snapshot.run.state is RunState.RUNNING):
-            return ""
-        if time.monotonic() - self._machine_at >= MACHINE_SECONDS:
-            import psutil
 
-            first, self._machine_at = not self._machine_at, time.monotonic()
-            cpu = psutil.cpu_percent()
-            self._machine = "" if first else f"CPU {cpu:3.0f}%  RAM {psutil.virtual_memory().percent:.0f}%"
-        return self._machine
-
-
-def _parts(snapshot: Snapshot, machine: str) -> list[tuple[int, Text]]:
+def _parts(snapshot: Snapshot, counts: Counts) -> list[tuple[int, Text]]:
     """The parts from left to right, each with its rank: the highest is left out first."""
     run = snapshot.run
     assert run is not None
     sign = RUN_STATES[run.state] if snapshot.driven else ABANDONED
     state = styled(f"{sign.mark} {sign.word}", f"bold {sign.colour}")
-    ended = [row for row in snapshot.rows if row.verdict and row.experiment.number > 0]
-    kept = sum(row.experiment.state is State.KEPT for row in ended)
-    left = max(0, run.experiments - len(ended))
+    left = max(0, run.experiments - counts.ended)
     parts = [
-        (4, said(run.name or "autoresearch", f"bold {BRIGHT}")),
+        (6, said(run.name or "autoresearch", f"bold {BRIGHT}")),
         (_STATE, state),
         (1, _champion(snapshot)),
-        (_KEPT, Text(f"kept {kept}/{len(ended)}").append(f" · {left} to go", style=GREY)),
-        (3, Text(f"up {hours(snapshot.at - run.created_at)}", style=GREY)),
-        (5, Text(machine, style=GREY)),
+        (_KEPT, Text(f"kept {counts.kept}/{counts.ended}").append(f" · {left} to go", style=GREY)),
+        (3, spent(run, counts)),
+        (5, Text(machine(snapshot.machine), style=GREY)),
+        (4, Text(f"up {hours(snapshot.at - run.created_at)}", style=GREY)),
     ]
     return [part for part in parts if part[1].plain]
+
+
+def spent(run: Run, counts: Counts) -> Text:
+    """Money where the program names a price, else hours of training."""
+    if run.usd_per_hour is not None:
+        return Text(f"${counts.seconds / 3600 * run.usd_per_hour:.2f}")
+    return Text(f"trained {hours(counts.seconds)}" if counts.seconds >= 60 else "", style=GREY)
+
+
+def machine(looked: Machine | None) -> str:
+    """The GPUs where there are any, else processor and memory."""
+    if looked is None:
+        return ""
+    if not looked.gpus:
+        return f"CPU {100 * looked.cpu:3.0f}%  RAM {100 * looked.ram:.0f}%"
+    name = f"{looked.gpus}×{looked.gpu_name}" if looked.gpus > 1 else looked.gpu_name
+    return f"{name} {100 * looked.gpu:.0f}% {looked.gpu_bytes / 2**30:.0f}G {looked.gpu_celsius}°"
 
 
 def _needed(parts: list[tuple[int, Text]], reason: str) -> int:

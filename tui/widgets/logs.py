@@ -44,29 +44,63 @@ class Log(Lines, can_focus=True):
 
 
 class Memory(Log):
-    """Beliefs with the experiments that speak for and against them, and the last zoom-out."""
+    """What is tested now, the last zoom-out, and beliefs with the experiments that speak for and against them."""
 
     BORDER_TITLE = "Memory"
     nothing = "no belief has been tested yet"
 
     def entries(self, snapshot: Snapshot, width: int) -> Iterator[Sequence[Text]]:
-        """The last zoom-out, then the beliefs."""
+        """Why the newest experiment, the last zoom-out, the beliefs, and which program is in force."""
+        if snapshot.rows and (newest := snapshot.rows[-1].experiment).number:
+            why = said(f"#{newest.number} tests: {newest.proposal.hypothesis}", BRIGHT)
+            yield _marked(styled(" ▸ ", f"bold {BRIGHT}"), why, width)
         if snapshot.zoom_outs:
             yield _zoom_out(snapshot.zoom_outs[-1], width)
         for hypothesis in reversed(snapshot.hypotheses):
-            yield _belief(hypothesis, width)
+            if hypothesis.experiments[-1:] != (len(snapshot.rows) - 1,):  # the newest stands at the top already
+                yield _belief(hypothesis, width)
+        if snapshot.program:
+            read = f"program.md revision {snapshot.program.revision}, read {clock(snapshot.program.read_at)}"
+            yield _marked(styled(" ✎ ", GREY), Text(read, style=GREY), width)
 
 
 class Events(Log):
     """What happened."""
 
     BORDER_TITLE = "Events"
-    nothing = "nothing has happened yet"
+
+    def __init__(self, id: str | None = None) -> None:
+        super().__init__(id)
+        self.words = ""
+        """Only events with all of these are shown."""
+
+    @property
+    def title(self) -> str:
+        """What is shown, for the frame."""
+        return f"Events with “{self.words}”" if self.words else "Events"
+
+    @property
+    def nothing(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Why there is no line."""
+        return f"no event with “{self.words}”; / changes it" if self.words else "nothing has happened yet"
+
+    def filter(self, words: str) -> None:
+        """Show only events in which all of these words occur."""
+        self.words, self.top = words, 0
+        self.update()
+
+    def found(self, snapshot: Snapshot) -> Iterator[Event]:
+        """The events shown, the newest first."""
+        wanted = self.words.lower().split()
+        for event in reversed(snapshot.events):
+            text = f"#{event.experiment} {event.kind} {event.level} {event.text}".lower() if wanted else ""
+            if all(word in text for word in wanted):
+                yield event
 
     def entries(self, snapshot: Snapshot, width: int) -> Iterator[Sequence[Text]]:
         """One line an event; where there is room for many, the whole of it."""
         whole = self.size.height >= _ROOM
-        for event in reversed(snapshot.events):
+        for event in self.found(snapshot):
             yield _marked(_head(event), _sentence(event), width) if whole else [event_line(event)]
 
 
