@@ -16,19 +16,54 @@ COLUMNS = (
 )  # fmt: skip
 """The first five stand for the original's ``commit, val_bpb, memory_gb, status, description``; the metric is ours."""
 
+_DIGITS = {"win_rate": 6, "memory_gb": 1, "low": 4, "high": 4, "final_loss": 4, "train_seconds": 1}
+
 _STATUS = {State.KEPT: "keep", State.DISCARDED: "discard", State.CRASHED: "crash"}
 
 
 def results_tsv(read: Reader) -> str:
     """All experiments that have ended, one line each, with a header."""
-    memory = {
+    memory = peak_memory(read)
+    ended = [row for row in read.rows() if row.experiment.state in ENDS]
+    lines = ["\t".join(COLUMNS), *("\t".join(_cells(row, memory.get(row.experiment.number, 0.0))) for row in ended)]
+    return "\n".join(lines) + "\n"
+
+
+def peak_memory(read: Reader) -> dict[int, float]:
+    """The most memory that each training took, in GiB, by experiment."""
+    return {
         stage.experiment: stage.result.get("peak_memory", 0) / 2**30
         for stage in read.stages()
         if stage.lane is Lane.TRAIN and stage.result
     }
-    ended = [row for row in read.rows() if row.experiment.state in ENDS]
-    lines = ["\t".join(COLUMNS), *("\t".join(_cells(row, memory.get(row.experiment.number, 0.0))) for row in ended)]
-    return "\n".join(lines) + "\n"
+
+
+def record(row: Row, memory_gb: float) -> Json:
+    """An experiment under the names of ``COLUMNS``; rates are shares of 1, None where there is nothing to say."""
+    experiment, verdict, change = row.experiment, row.verdict, row.experiment.proposal.change
+    reference = verdict.reference if verdict else None
+    return {
+        "commit": experiment.model,
+        "win_rate": reference and reference.estimate,
+        "memory_gb": memory_gb,
+        "status": _STATUS.get(experiment.state, str(experiment.state)),
+        "description": f"{change}: {experiment.proposal.hypothesis}" if change else "baseline",
+        "experiment": experiment.number,
+        "category": experiment.proposal.category,
+        "field": change and change.field,
+        "old": change and change.old,
+        "new": change and change.new,
+        "low": reference and reference.low,
+        "high": reference and reference.high,
+        "wins": verdict.wins if verdict else 0,
+        "losses": verdict.losses if verdict else 0,
+        "ties": verdict.ties if verdict else 0,
+        "final_loss": row.final_loss,
+        "train_seconds": row.train_seconds,
+        "parent": experiment.parent,
+        "opponent": experiment.opponent,
+        "reason": verdict.reason if verdict else experiment.note,
+    }
 
 
 def status(folder: Path, read: Reader) -> Json:
@@ -109,35 +144,15 @@ def _lane(now: Json) -> str:
 
 
 def _cells(row: Row, memory_gb: float) -> list[str]:
-    experiment, verdict, change = row.experiment, row.verdict, row.experiment.proposal.change
-    reference = verdict.reference if verdict else None
-    cells = [
-        experiment.model,
-        _number(reference and reference.estimate, 6),
-        f"{memory_gb:.1f}",
-        _STATUS.get(experiment.state, str(experiment.state)),
-        f"{change}: {experiment.proposal.hypothesis}" if change else "baseline",
-        experiment.number,
-        experiment.proposal.category,
-        change.field if change else "",
-        change.old if change else "",
-        change.new if change else "",
-        _number(reference and reference.low, 4),
-        _number(reference and reference.high, 4),
-        verdict.wins if verdict else 0,
-        verdict.losses if verdict else 0,
-        verdict.ties if verdict else 0,
-        _number(row.final_loss, 4),
-        _number(row.train_seconds, 1),
-        "" if experiment.parent is None else experiment.parent,
-        "" if experiment.opponent is None else experiment.opponent,
-        verdict.reason if verdict else experiment.note,
-    ]
-    return [" ".join(str(cell).split()) for cell in cells]
+    change = row.experiment.proposal.change
+    values = record(row, memory_gb) | ({"old": str(change.old), "new": str(change.new)} if change else {})
+    return [_cell(values[name], _DIGITS.get(name)) for name in COLUMNS]
 
 
-def _number(value: float | None, digits: int) -> str:
-    return "" if value is None else f"{value:.{digits}f}"
+def _cell(value: object, digits: int | None) -> str:
+    if value is None:
+        return ""
+    return " ".join((str(value) if digits is None else f"{value:.{digits}f}").split())
 
 
 def _interval(interval: Interval | None) -> Json | None:
