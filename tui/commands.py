@@ -105,6 +105,23 @@ def demo(asked: argparse.Namespace) -> int:
     return dashboard(asked)
 
 
+def screenshot(asked: argparse.Namespace) -> int:
+    """A picture of any screen.
+
+    Raises:
+        RunError: There is no such screen, its key does not apply, or the file cannot be written.
+    """
+    from tui.picture import picture
+
+    seen = asyncio.run(picture(_run_folder(asked.folder), asked.screen, asked.size, asked.theme))
+    try:
+        asked.output.write_text(seen.svg if asked.output.suffix == ".svg" else seen.text, encoding="utf-8")
+    except OSError as error:
+        raise RunError(f"{asked.output} cannot be written: {error.strerror}") from error
+    print(f"wrote {asked.output}")
+    return 0
+
+
 def _write(template: Name, folder: Path, places: dict[str, str]) -> list[Path]:
     # What writes programs knows all their fields, which takes as long to import as a screen to paint.
     from runner.init import InitError, init

@@ -18,6 +18,8 @@ examples:
   autoresearch-tui status --json .       what it is doing, for a script
   autoresearch-tui results . > r.tsv     all experiments as a table
   autoresearch-tui doctor .              what is there, what is missing, what to do
+  autoresearch-tui screenshot . --screen detail:12 -o detail.svg
+                                         a picture of any screen, without a terminal
 
 exit statuses:
   0  finished, or left as asked          3  another process holds the run
@@ -26,7 +28,7 @@ exit statuses:
   2  the command line is wrong
 """
 
-COMMANDS = ("dashboard", "run", "attach", "status", "results", "init", "doctor", "demo")
+COMMANDS = ("dashboard", "run", "attach", "status", "results", "init", "doctor", "demo", "screenshot")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -81,7 +83,25 @@ def parser() -> argparse.ArgumentParser:
     add("doctor", parents=[folder], help="check the machine, the program and its data")
     demo = add("demo", help="try it in a new folder")
     demo.add_argument("folder", nargs="?", type=Path, default=Path("autoresearch-demo"))
+    picture = add("screenshot", parents=[folder], help="a picture of any screen, as SVG or text, without a terminal")
+    picture.add_argument("--size", type=_size, default=(120, 40), metavar="120x40", help="columns and rows")
+    picture.add_argument("--screen", default="main", help="main, panel:2, detail:12, …; any other word lists all")
+    picture.add_argument("--theme", default="", help="colours; any word that is no theme lists all")
+    picture.add_argument("-o", "--output", type=_drawn, required=True, help="where to: a name in .svg or .txt")
     return whole
+
+
+def _size(text: str) -> tuple[int, int]:
+    columns, _, rows = text.partition("x")
+    if not (columns.isdecimal() and rows.isdecimal() and 1 <= int(columns) <= 500 and 1 <= int(rows) <= 500):
+        raise argparse.ArgumentTypeError(f"{text} is no size; one is 120x40, columns and rows up to 500")
+    return int(columns), int(rows)
+
+
+def _drawn(text: str) -> Path:
+    if not text.endswith((".svg", ".txt")):
+        raise argparse.ArgumentTypeError(f"{text} is neither .svg nor .txt")
+    return Path(text)
 
 
 def _version() -> str:

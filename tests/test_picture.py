@@ -1,0 +1,91 @@
+"""Pictures without a terminal: each screen by its name, with nothing written into the run and nothing fetched."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from runs import write_run
+from terminal import ROOT
+
+from checkpoints.reader import DATABASE
+from tui.headless import RunError
+from tui.picture import OF_AN_EXPERIMENT, SCREENS, picture, sitting
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("picture") / "run"
+    write_run(folder, 12)
+    return folder
+
+
+def files(folder: Path) -> list[Path]:
+    """All but those that SQLite keeps beside a store while it is open."""
+    return sorted(path for path in folder.rglob("*") if not path.name.startswith(f"{DATABASE}-"))
+
+
+def screenshot(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tui.main", "screenshot", str(folder), *arguments],
+        capture_output=True, text=True, timeout=60, cwd=ROOT, env={"PATH": "/usr/bin", **environment},
+    )  # fmt: skip
+
+
+def test_the_command_draws_a_screen_that_needs_nothing_from_elsewhere(run: Path, tmp_path: Path) -> None:
+    before = files(run)
+    done = screenshot(run.parent, "--screen", "detail:3", "--size", "100x30", "-o", str(tmp_path / "out.svg"))
+    assert (done.returncode, done.stderr) == (0, "")
+    svg = (tmp_path / "out.svg").read_text(encoding="utf-8")
+    ElementTree.fromstring(svg)
+    assert "beta" in svg and not re.search(r"@font-face|@import|href|src=|url\((?!#)", svg)
+    assert 'xml:space="preserve"' in svg
+    assert files(run) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "line"),
+    [
+        (("--screen", "veto:3", "-o", "x.svg"), 1, "experiment 3 is discarded; only a kept one can be vetoed"),
+        (("--screen", "detail:99", "-o", "x.svg"), 1, "there is no experiment 99: the newest is #14"),
+        (("--screen", "attic", "-o", "x.svg"), 1, "there is no screen attic: main, panel:1 to panel:5, detail:NUMBER"),
+        (("--theme", "pink", "-o", "x.svg"), 1, "there is no theme pink: "),
+        (("-o", "x.png"), 2, "x.png is neither .svg nor .txt"),
+        (("--size", "0x40", "-o", "x.svg"), 2, "0x40 is no size; one is 120x40"),
+    ],
+)
+def test_what_cannot_be_pictured_gets_one_line(run: Path, arguments: tuple[str, ...], status: int, line: str) -> None:
+    done = screenshot(run, *arguments)
+    assert done.returncode == status
+    assert line in done.stderr.splitlines()[-1]
+
+
+async def test_every_screen_can_be_pictured_one_after_the_other(run: Path) -> None:
+    names = [f"panel:{number}" for number in range(1, 6)]
+    names += [f"{name}:10" if name in OF_AN_EXPERIMENT else name for name in SCREENS]
+    async with sitting(run, (120, 40)) as sitter:
+        main = await sitter.show("main")
+        seen = {name: await sitter.show(name) for name in names}
+        again = await sitter.show("main")
+    assert "┤" in main.text and again.text == main.text
+    texts = [shown.text for shown in seen.values()]
+    assert len(set(texts)) == len(texts) and main.text not in texts
+
+
+async def test_without_colour_a_picture_is_grey_and_says_the_same(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_colour = await picture(run)
+    monkeypatch.setenv("NO_COLOR", "1")
+    grey = await picture(run)
+    assert grey.text == in_colour.text
+    buttons = {"ff5f57", "febc2e", "28c840"}
+    used = set(re.findall(r"fill(?:: |=\")#([0-9a-f]{6})", grey.svg)) - buttons - {"c5c8c6"}
+    assert used and all(colour[:2] == colour[2:4] == colour[4:] for colour in used)
+
+
+async def test_a_run_that_has_not_begun_is_no_picture(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="cannot read the run"):
+        await picture(tmp_path)

@@ -1,0 +1,250 @@
+"""Pictures of the dashboard without a terminal: each screen, reached by the actions that keys reach."""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import re
+import sqlite3
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.cells import cell_len
+from textual.pilot import Pilot
+from textual.widgets import Input
+from textual.worker import WorkerCancelled
+
+from checkpoints.reader import Reader
+from checkpoints.records import Json, Step
+from checkpoints.store import holder
+from tui import plots
+from tui.app import Dashboard
+from tui.headless import RunError
+from tui.leaving import Leave
+from tui.snapshot import Snapshot, look
+from tui.watch import Watcher
+
+FONTS = "Menlo, Consolas, 'DejaVu Sans Mono', 'Liberation Mono', monospace"
+
+OF_AN_EXPERIMENT = {"detail": "detail", "veto": "veto"}
+"""Screens that are about the experiment under the cursor, and the actions that open them."""
+
+SCREENS = OF_AN_EXPERIMENT | {
+    "pause": "pause",
+    "zoom-out": "zoom_out",
+    "help": "show_help",
+    "palette": "command_palette",
+    "quit": "leave",
+}
+"""All screens that an action opens."""
+
+_PANELS = 5
+"""Panels that can have the whole screen; the lanes are always in sight."""
+
+_SECONDS = 60.0
+"""After which a screen that is still being made is given up."""
+
+_CELL = 12.2
+"""Width of a cell in Rich's picture of a terminal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A screen as it was seen."""
+
+    svg: str
+    """Fetches nothing: where its fonts are missing, the reader's own monospaced one takes their place."""
+
+    text: str
+    """The same without colours, a line a row."""
+
+
+def names() -> str:
+    """What can be pictured, for a person."""
+    experiment = ", ".join(f"{name}:NUMBER" for name in OF_AN_EXPERIMENT)
+    rest = ", ".join(name for name in SCREENS if name not in OF_AN_EXPERIMENT)
+    return f"main, panel:1 to panel:{_PANELS}, {experiment}, {rest}"
+
+
+async def picture(
+    run_folder: Path, screen: str = "main", size: tuple[int, int] = (120, 40), theme: str = ""
+) -> Picture:
+    """A picture of one screen of a run.
+
+    Args:
+        run_folder: Folder of the store, which is only read.
+        screen: ``main``, ``panel:2``, ``detail:12`` and so on: see ``names``.
+        size: Columns and rows.
+        theme: Name of a theme; empty is the one that the dashboard starts with.
+
+    Raises:
+        RunError: There is no such screen, or its key does not apply, which the message then says as the key would.
+    """
+    async with sitting(run_folder, size, theme) as sitter:
+        return await sitter.show(screen)
+
+
+class Sitter:
+    """A dashboard that holds still; goes from screen to screen and is pictured there."""
+
+    def __init__(self, app: _Still, pilot: Pilot[Leave]) -> None:
+        self._app, self._pilot = app, pilot
+        self._maximised = False
+
+    async def show(self, screen: str) -> Picture:
+        """Go to a screen and picture it.
+
+        Raises:
+            RunError: There is no such screen, or its key does not apply.
+        """
+        await self._go_back()
+        try:
+            await asyncio.wait_for(self._reach(*_parsed(screen)), _SECONDS)
+        except TimeoutError:
+            raise RunError(f"{screen} was not drawn within {_SECONDS:.0f} s") from None
+        svg = self._app.export_screenshot(title="autoresearch-tui")
+        return Picture(_at_home_anywhere(svg), _text(svg))
+
+    async def _reach(self, name: str, number: int | None) -> None:
+        app = self._app
+        app.said = ""
+        if name == "panel":
+            await app.run_action(f"panel({number})")
+            if not app.main.compact:
+                self._maximised = True
+                await app.run_action("maximise")
+        elif name != "main":
+            if number is not None:
+                await self._choose(number)
+            await app.run_action(SCREENS[name])
+        await self._settle()
+        if app.said and (name == "panel" or app.screen is app.main):
+            raise RunError(app.said)
+
+    async def _choose(self, number: int) -> None:
+        newest = len(self._app.snapshot.rows) - 1
+        if not 0 <= number <= newest:
+            raise RunError(f"there is no experiment {number}: the newest is #{newest}")
+        await self._app.run_action(f"move({newest - number})")
+
+    async def _go_back(self) -> None:
+        """To the main screen, as it was at first."""
+        app = self._app
+        while app.screen is not app.main:
+            await app.pop_screen()
+        if self._maximised:
+            self._maximised = False
+            await app.run_action("maximise")
+        for action in ("panel(3)", "move(-1000000)", "panel(1)" if app.main.compact else "panel(3)"):
+            await app.run_action(action)
+        await self._settle()
+
+    async def _settle(self) -> None:
+        """Until nothing is read, made or drawn any more."""
+        app = self._app
+        while working := [worker for worker in app.workers if not worker.is_finished]:
+            for worker in working:
+                try:
+                    await worker.wait()
+                except WorkerCancelled:
+                    pass
+            await self._pilot.pause()
+        for words in app.screen.query(Input):
+            words.cursor_blink = False
+        await self._pilot.pause()
+
+
+@asynccontextmanager
+async def sitting(run_folder: Path, size: tuple[int, int], theme: str = "") -> AsyncGenerator[Sitter]:
+    """Have a dashboard sit for pictures; arguments and errors as of ``picture``."""
+    app = _Still(run_folder, await asyncio.to_thread(_glance, run_folder))
+    if theme and theme not in app.available_themes:
+        raise RunError(f"there is no theme {theme}: {', '.join(sorted(app.available_themes))}")
+    async with app.run_test(size=size) as pilot:
+        app.theme = theme or app.theme
+        while app.snapshot.run is None:
+            await pilot.pause()
+        yield Sitter(app, pilot)
+
+
+class _Still(Dashboard):
+    """A dashboard that has looked once, and whose person only looks."""
+
+    def __init__(self, folder: Path, snapshot: Snapshot) -> None:
+        super().__init__(folder, _refuse)
+        self.animation_level = "none"
+        self.said = ""
+        self._watcher = _Done(folder, lambda _: self.post_message(self.Looked(snapshot)), None, lambda: "")
+
+    def say(self, text: object, severity: str = "information") -> None:
+        """Keep it: whoever asked for the picture is told."""
+        self.said = str(text)
+
+    def may_steer(self) -> bool:
+        """As if it did: the wheel stays with whoever has it."""
+        return True
+
+    def exit(self, *args: object, **kwargs: object) -> None:
+        """Stay."""
+        self.said = "nothing is asked where leaving changes nothing"
+
+
+class _Done(Watcher):
+    """Hands over what was seen, and looks no more."""
+
+    def start(self) -> None:
+        self._tell(Snapshot())
+
+
+def _glance(folder: Path) -> Snapshot:
+    plots.load()
+    try:
+        with closing(Reader(folder)) as reader:
+            snapshot = look(reader, Snapshot(), driven=holder(folder) is not None)
+    except (sqlite3.Error, FileNotFoundError) as error:
+        raise RunError(f"cannot read the run in {folder}: {error}") from error
+    if snapshot.run is None:
+        raise RunError(f"the run in {folder} has not begun, there is nothing to picture")
+    return snapshot
+
+
+async def _refuse(step: Step, experiment: int | None, reason: str, detail: Json) -> int:
+    raise RunError("a picture asks for nothing")
+
+
+def _parsed(screen: str) -> tuple[str, int | None]:
+    name, colon, number = screen.partition(":")
+    if not (name in ("main", "panel") or name in SCREENS) or (name == "panel" and not colon):
+        raise RunError(f"there is no screen {screen}: {names()}")
+    if not colon:
+        return name, None
+    if not (name == "panel" or name in OF_AN_EXPERIMENT) or not (number.isascii() and number.isdigit()):
+        raise RunError(f"there is no screen {screen}: {names()}")
+    if name == "panel" and not 1 <= int(number) <= _PANELS:
+        raise RunError(f"there is no panel {number} to make large: 1 to {_PANELS}")
+    return name, int(number)
+
+
+def _at_home_anywhere(svg: str) -> str:
+    """Without fonts from elsewhere, and with spaces that stay."""
+    svg = re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL)
+    svg = svg.replace("font-size: 20px;", "font-size: 20.25px;")  # Menlo's and DejaVu's cells are a hair narrower
+    svg = re.sub(r"font-family: (Fira Code, monospace|arial);", f"font-family: {FONTS};", svg)
+    return svg.replace("<text ", '<text xml:space="preserve" ')
+
+
+def _text(svg: str) -> str:
+    """The lines of a picture by Rich, in which each piece stands at its place."""
+    rows: dict[float, list[tuple[int, str]]] = {}
+    for x, y, piece in re.findall(r'<text class="\S+-r\d+" x="([\d.]+)" y="([\d.]+)"[^>]*>(.*?)</text>', svg):
+        rows.setdefault(float(y), []).append((round(float(x) / _CELL), html.unescape(piece).replace("\xa0", " ")))
+    return "".join(f"{_joined(sorted(row))}\n" for _, row in sorted(rows.items()))
+
+
+def _joined(pieces: list[tuple[int, str]]) -> str:
+    line = ""
+    for column, piece in pieces:
+        line += " " * (column - cell_len(line)) + piece
+    return line.rstrip()
