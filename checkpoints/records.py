@@ -20,6 +20,8 @@ BASELINE = 0
 REFERENCE = "reference"
 """Name of the fixed model that win rates are quoted against: by default the model before any training."""
 
+PERSON = "person"
+"""Who proposed what a person asked for."""
 
 REFUSED = "refused: "
 """How the effect of a person's step begins that was not done."""

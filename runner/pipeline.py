@@ -75,8 +75,8 @@ class Pipeline:
         self.clean_up = clean_up
         """Gives room back on the disk after each verdict."""
 
-        self.in_hand: dict[Lane, int] = {}
-        """Experiment that each lane works on right now."""
+        self.in_hand: dict[Lane, Stage] = {}
+        """Passage that each lane works on right now."""
 
         self.held = ""
         """Why nothing new starts; empty while it does."""
@@ -115,11 +115,17 @@ class Pipeline:
         self._news = asyncio.Event()
 
     async def abort(self, numbers: tuple[int, ...]) -> None:
-        """Kill the outside work on experiments that have been cancelled."""
-        for lane, number in tuple(self.in_hand.items()):
-            if number in numbers and lane in self.workers:
-                await self.workers[lane].abort()
+        """Kill the outside work on experiments whose passages have been ended in the store."""
+        for lane, stage in tuple(self.in_hand.items()):
+            # Asked anew for each lane: while one ends its work, another may have begun the next passage.
+            if stage.experiment in numbers and self.in_hand.get(lane) is stage and not self._is_open(stage):
+                if worker := self.workers.get(lane):
+                    await worker.abort()
         self.tell()
+
+    def _is_open(self, stage: Stage) -> bool:
+        now = self._read.open_stage(stage.lane)
+        return now is not None and (now.experiment, now.attempt) == (stage.experiment, stage.attempt)
 
     # One method a step, in the order in which an experiment meets them.
 
@@ -233,7 +239,7 @@ class Pipeline:
     async def _pass(self, worker: StageWorker, stage: Stage) -> None:
         """One experiment through one lane, to its end, its pause or its failure."""
         lane, number = worker.name, stage.experiment
-        self.in_hand[lane] = number
+        self.in_hand[lane] = stage
         began = time.monotonic()
         try:
             result = await worker.run(stage)
@@ -258,8 +264,7 @@ class Pipeline:
     async def _failed(self, worker: StageWorker, stage: Stage, failure: StageFailed, seconds: float) -> None:
         """Try again with a revised order, or give the experiment up."""
         number, lane = stage.experiment, stage.lane
-        open_stage = self._read.open_stage(lane)
-        if open_stage is None or (open_stage.experiment, open_stage.attempt) != (number, stage.attempt):
+        if not self._is_open(stage):
             return
         order = worker.revise(stage, failure)
 
@@ -287,7 +292,7 @@ class Pipeline:
     async def _analyze(self) -> None:
         """The fourth lane ends in a verdict, and in what the next proposal may learn from it."""
         while stage := await self._next(Lane.ANALYZE):
-            self.in_hand[Lane.ANALYZE] = stage.experiment
+            self.in_hand[Lane.ANALYZE] = stage
             began = time.monotonic()
             try:
                 verdict, standings = await self.analyst.judge(self._read.experiment(stage.experiment))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from checkpoints import writes
 from checkpoints.records import (
     BASELINE,
+    PERSON,
     Change,
     Experiment,
     HypothesisStatus,
@@ -23,11 +24,13 @@ from checkpoints.records import (
     Verdict,
 )
 from checkpoints.store import Store
+from runner.agent.categories import category_of
 from runner.agent.memory import remember
 from runner.agent.proposer import Proposer
 from runner.agent.zoom_out import due
+from runner.interventions import Refused
 from runner.program import Program
-from runner.space import ChangeRefused
+from runner.space import ChangeRefused, get
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -51,13 +54,15 @@ class Planner:
         """The program in force; a new revision takes effect at the next proposal."""
 
         self.proposer = proposer
+        self.proposing = asyncio.Lock()
+        """Held while a proposal is made, or while what a person asks for is put before it."""
+
         self._began = time.monotonic()
-        self._one_at_a_time = asyncio.Lock()
         self._exhausted = ""
 
     async def propose(self) -> bool:
         """Put the next experiment before the train lane; False when the budget is used up or nothing is left to try."""
-        async with self._one_at_a_time:
+        async with self.proposing:
             return await self._propose()
 
     async def _propose(self) -> bool:
@@ -68,7 +73,8 @@ class Planner:
             baseline = Proposal("the program's own recipe, unchanged", "baseline", None, "program")
             await self.store.do(writes.propose, baseline)
             return True
-        if self._budget_is_used():
+        if used_up := self._used_up():
+            self._exhausted = used_up
             return False
         rows = read.rows()
         if trigger := due(rows, read.zoom_outs(), self.program.zoom_out):
@@ -100,34 +106,50 @@ class Planner:
         except ChangeRefused as refused:
             raise Stale(str(refused)) from refused
 
-    async def force_zoom_out(self, steering: str) -> int:
-        """Take stock now; the next proposal follows from it, even where one was prepared. Returns its number."""
-        async with self._one_at_a_time:
-            number = await self._take_stock("forced", steering, self.store.read.rows())
-            await self._withdraw("a zoom-out was forced: the next proposal is made anew")
-        return number
+    async def force_zoom_out(self, steering: str, also: Callable[[Database, int, Sequence[str]], object]) -> None:
+        """Take stock now; the next proposal follows from it, even where one was prepared.
+
+        Args:
+            steering: Where the person wants it to look.
+            also: Done in the same write, with the number of the zoom-out and the categories that it names.
+        """
+        async with self.proposing:
+            memory = remember(self.store.read, self.program, self.store.read.rows())
+            text, categories = await self.proposer.take_stock(memory, "forced", steering)
+
+            def write(db: Database) -> None:
+                number = writes.add_zoom_out(db, "forced", steering, text, categories)
+                writes.withdraw(db, "a zoom-out was forced: the next proposal is made anew")
+                also(db, number, categories)
+
+            await self.store.do(write)
 
     async def _take_stock(self, trigger: str, steering: str, rows: Sequence[Row]) -> int:
         memory = remember(self.store.read, self.program, rows)
         text, categories = await self.proposer.take_stock(memory, trigger, steering)
         return await self.store.do(writes.add_zoom_out, trigger, steering, text, categories)
 
-    async def _withdraw(self, why: str) -> None:
-        for experiment in self.store.read.experiments(State.PROPOSED):
-            if experiment.number != BASELINE:
-                await self.store.do(writes.cancel, experiment.number, why)
-
-    async def inject(self, change: Change, hypothesis: str, category: str) -> None:
-        """Put a person's idea before the train lane.
+    def idea(self, champion: int, field: str, new: object, hypothesis: str = "") -> tuple[Proposal, str]:
+        """What a person wants to try on a champion's recipe, as a proposal, and the hash of its change.
 
         Raises:
             ChangeRefused: It does not fit the space or the champion.
         """
-        async with self._one_at_a_time:
-            memory = remember(self.store.read, self.program, self.store.read.rows())
-            self.program.space.check(change, memory.recipe)
-            await self._withdraw("an idea of a person's comes first")
-            await self._put(Proposal(hypothesis, category, change, "person"))
+        recipe = self.store.read.experiment(champion).recipe or {}
+        change = Change(field, get(recipe, field), new)
+        self.program.space.check(change, recipe)
+        proposal = Proposal(hypothesis or f"a person's idea: {change}", category_of(field), change, PERSON)
+        return proposal, self.program.space.canonical(change)
+
+    def check_budget(self, more: int) -> None:
+        """See that the budget has room for so many ideas of a person's, in the place of what is prepared.
+
+        Raises:
+            Refused: It has not.
+        """
+        prepared = sum(one.proposal.proposer != PERSON for one in self.store.read.experiments(State.PROPOSED))
+        if why := self._used_up(more - prepared - 1):
+            raise Refused(f"{why}; raise the budget in program.md")
 
     async def conclude(self, verdict: Verdict, standings: Sequence[Standing], attempt: int, seconds: float) -> None:
         """Let a verdict fall, and say what it means for the belief that it tested.
@@ -145,16 +167,14 @@ class Planner:
 
         await self.store.do(write)
 
-    def _budget_is_used(self) -> bool:
+    def _used_up(self, more: int = 0) -> str:
+        """Why nothing can be tried after so many more experiments; empty while something can."""
         read, budget = self.store.read, self.program.budget
-        spent = read.count() - read.count(State.CANCELLED) - 1
-        if spent >= budget.experiments:
-            self._exhausted = f"all {budget.experiments} experiments of the budget are done"
-        elif time.monotonic() - self._began > budget.hours * 3600:
-            self._exhausted = f"the {budget.hours:g} hours of the budget are over"
-        else:
-            return False
-        return True
+        if read.count() - read.count(State.CANCELLED) - 1 + more >= budget.experiments:
+            return f"all {budget.experiments} experiments of the budget are done"
+        if time.monotonic() - self._began > budget.hours * 3600:
+            return f"the {budget.hours:g} hours of the budget are over"
+        return ""
 
     async def _acceptable(self, rows: Sequence[Row]) -> Proposal | None:
         """A proposal that the program accepts; what it refuses is recorded with the reason and asked again."""
@@ -177,10 +197,4 @@ class Planner:
 
     async def _put(self, proposal: Proposal) -> None:
         assert proposal.change is not None
-        change_hash = self.program.space.canonical(proposal.change)
-
-        def write(db: Database) -> None:
-            number = writes.propose(db, proposal, change_hash)
-            writes.add_hypothesis(db, proposal.hypothesis, proposal.category, number)
-
-        await self.store.do(write)
+        await self.store.do(writes.put_forward, proposal, self.program.space.canonical(proposal.change))

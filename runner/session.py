@@ -26,6 +26,7 @@ from runner.pipeline import Pipeline
 from runner.planner import Planner
 from runner.program import FILE, Program, ProgramError
 from runner.steering import Steering
+from runner.undo import paused
 
 RUN = "run"
 """Folder of the run, beside its ``program.md``."""
@@ -114,8 +115,7 @@ class Session:
     def _paused_by_a_person(self) -> str:
         """Why a person paused the run before it was left; empty when nobody did, or somebody resumed it."""
         run = self.store.read.run()
-        steps = [one for one in self.store.read.interventions() if one.step in (Step.PAUSE, Step.RESUME)]
-        if run is None or run.state is not RunState.PAUSED or not steps or steps[-1].step is Step.RESUME:
+        if run is None or run.state is not RunState.PAUSED or not paused(self.store.read.interventions()):
             return ""
         return run.reason
 

@@ -1,20 +1,29 @@
-"""What the runner does with a person's steps: each is acknowledged in the store with what came of it."""
+"""Takes up what a person wants: decides by the store what follows, does it, and acknowledges it with what came of it.
+
+A step and its acknowledgement are one write: killed before it, the step is taken up again; after it, it is done.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import json
+import time
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from checkpoints import writes
-from checkpoints.records import BASELINE, ENDS, Change, Intervention, RunState, State, Step, model_name
+from checkpoints.records import REFUSED, Choice, Intervention, Proposal, RunState, Step, Vote
 from checkpoints.store import Store
-from runner.agent.proposer import category_of
-from runner.interventions import Refused, consequence
+from runner import interventions
+from runner.carry_out import Look, carry_out, put_first
+from runner.consequence import Consequence
+from runner.interventions import Refused
 from runner.pipeline import Pipeline
 from runner.planner import Planner
-from runner.space import ChangeRefused, get
+from runner.space import ChangeRefused
+from runner.undo import undo
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -30,6 +39,7 @@ class Steering:
         self.store = store
         self.pipeline = pipeline
         self.planner = planner
+        self._mark = 0
 
     async def run(self) -> None:
         """Take up interventions for as long as the run goes on."""
@@ -51,126 +61,196 @@ class Steering:
         finally:
             forget()
 
-    async def take_up(self, intervention: Intervention) -> None:
+    async def take_up(self, step: Intervention) -> None:
         """Do what a person wants, or say why it cannot be done; either way it is acknowledged."""
-        try:
-            effect = await self._do(intervention)
-        except (Refused, ChangeRefused, writes.Conflict) as refused:
-            effect = f"refused: {refused}"
-        await self.store.do(writes.acknowledge, intervention.number, effect)
-        if intervention.step is Step.STOP:
+        while True:
+            try:
+                await self._do(step)
+            except writes.Moved:
+                continue  # the run went on between the look and the write: decide again by what it is now
+            except (Refused, ChangeRefused, writes.Conflict) as refused:
+                await self.store.do(writes.acknowledge, step.number, f"{REFUSED}{refused}")
+            break
+        if step.step is Step.STOP:
             self.pipeline.leave()  # not before it is acknowledged: found pending, it would stop the next start
         self.pipeline.tell()
 
-    async def _do(self, intervention: Intervention) -> str:
-        detail = intervention.detail
-        match intervention.step:
+    async def _do(self, step: Intervention) -> None:
+        match step.step:
             case Step.PAUSE:
-                return await self._pause(now=detail.get("when") == "now", reason=intervention.reason)
+                await self._pause(step, now=step.detail.get("when") == "now")
             case Step.RESUME:
-                return await self._resume()
+                await self._resume(step)
             case Step.ZOOM_OUT:
-                return await self._zoom_out(str(detail.get("text", "")))
-            case Step.VETO:
-                return await self._veto(intervention)
-            case Step.SKIP:
-                return await self._skip(intervention)
+                await self._zoom_out(step)
             case Step.INJECT:
-                return await self._inject(str(detail.get("text", "")))
+                await self._inject(step)
+            case Step.VOTE:
+                await self._vote(step)
             case Step.STOP:
-                return await self._stop(now=detail.get("how") == "now")
+                await self._stop(step, now=step.detail.get("how") == "now")
             case _:
-                raise Refused(f"{intervention.step} is not known to this loop")
+                await self._follow(step)
 
-    async def _pause(self, now: bool, reason: str) -> str:
-        why = reason or "a person paused the run"
+    async def _follow(self, step: Intervention) -> None:
+        """Do what follows from a step that changes experiments or the champion."""
+        look = self._look()
+        result = self._consequence(step, look)
+        if result.run:
+            await self._undo_pause(step)
+            return
+        result, proposals = self._proposals(look, result)
+        # The same lock as the planner's: a proposal that is being made would come in between.
+        async with self.planner.proposing if proposals else contextlib.nullcontext():
+            await self.store.do(carry_out, look, step, result, proposals)
+        await self.pipeline.abort((*result.cancelled, *result.again))
+
+    def _look(self) -> Look:
+        read = self.store.read
+        self._mark, _ = read.touched(self._mark)
+        return Look(self._mark, read.rows(), read.championships(), read.interventions())
+
+    def _consequence(self, step: Intervention, look: Look) -> Consequence:
+        """What follows, by the same rules that the dashboard foretells it by."""
+        rows, reigns = look.rows, look.reigns
+        match step.step:
+            case Step.VETO:
+                return interventions.veto(rows, reigns, _needed(step), bool(step.detail.get("branch")))
+            case Step.SKIP:
+                return interventions.skip(rows, _needed(step))
+            case Step.REQUEUE:
+                return interventions.requeue(rows, reigns, _needed(step))
+            case Step.PIN:
+                return interventions.pin(rows, reigns, _needed(step))
+            case Step.UNPIN:
+                return interventions.unpin(rows, reigns)
+            case Step.KEEP if not step.reason.strip():
+                raise Refused("keeping anyway needs a reason")
+            case Step.KEEP:
+                return interventions.keep(rows, reigns, _needed(step))
+            case Step.UNDO:
+                return undo(rows, reigns, look.interventions, int(step.detail.get("of", 0)))
+            case _:
+                raise Refused(f"{step.step} is not known to this loop")
+
+    def _proposals(self, look: Look, result: Consequence) -> tuple[Consequence, dict[int, tuple[Proposal, str]]]:
+        """What is tried again, as proposals; where more follows from a step, what cannot be is left out and said."""
+        champion = look.champion if result.champion is None else result.champion
+        found: dict[int, tuple[Proposal, str]] = {}
+        buts = [result.but] if result.but else []
+        for number in result.requeued:
+            before = look.rows[number].experiment.proposal
+            assert champion is not None and before.change is not None, "what is requeued has a change and a champion"
+            try:
+                self.planner.check_budget(len(found) + 1)
+                found[number] = self.planner.idea(champion, before.change.field, before.change.new, before.hypothesis)
+            except (Refused, ChangeRefused) as refused:
+                if not result.kept:
+                    raise
+                buts.append(f"#{number} does not come back: {refused}")
+        return replace(result, requeued=tuple(found), but="; ".join(buts)), found
+
+    async def _pause(self, step: Intervention, now: bool) -> None:
+        why = step.reason or "a person paused the run"
         self.pipeline.hold(why)
-        await self.store.do(writes.set_run, RunState.PAUSED, why)
-        if not now:
-            return "nothing new starts; the stages under way end first"
-        await self._interrupt()
-        return "the stages under way are interrupted where they can go on later"
+        effect = "nothing new starts; the stages under way end first"
+        if now:
+            await self._interrupt()
+            effect = "the stages under way are interrupted where they can go on later"
+        await self._set_run(step, RunState.PAUSED, why, effect)
+
+    async def _resume(self, step: Intervention) -> None:
+        await self._set_run(step, RunState.RUNNING, "", "the run goes on")
+        self.pipeline.go_on()
+
+    async def _undo_pause(self, step: Intervention) -> None:
+        run = self.store.read.run()
+        if run and run.state is RunState.FINISHED:
+            raise Refused("the run is finished")
+        taken_back = next(one for one in self.store.read.interventions() if one.number == step.detail["of"])
+        if taken_back.step is Step.PAUSE:
+            await self._resume(step)
+        else:
+            await self._pause(step, now=False)
+
+    async def _set_run(self, step: Intervention, state: RunState, why: str, effect: str) -> None:
+        def write(db: Database) -> None:
+            writes.set_run(db, state, why)
+            writes.acknowledge(db, step.number, effect, {"state": state})
+
+        await self.store.do(write)
 
     async def _interrupt(self) -> None:
         await asyncio.gather(*(worker.pause() for worker in self.pipeline.workers.values()))
 
-    async def _resume(self) -> str:
-        self.pipeline.go_on()
-        await self.store.do(writes.set_run, RunState.RUNNING)
-        return "the run goes on"
+    async def _zoom_out(self, step: Intervention) -> None:
+        def also(db: Database, number: int, categories: Sequence[str]) -> None:
+            next_from = ", ".join(categories) or "nothing, all was tried"
+            writes.acknowledge(db, step.number, f"zoom-out {number}: next from {next_from}")
 
-    async def _zoom_out(self, steering: str) -> str:
-        number = await self.planner.force_zoom_out(steering)
-        categories = self.store.read.zoom_outs()[-1].categories
-        return f"zoom-out {number}: next from {', '.join(categories) or 'nothing, all was tried'}"
+        await self.planner.force_zoom_out(str(step.detail.get("text", "")), also)
 
-    async def _veto(self, intervention: Intervention) -> str:
-        read, reason = self.store.read, intervention.reason
-        number = _needed(intervention)
-        result = consequence(read.rows(), read.championships(), number, bool(intervention.detail.get("branch")))
-        opposed = [
-            one.number for one in read.experiments(State.EVALUATING, State.EVALUATED) if one.opponent in result.vetoed
-        ]
-        again = tuple(one for one in opposed if one not in result.cancelled)
-
-        def write(db: Database) -> None:
-            for vetoed in result.vetoed[1:]:
-                writes.veto(db, vetoed, None, reason)
-            writes.veto(db, result.vetoed[0], result.champion, reason)
-            for cancelled in result.cancelled:
-                writes.cancel(db, cancelled, f"built on experiment {number}, which was vetoed")
-            for experiment in again:
-                writes.evaluate_again(db, experiment, f"its opponent was vetoed with experiment {number}")
-
-        await self.store.do(write)
-        await self.pipeline.abort((*result.cancelled, *again))
-        champion = (
-            f"{model_name(result.champion)} is champion again" if result.champion is not None else "the champion stays"
-        )
-        cancelled = f"; cancelled: {', '.join(map(model_name, result.cancelled))}" if result.cancelled else ""
-        return f"{', '.join(map(model_name, result.vetoed))} vetoed; {champion}{cancelled}"
-
-    async def _skip(self, intervention: Intervention) -> str:
-        number = _needed(intervention)
-        if number == BASELINE:
-            raise Refused("the baseline cannot be skipped")
-        try:
-            experiment = self.store.read.experiment(number)
-        except KeyError:
-            raise Refused(f"there is no experiment {number}") from None
-        if experiment.state in ENDS:
-            raise Refused(f"experiment {number} has ended: it is {experiment.state}")
-        await self.store.do(writes.cancel, number, intervention.reason or "skipped by a person")
-        await self.pipeline.abort((number,))
-        return f"{model_name(number)} skipped"
-
-    async def _inject(self, text: str) -> str:
+    async def _inject(self, step: Intervention) -> None:
         """Without a language model an idea is ``field = value``, with an optional ``: why``."""
-        idea, _, why = text.partition(":")
+        idea, _, why = str(step.detail.get("text", "")).partition(":")
         field, sign, value = (part.strip() for part in idea.partition("="))
         if not sign:
             raise Refused("say an idea as `field = value: why`, for example `training.beta = 0.2: hold on less`")
-        champion = self.store.read.champion()
-        recipe = self.store.read.experiment(champion.experiment).recipe if champion else None
-        if recipe is None:
-            raise Refused("there is no champion to change yet")
-        change = Change(field, get(recipe, field), _value(value))
-        await self.planner.inject(change, why.strip() or f"a person's idea: {change}", category_of(field))
-        return f"next: {change}"
+        async with self.planner.proposing:
+            champion = self.store.read.champion()
+            if champion is None:
+                raise Refused("there is no champion to change yet")
+            proposal = self.planner.idea(champion.experiment, field, _value(value), why.strip())
+            self.planner.check_budget(1)
 
-    async def _stop(self, now: bool) -> str:
+            def write(db: Database) -> None:
+                done = {"proposed": put_first(db, [proposal])[0]}
+                writes.acknowledge(db, step.number, f"next: {proposal[0].change}", done)
+
+            await self.store.do(write)
+
+    async def _vote(self, step: Intervention) -> None:
+        vote = _vote(step)
+        answered = {(one.prompt, one.model) for one in self.store.read.answers(vote.experiment)}
+        if not {(vote.prompt, vote.model_a), (vote.prompt, vote.model_b)} <= answered:
+            raise Refused(f"experiment {vote.experiment} has no such pair of answers")
+
+        def write(db: Database) -> None:
+            counted = writes.add_votes(db, [vote])
+            writes.acknowledge(db, step.number, "counted" if counted else "had been counted before")
+
+        await self.store.do(write)
+
+    async def _stop(self, step: Intervention, now: bool) -> None:
         if now:
             self.pipeline.hold("stopping now")
             await self._interrupt()
-            return "stopping now; what was under way goes on at the next start"
-        self.pipeline.hold("finishing the stages under way, then stopping")
-        return "the stages under way end, then the run stops"
+            effect = "stopping now; what was under way goes on at the next start"
+        else:
+            self.pipeline.hold("finishing the stages under way, then stopping")
+            effect = "the stages under way end, then the run stops"
+        await self.store.do(writes.acknowledge, step.number, effect)
 
 
-def _needed(intervention: Intervention) -> int:
-    if intervention.experiment is None:
-        raise Refused(f"{intervention.step} needs the number of an experiment")
-    return intervention.experiment
+def _needed(step: Intervention) -> int:
+    if step.experiment is None:
+        raise Refused(f"{step.step} needs the number of an experiment")
+    return step.experiment
+
+
+def _vote(step: Intervention) -> Vote:
+    """A person's own vote, as it is counted: once for each step, and once for each voter and pair."""
+    words = {name: str(step.detail.get(name, "")) for name in ("prompt", "model_a", "model_b", "choice", "voter")}
+    if lacking := [name for name, word in words.items() if not word]:
+        raise Refused(f"a vote needs {', '.join(lacking)}")
+    if words["choice"] not in list(Choice):
+        raise Refused(f"a vote is one of {', '.join(Choice)}, not {words['choice']}")
+    if words["model_a"] == words["model_b"]:
+        raise Refused("a vote is between two models")
+    return Vote(
+        _needed(step), f"person/{step.number}", words["voter"], words["prompt"], words["model_a"], words["model_b"],
+        Choice(words["choice"]), False, time.time(),
+    )  # fmt: skip
 
 
 def _value(text: str) -> object:

@@ -226,7 +226,7 @@ async def test_a_veto_names_its_consequence_and_needs_a_reason(folder: Path, rec
         await until_shown(pilot, "champion #10")
         await choose(pilot, 10)
         await pilot.press("v")
-        await until_shown(pilot, "Veto #10", "champion #10 → #5", "#13, #14 in flight are cancelled")
+        await until_shown(pilot, "Veto #10", "champion #10 → #5", "#13, #14 are cancelled")
         await pilot.press("enter")
         await until_shown(pilot, "a few words are needed")
         assert not recorded.steps

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from checkpoints.records import Championship, Experiment, Proposal, Row, State
-from runner.interventions import Refused, consequence
+from runner.interventions import Refused, veto
 
 
 def row(number: int, state: State, *contains: int) -> Row:
@@ -30,17 +30,17 @@ ROWS = [
 
 
 def test_vetoing_the_champion_brings_the_one_before_back() -> None:
-    result = consequence(ROWS, reigns(0, 1, 3), 3)
+    result = veto(ROWS, reigns(0, 1, 3), 3)
     assert (result.vetoed, result.champion, result.cancelled, result.contain) == ((3,), 1, (4,), ())
 
 
 def test_vetoing_an_earlier_keep_leaves_the_champion_and_names_what_contains_it() -> None:
-    result = consequence(ROWS, reigns(0, 1, 3), 1)
+    result = veto(ROWS, reigns(0, 1, 3), 1)
     assert (result.vetoed, result.champion, result.cancelled, result.contain) == ((1,), None, (4, 5), (3,))
 
 
 def test_vetoing_a_branch_takes_every_keep_that_contains_it_back() -> None:
-    result = consequence(ROWS, reigns(0, 1, 3), 1, branch=True)
+    result = veto(ROWS, reigns(0, 1, 3), 1, branch=True)
     assert (result.vetoed, result.champion, result.cancelled, result.contain) == ((1, 3), 0, (4, 5), ())
 
 
@@ -50,4 +50,4 @@ def test_vetoing_a_branch_takes_every_keep_that_contains_it_back() -> None:
 )
 def test_what_cannot_be_vetoed_is_refused_with_the_reason(number: int, why: str) -> None:
     with pytest.raises(Refused, match=why):
-        consequence(ROWS, reigns(0, 1, 3), number)
+        veto(ROWS, reigns(0, 1, 3), number)

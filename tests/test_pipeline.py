@@ -218,7 +218,7 @@ async def test_a_veto_brings_the_champion_before_back_and_cancels_what_was_built
         await until(store, State.TRAINING, 3)
         assert store.read.experiment(3).parent == 1
         effect = await intervene(store, Step.VETO, 1, "it flatters")
-        assert effect == "exp-0001 vetoed; exp-0000 is champion again; cancelled: exp-0003"
+        assert effect.startswith("#1 is taken back; champion #1 → #0; #3 is cancelled")
     assert store.read.experiment(1).state is State.VETOED
     assert store.read.experiment(3).state is State.CANCELLED
     champion = store.read.champion()

@@ -143,7 +143,7 @@ async def test_a_forced_zoom_out_moves_the_run_to_categories_that_it_has_not_tri
         assert await planner.propose()
         first = store.read.experiment(1).proposal
         await store.do(writes.crash, 1, "told to")
-        await planner.force_zoom_out("")
+        await planner.force_zoom_out("", lambda *_: None)
         named = store.read.zoom_outs()[-1].categories
         assert first.category not in named
         for number in range(2, 2 + len(named)):

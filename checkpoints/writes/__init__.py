@@ -26,10 +26,11 @@ from checkpoints.writes.findings import (
     add_prompts,
     add_votes,
     add_zoom_out,
+    put_forward,
     settle_hypothesis,
 )
 from checkpoints.writes.log import event
-from checkpoints.writes.person import acknowledge, intervene, veto
+from checkpoints.writes.person import Moved, acknowledge, as_seen, intervene, keep, unkeep, veto, withdraw
 from checkpoints.writes.run import (
     create_run,
     end_waits,
@@ -46,6 +47,7 @@ __all__ = [
     "OUTCOME_ENDS",
     "WAITING_FOR",
     "Conflict",
+    "Moved",
     "acknowledge",
     "add_answers",
     "add_hypothesis",
@@ -53,6 +55,7 @@ __all__ = [
     "add_prompts",
     "add_votes",
     "add_zoom_out",
+    "as_seen",
     "cancel",
     "change_champion",
     "conclude",
@@ -64,7 +67,9 @@ __all__ = [
     "fail_stage",
     "finish_stage",
     "intervene",
+    "keep",
     "propose",
+    "put_forward",
     "read_program",
     "set_progress",
     "set_run",
@@ -72,5 +77,7 @@ __all__ = [
     "start_stage",
     "start_waiting",
     "stop_waiting",
+    "unkeep",
     "veto",
+    "withdraw",
 ]

@@ -7,7 +7,8 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from checkpoints.records import Answer, HypothesisStatus, Level, Metric, Vote
+from checkpoints.records import Answer, HypothesisStatus, Level, Metric, Proposal, Vote
+from checkpoints.writes.experiment import propose
 from checkpoints.writes.log import as_json, event
 
 if TYPE_CHECKING:
@@ -57,6 +58,13 @@ def add_hypothesis(db: Database, text: str, category: str, experiment: int) -> N
         "INSERT INTO hypotheses (text, category, status, experiments) VALUES (?, ?, ?, ?)",
         [text, category, HypothesisStatus.OPEN, as_json([experiment])],
     )
+
+
+def put_forward(db: Database, proposal: Proposal, change_hash: str) -> int:
+    """Put an experiment before the train lane, with the belief that it tests; returns its number."""
+    number = propose(db, proposal, change_hash)
+    add_hypothesis(db, proposal.hypothesis, proposal.category, number)
+    return number
 
 
 def settle_hypothesis(db: Database, experiment: int, status: HypothesisStatus) -> None:

@@ -22,4 +22,5 @@ def event(db: Database, level: Level, kind: str, text: str, experiment: int | No
 
 
 def as_json(value: object) -> str:
+    """A value as the store keeps it: JSON without blanks; a number that is none is an error."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
