@@ -201,6 +201,13 @@ class Reader:
             self._stages("WHERE experiment = ? AND lane = ? AND state = 'failed' ORDER BY attempt", experiment, lane)
         )
 
+    def passages(self) -> list[tuple[Lane, StageState, int, float, float]]:
+        """Passages by lane and by how they ended: how many, their seconds together, and when the last of them began."""
+        rows = self._all(
+            "SELECT lane, state, count(*), total(seconds), max(started_at) FROM stages GROUP BY lane, state"
+        )
+        return [(Lane(lane), StageState(state), *sums) for lane, state, *sums in rows]
+
     def waits(self) -> list[Wait]:
         """Who stood still, when, and for what."""
         return [
@@ -247,6 +254,12 @@ class Reader:
         """Whether simulated voters have cast votes, in the run or for one experiment."""
         where, values = ("", ()) if experiment is None else ("AND experiment = ?", (experiment,))
         return self._maybe(f"SELECT 1 FROM votes WHERE simulated {where} LIMIT 1", *values) is not None
+
+    def vote_counts(self) -> dict[bool, int]:
+        """How many votes simulated voters cast (True), and how many people (False)."""
+        return {False: 0, True: 0} | {
+            bool(simulated): n for simulated, n in self._all("SELECT simulated, count(*) FROM votes GROUP BY simulated")
+        }
 
     def answers(self, experiment: int) -> list[Answer]:
         """What the models said in an experiment's evaluation, by prompt."""

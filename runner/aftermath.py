@@ -74,7 +74,7 @@ def aftermaths(
     )
     decided = [at for at, _ in verdicts]
     found: list[Aftermath] = []
-    for step, until in zip(steps, [*(one.at for one in steps[1:]), now], strict=True):
+    for step, until in zip(steps, [*(one.at for one in steps), now][1:], strict=True):
         between = verdicts[bisect_right(decided, step.at) : bisect_right(decided, until)]
         found.append(
             Aftermath(

@@ -1,0 +1,97 @@
+"""What the agent believes by now, and what is worth trying next."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from checkpoints.records import BASELINE, ENDS, Hypothesis, HypothesisStatus, RunState
+from runner.agent.categories import category_of
+from runner.report.blocks import Block, Bullets, Paragraph
+from runner.report.facts import Facts
+from runner.report.kept import doubtful
+from runner.report.tried import near_misses
+from runner.report.wording import count, listed, named, shortened, with_interval
+
+MOST = 12
+"""Beliefs of one status that are shown; of more, the newest."""
+
+NEAR = 5
+"""Near misses that are named."""
+
+_LENGTH = 240
+"""Characters of a belief."""
+
+_STATUS = {
+    HypothesisStatus.SUPPORTED: ("Supported", "✓"),
+    HypothesisStatus.REFUTED: ("Refuted", "✗"),
+    HypothesisStatus.OPEN: ("Open", "?"),
+}
+
+
+def beliefs(facts: Facts) -> Iterator[Block]:
+    """By status, each with the experiments that speak for or against it."""
+    if not facts.hypotheses:
+        yield Paragraph("Nothing yet.")
+    for status, (word, sign) in _STATUS.items():
+        found = [one for one in facts.hypotheses if one.status is status]
+        if not found:
+            continue
+        shown = f"; the newest {MOST}" if len(found) > MOST else ""
+        yield Paragraph(f"{word} ({len(found):,}{shown}):")
+        yield Bullets(tuple(f"{sign} {_belief(one)}" for one in found[-MOST:]))
+
+
+def next_steps(facts: Facts) -> Iterator[Block]:
+    """What the store gives reason to try; nothing here is a promise."""
+    lines = [*_unfinished(facts), *_near(facts), *_never(facts)]
+    open_ones = [one for one in facts.hypotheses if one.status is HypothesisStatus.OPEN and not _under_way(facts, one)]
+    lines += [f"Open: {_belief(one)}" for one in open_ones[-NEAR:]]
+    if weak := doubtful(facts):
+        lines.append(
+            f"Judge {listed([row.experiment.number for row in weak], 6)} once more before building on it: "
+            "see what looks like noise."
+        )
+    yield Bullets(tuple(lines)) if lines else Paragraph("The store gives no hint: a zoom-out may (z in the dashboard).")
+
+
+def _unfinished(facts: Facts) -> Iterator[str]:
+    under_way = [row for row in facts.rows if row.experiment.state not in ENDS]
+    if facts.run.state is not RunState.FINISHED and under_way:
+        yield f"Under way: {'; '.join(f'{named(row)} ({row.experiment.state})' for row in under_way[:4])}."
+    if facts.metric and facts.champion and facts.champion.experiment.number != BASELINE:
+        yield "Train the champion again with other seeds: one training does not tell its lead from the seed's."
+
+
+def _near(facts: Facts) -> Iterator[str]:
+    """More votes can settle what was left open; what was discarded is unlikely to have the lift worth having."""
+    for row in near_misses(facts.tried)[:NEAR]:
+        verdict = row.verdict
+        assert verdict is not None and verdict.win_rate is not None
+        judges = "pair" if facts.metric else "vote"
+        evidence = f"{with_interval(verdict.win_rate)} of {count(verdict.wins + verdict.losses, judges)}"
+        yield f"Near miss, {row.experiment.state}: {named(row)}, {evidence}; t in the dashboard tries it again."
+
+
+def _never(facts: Facts) -> Iterator[str]:
+    """Parts of the program's space that no experiment came from."""
+    tried = {row.experiment.proposal.category for row in facts.rows}
+    fields = defaultdict[str, list[str]](list)
+    for field in facts.open_fields:
+        fields[category_of(field)].append(field)
+    for category, open_to in fields.items():
+        if category not in tried:
+            more = f" and {len(open_to) - 4} more" if len(open_to) > 4 else ""
+            yield f"Never tried: {category} ({', '.join(open_to[:4])}{more})."
+
+
+def _under_way(facts: Facts, belief: Hypothesis) -> bool:
+    """Whether an experiment that is under way will speak to it."""
+    return any(
+        number < len(facts.rows) and facts.rows[number].experiment.ended_at is None for number in belief.experiments
+    )
+
+
+def _belief(one: Hypothesis) -> str:
+    speak = f" ({listed(one.experiments, 6)})" if one.experiments else ""
+    return f"{shortened(one.text, _LENGTH)}{speak}"

@@ -1,0 +1,219 @@
+"""What a report rests on, read from the store at one moment."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from checkpoints.reader import Reader
+from checkpoints.records import (
+    BASELINE,
+    ENDS,
+    Championship,
+    Hypothesis,
+    Interval,
+    Intervention,
+    Lane,
+    Program,
+    Row,
+    Run,
+    StageState,
+    Standing,
+    State,
+    Wait,
+    ZoomOut,
+)
+from runner.front_matter import ProgramError, read_document
+
+_NAME = re.compile(r"\bexp-\d+|#\d+")
+
+
+class NoRun(Exception):
+    """There is nothing to report on yet; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class LaneTime:
+    """Where one lane's time went, in seconds."""
+
+    lane: Lane
+    busy: float
+    passages: int
+    failed: int
+    """Passages that ended in an error, those tried again among them."""
+
+    waited: tuple[tuple[str, float], ...]
+    """For what, the longest first."""
+
+    @property
+    def idle(self) -> float:
+        """Waited in all."""
+        return sum(seconds for _, seconds in self.waited)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """A run at one moment."""
+
+    at: float
+    """UTC seconds."""
+
+    run: Run
+    driven: bool
+    """Whether some process drives it."""
+
+    program: Program | None
+    """The revision in force."""
+
+    refused: Program | None
+    """The last revision, if it was refused."""
+
+    open_fields: tuple[str, ...]
+    """Recipe fields that the program lets experiments change."""
+
+    rows: Sequence[Row]
+    tried: tuple[Row, ...]
+    """Experiments that have ended after the baseline; what was cancelled was not tried."""
+
+    reigns: tuple[Championship, ...]
+    standings: dict[int, Standing]
+    """The ranking as it is now, by experiment; empty where a metric judges."""
+
+    interventions: tuple[Intervention, ...]
+    zoom_outs: tuple[ZoomOut, ...]
+    hypotheses: tuple[Hypothesis, ...]
+    lanes: tuple[LaneTime, ...]
+    simulated: int
+    """Votes cast by simulated voters."""
+
+    voted: int
+    """Votes cast by people."""
+
+    metric: str
+    """What judges in the place of votes; empty while votes do."""
+
+    @property
+    def kept(self) -> list[Row]:
+        """Keeps after the baseline that were not taken back."""
+        return [row for row in self.tried if row.experiment.state is State.KEPT]
+
+    @property
+    def baseline(self) -> Row | None:
+        """Experiment 0, once it was judged."""
+        return self.rows[BASELINE] if self.rows and self.rows[BASELINE].verdict else None
+
+    @property
+    def champion(self) -> Row | None:
+        """Who reigns."""
+        return self.rows[self.reigns[-1].experiment] if self.reigns else None
+
+    @property
+    def gauge(self) -> str:
+        """What a rate against the reference is of, after the number."""
+        return f"of held-out pairs in the right order ({self.metric})" if self.metric else "against the reference"
+
+    @property
+    def until(self) -> float:
+        """UTC seconds at which the last thing happened that time is counted to: now, while the run is driven."""
+        if self.driven:
+            return self.at
+        ended = [row.experiment.ended_at for row in self.rows if row.experiment.ended_at]
+        acknowledged = [one.acknowledged_at for one in self.interventions if one.acknowledged_at]
+        return max([self.run.created_at, *ended, *acknowledged])
+
+
+def gather(read: Reader, driven: bool, rows: Sequence[Row] | None = None) -> Facts:
+    """Read what a report needs; for ten thousand experiments that takes a second or two.
+
+    Args:
+        read: Of the run.
+        driven: Whether some process drives the run, which the store does not know.
+        rows: All experiments, where somebody has them in hand already.
+
+    Raises:
+        NoRun: The run has not begun.
+        sqlite3.Error: The store cannot be read.
+    """
+    run, now = read.run(), time.time()
+    if run is None:
+        raise NoRun("the run has not begun, there is nothing to report yet")
+    program, last = read.program(), read.last_program()
+    votes = read.vote_counts()
+    reigns = tuple(read.championships())
+    rows = tuple(read.rows()) if rows is None else rows
+    return Facts(
+        at=now,
+        run=run,
+        driven=driven,
+        program=program,
+        refused=last if last and last.error else None,
+        open_fields=_open_fields(program),
+        rows=rows,
+        tried=tuple(row for row in rows if _was_tried(row)),
+        reigns=reigns,
+        standings={one.experiment: one for one in read.standings() if one.experiment is not None},
+        interventions=tuple(read.interventions()),
+        zoom_outs=tuple(read.zoom_outs()),
+        hypotheses=tuple(read.hypotheses()),
+        lanes=_lanes(read, now if driven else None),
+        simulated=votes[True],
+        voted=votes[False],
+        metric=_metric(read, reigns),
+    )
+
+
+def reference(row: Row) -> Interval | None:
+    """Win rate against the reference, or the metric's value, when the verdict fell; shares of 1."""
+    return row.verdict.reference if row.verdict else None
+
+
+def _was_tried(row: Row) -> bool:
+    experiment = row.experiment
+    return experiment.number != BASELINE and experiment.state in ENDS and experiment.state is not State.CANCELLED
+
+
+def _open_fields(program: Program | None) -> tuple[str, ...]:
+    """Read from the text alone: what validates a program takes half a second to import."""
+    if program is None:
+        return ()
+    try:
+        space = read_document(program.text, "program.md").values.get("space")
+    except ProgramError:
+        return ()
+    return tuple(map(str, space)) if isinstance(space, dict) else ()  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+
+
+def _metric(read: Reader, reigns: Sequence[Championship]) -> str:
+    evaluated = read.done_stage(reigns[-1].experiment, Lane.EVALUATE) if reigns else None
+    judge = evaluated.result.get("judge") if evaluated else None
+    return str(judge) if judge and judge != "votes" else ""
+
+
+def _lanes(read: Reader, now: float | None) -> tuple[LaneTime, ...]:
+    """By lane.
+
+    Args:
+        now: UTC seconds up to which what is under way counts; None leaves it out.
+    """
+    busy, passages, failed = defaultdict[Lane, float](float), Counter[Lane](), Counter[Lane]()
+    for lane, state, number, seconds, since in read.passages():
+        busy[lane] += seconds
+        passages[lane] += number
+        failed[lane] += number if state is StageState.FAILED else 0
+        if state is StageState.STARTED and now is not None:
+            busy[lane] += max(0.0, now - since)
+    waited = _waited(read.waits(), now)
+    return tuple(LaneTime(lane, busy[lane], passages[lane], failed[lane], waited.get(lane, ())) for lane in Lane)
+
+
+def _waited(waits: Iterable[Wait], now: float | None) -> dict[Lane, tuple[tuple[str, float], ...]]:
+    """Seconds by what was waited for, whichever experiment it was of."""
+    sums: dict[Lane, dict[str, float]] = {lane: defaultdict(float) for lane in Lane}
+    for wait in waits:
+        until = wait.until if wait.until is not None else now
+        if until is not None:
+            sums[wait.lane][_NAME.sub("an experiment", wait.what)] += max(0.0, until - wait.since)
+    return {lane: tuple(sorted(by.items(), key=lambda one: -one[1])) for lane, by in sums.items()}

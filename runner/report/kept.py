@@ -1,0 +1,182 @@
+"""What was kept and on what evidence, and which of it looks like noise."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import TypeGuard
+
+from checkpoints.records import BASELINE, Interval, Row, State
+from runner.figures import EVEN
+from runner.report.blocks import Block, Bullets, Column, Paragraph, Table
+from runner.report.facts import Facts, reference
+from runner.report.wording import (
+    changed,
+    count,
+    ends,
+    listed,
+    named,
+    per_cent,
+    points,
+    with_half_width,
+    with_interval,
+)
+
+MOST = 30
+"""Keeps that are shown one by one; of more, the newest."""
+
+SMALL = 0.02
+"""A lead over even, as a share, below which a shrunken win rate says little."""
+
+FALLEN = 0.01
+"""How far, as a share, a keep may fall in the ranking before it is worth a word."""
+
+
+def kept(facts: Facts) -> Iterator[Block]:
+    """Each keep with its votes and its intervals."""
+    keeps = facts.kept
+    baseline = facts.baseline
+    if baseline and (rate := reference(baseline)):
+        yield Paragraph(f"It began with the program's own recipe: {with_interval(rate)} {facts.gauge}.")
+    if not keeps:
+        yield Paragraph("Nothing was kept." if facts.tried else "Nothing was tried yet.")
+        return
+    if len(keeps) > MOST:
+        yield Paragraph(f"The newest {MOST} of {count(len(keeps), 'keep')}:")
+    judges = "pairs for and against" if facts.metric else "votes for and against"
+    columns = [Column("#", True), Column("change"), Column(judges, True), Column("won against its opponent, %", True)]
+    columns += [Column("95 %", True), Column("95 %, looked at any time", True), Column("shrunken lead", True)]
+    columns.append(Column(f"{facts.metric} then, %" if facts.metric else "against the reference then, %", True))
+    if facts.standings:
+        columns.append(Column("ranked now, %", True))
+    yield Table(tuple(columns), tuple(_evidence(facts, row) for row in keeps[-MOST:]))
+    if overruled := [row for row in keeps if row.verdict and row.verdict.outcome != "keep"]:
+        one_by_one = listed([row.experiment.number for row in overruled])
+        yield Paragraph(f"Kept by a person against the verdict: {one_by_one}.")
+
+
+def noise(facts: Facts) -> Iterator[Block]:
+    """What a careful reader would not build on yet."""
+    keeps = facts.kept
+    lines = [line for row in keeps for line in _doubts(facts, row)] + list(_overtaken(facts))
+    if len(lines) > MOST:
+        lines = [*lines[-MOST:], f"and {len(lines) - MOST:,} more such lines about earlier keeps"]
+    if facts.metric and facts.baseline:
+        lines.insert(0, _one_training(facts, keeps))
+    lines += [*_narrow(keeps), *_whole_gain(facts)]
+    if unsettled := [row for row in facts.tried if row.experiment.state is State.INCONCLUSIVE]:
+        one_by_one = listed([row.experiment.number for row in unsettled])
+        lines.append(f"{one_by_one} ended without an answer: shown to be neither better nor worse.")
+    if lines:
+        yield Bullets(tuple(lines))
+    elif keeps:
+        yield Paragraph("No keep looks like noise by its intervals, by its shrunken lead or by what came after it.")
+    else:
+        yield Paragraph("There is nothing yet that could be noise.")
+
+
+def doubtful(facts: Facts) -> list[Row]:
+    """Keeps with a doubt of their own: an interval that holds even, or a lead that is small once shrunken."""
+    return [row for row in facts.kept if any(_weak(row))]
+
+
+def whole_gain(facts: Facts) -> tuple[Interval, Interval] | None:
+    """What the night was worth: the baseline's rate and the champion's; None while that is nothing."""
+    baseline, champion = facts.baseline, facts.champion
+    if baseline is None or champion is None or champion.experiment.number == BASELINE:
+        return None
+    first, last = reference(baseline), reference(champion)
+    return (first, last) if first and last else None
+
+
+def _evidence(facts: Facts, row: Row) -> tuple[str, ...]:
+    verdict, standing = row.verdict, facts.standings.get(row.experiment.number)
+    assert verdict is not None
+    cells = [
+        f"#{row.experiment.number}",
+        changed(row),
+        f"{verdict.wins:,} : {verdict.losses:,}",
+        per_cent(verdict.win_rate.estimate) if verdict.win_rate else "–",
+        ends(verdict.win_rate) if verdict.win_rate else "–",
+        ends(verdict.anytime) if verdict.anytime else "–",
+        points(verdict.shrunken - EVEN / 100) if verdict.shrunken is not None else "–",
+        with_half_width(verdict.reference),
+    ]
+    if facts.standings:
+        cells.append(with_half_width(standing.reference) if standing else "–")
+    return tuple(cells)
+
+
+def _doubts(facts: Facts, row: Row) -> Iterator[str]:
+    for doubt in _weak(row):
+        yield f"{named(row)}: {doubt}."
+    standing, then = facts.standings.get(row.experiment.number), reference(row)
+    if standing and then and (lost := then.estimate - standing.reference.estimate) >= FALLEN:
+        now = per_cent(standing.reference.estimate)
+        yield (
+            f"{named(row)}: {per_cent(then.estimate)} % against the reference when it was kept, {now} % by all votes "
+            f"since ({points(-lost)})."
+        )
+
+
+def _weak(row: Row) -> Iterator[str]:
+    verdict = row.verdict
+    if verdict is None:
+        return
+    if _holds_even(verdict.win_rate):
+        yield f"its 95 % interval, {ends(verdict.win_rate)} %, includes even"
+    if verdict.shrunken is not None and verdict.shrunken - EVEN / 100 < SMALL and verdict.win_rate:
+        raw = points(verdict.win_rate.estimate - EVEN / 100)
+        yield f"its lead of {raw} shrinks to {points(verdict.shrunken - EVEN / 100)} against the winner's curse"
+
+
+def _narrow(keeps: Sequence[Row]) -> Iterator[str]:
+    """Keeps by the rule, which looks in one direction, that the interval of both directions does not confirm yet."""
+    narrow = [row for row in keeps if row.verdict and _holds_even(row.verdict.anytime) and not any(_weak(row))]
+    if narrow:
+        one_by_one = listed([row.experiment.number for row in narrow])
+        yield (
+            f"{one_by_one}: kept by the rule, while the wider interval that holds however often one looks still "
+            "includes even; more votes would settle it."
+        )
+
+
+def _holds_even(interval: Interval | None) -> TypeGuard[Interval]:
+    return interval is not None and interval.low <= EVEN / 100 <= interval.high
+
+
+def _overtaken(facts: Facts) -> Iterator[str]:
+    """Keeps that everything built on them scored below: the sign of a lucky first measurement."""
+    later, best = Counter[int](), dict[int, float]()
+    for row in reversed(facts.rows):
+        number, parent, rate = row.experiment.number, row.experiment.parent, reference(row)
+        if parent is None:
+            continue
+        counts = row.experiment.state is State.KEPT and rate is not None
+        later[parent] += later[number] + counts
+        highest = max(best.get(number, 0.0), rate.estimate if counts and rate else 0.0)
+        best[parent] = max(best.get(parent, 0.0), highest)
+    for row in facts.kept:
+        own, number = reference(row), later[row.experiment.number]
+        if own and number and best[row.experiment.number] < own.estimate:
+            yield (
+                f"{named(row)}: scored {per_cent(own.estimate)} %, and {count(number, 'keep')} built on it scored "
+                f"below that, at most {per_cent(best[row.experiment.number])} %: its own score may have been luck."
+            )
+
+
+def _one_training(facts: Facts, keeps: Sequence[Row]) -> str:
+    judged = f"{facts.metric} was measured on one training each: the intervals hold the chance in the held-out pairs"
+    seeds = "not that in the seed of a training, so a lead within a point or two may be the seed's"
+    doubt = f" That goes for {listed([row.experiment.number for row in keeps], 6)}." if keeps else ""
+    return f"{judged}, {seeds}.{doubt}"
+
+
+def _whole_gain(facts: Facts) -> Iterator[str]:
+    if gain := whole_gain(facts):
+        first, last = gain
+        said = "overlap" if last.low <= first.high else "do not overlap"
+        yield (
+            f"The champion stands {points(last.estimate - first.estimate)} over the baseline; their 95 % intervals "
+            f"{said} ({ends(first)} and {ends(last)})."
+        )

@@ -1,0 +1,168 @@
+"""The page: the night in three lines, then section by section."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+
+from checkpoints.records import BASELINE, RunState, State, Step
+from runner.figures import progress
+from runner.report.beliefs import beliefs, next_steps
+from runner.report.blocks import Block, Picture, Report, Section
+from runner.report.costs import costs, spent
+from runner.report.facts import Facts, reference
+from runner.report.kept import doubtful, kept, noise, whole_gain
+from runner.report.people import steps, stock
+from runner.report.tried import crashes, tried
+from runner.report.wording import changed, count, day_and_time, listed, long, per_cent, points, shortened, with_interval
+
+_LEVELS = "▁▂▃▄▅▆▇█"
+_COLUMNS = 40
+"""Keeps in a line of bars."""
+
+
+def report(facts: Facts) -> Report:
+    """The page of a run."""
+    sections = (
+        Section("Progress", tuple(_progress(facts))),
+        Section("What was kept, and on what evidence", tuple(kept(facts))),
+        Section("What looks like noise", tuple(noise(facts))),
+        Section("What was tried", tuple(tried(facts))),
+        Section("What the agent now believes", tuple(beliefs(facts))),
+        Section("What the person's steps did", tuple(steps(facts))),
+        Section("Stock taken", tuple(stock(facts))),
+        Section("What to try next", tuple(next_steps(facts))),
+        Section("Time and cost by lane", tuple(costs(facts))),
+        Section("What went wrong", tuple(crashes(facts))),
+    )
+    title = shortened(facts.run.name or "autoresearch", 80)
+    return Report(title, tuple(_summary(facts)), tuple(_alerts(facts)), tuple(_facts(facts)), sections, _notes(facts))
+
+
+def _summary(facts: Facts) -> Iterator[str]:
+    """How far it is, what is best, and what to make of it."""
+    tried, took = facts.tried, long(facts.until - facts.run.created_at)
+    state = {
+        RunState.RUNNING: "is going on" if facts.driven else "has stopped half way: nobody drives it",
+        RunState.PAUSED: "is paused",
+        RunState.FINISHED: "is finished",
+    }[facts.run.state]
+    of = f"{len(tried):,} of {count(facts.run.experiments, 'experiment')}"
+    yield f"The run {state}: {of} in {took}, {count(len(facts.kept), 'keep')}{_fates(facts)}."
+    yield _best(facts)
+    yield _worth(facts)
+
+
+def _fates(facts: Facts) -> str:
+    fates = Counter(row.experiment.state for row in facts.tried)
+    words = {State.CRASHED: "crashed", State.VETOED: "taken back by a person", State.INCONCLUSIVE: "without an answer"}
+    return "".join(f", {fates[state]:,} {word}" for state, word in words.items() if fates[state])
+
+
+def _best(facts: Facts) -> str:
+    champion, baseline = facts.champion, facts.baseline
+    if champion is None:
+        return "There is no champion yet: the baseline has not been trained."
+    last = reference(champion)
+    rate = f": {with_interval(last)} {facts.gauge}{_by(facts)}" if last else ", not judged yet"
+    if champion.experiment.number == BASELINE:
+        return f"Nothing beats the baseline yet{rate}."
+    first = reference(baseline) if baseline else None
+    gain = f", {points(last.estimate - first.estimate)} over the baseline" if first and last else ""
+    return f"Best is #{champion.experiment.number}, {changed(champion)}{rate}{gain}."
+
+
+def _worth(facts: Facts) -> str:
+    keeps, weak = facts.kept, doubtful(facts)
+    if not keeps:
+        return "There is nothing to build on yet." if not facts.tried else "Nothing that was tried has been kept."
+    if facts.metric:
+        return "Each model was trained once: believe a keep when other seeds have shown the same."
+    if weak:
+        return f"Be careful with {listed([row.experiment.number for row in weak], 6)}: that may be noise (see below)."
+    gain = whole_gain(facts)
+    overlap = (
+        ", but the champion's interval still overlaps the baseline's" if gain and gain[1].low <= gain[0].high else ""
+    )
+    return f"No keep looks like noise by itself{overlap}."
+
+
+def _by(facts: Facts) -> str:
+    if facts.simulated:
+        return ", by simulated voters" + (" and people" if facts.voted else "")
+    return ""
+
+
+def _alerts(facts: Facts) -> Iterator[str]:
+    run = facts.run
+    if run.state is RunState.PAUSED:
+        yield f"It is paused{f': {shortened(run.reason, 300)}' if run.reason else ''}."
+    if not facts.driven and run.state is not RunState.FINISHED:
+        yield "No process drives it: start it again with autoresearch-tui FOLDER."
+    if facts.refused:
+        yield f"program.md, revision {facts.refused.revision}, was refused: {shortened(facts.refused.error, 300)}"
+    fates = Counter(row.experiment.state for row in facts.tried)
+    if fates[State.CRASHED] >= 3 and fates[State.CRASHED] * 4 >= len(facts.tried):
+        yield f"{fates[State.CRASHED]:,} of {len(facts.tried):,} crashed: see what went wrong."
+
+
+def _facts(facts: Facts) -> Iterator[tuple[str, str]]:
+    run, champion = facts.run, facts.champion
+    yield "goal", shortened(run.goal, 400)
+    why = f": {shortened(run.reason, 200)}" if run.reason else ""
+    yield "state", f"{run.state}{why}"
+    yield (
+        "began",
+        f"{day_and_time(run.created_at)}, {long(facts.until - run.created_at)} ago"
+        if facts.driven
+        else (f"{day_and_time(run.created_at)}, ran {long(facts.until - run.created_at)}"),
+    )
+    if champion:
+        rate = reference(champion)
+        pinned = ", pinned by a person" if facts.reigns[-1].pinned else ""
+        yield "champion", f"#{champion.experiment.number}{f' {with_interval(rate)}' if rate else ''}{pinned}"
+    yield "kept", f"{len(facts.kept):,} of {len(facts.tried):,} tried, {run.experiments:,} allowed"
+    if (dollars := spent(facts)) is not None:
+        yield "spent", f"${dollars:.2f} on training"
+    if facts.metric:
+        yield "judge", f"{facts.metric} on held-out pairs"
+    else:
+        people = count(facts.voted, "vote") + " by people" if facts.voted else ""
+        simulated = count(facts.simulated, "vote") + " by simulated voters" if facts.simulated else ""
+        yield "judge", " and ".join(filter(None, (people, simulated))) or "votes, none yet"
+    if facts.program:
+        yield "program", f"revision {facts.program.revision}, read {day_and_time(facts.program.read_at)}"
+    if people := sum(one.step is not Step.VOTE for one in facts.interventions):
+        yield "a person", count(people, "step")
+
+
+def _progress(facts: Facts) -> Iterator[Block]:
+    figure = progress(facts.rows, facts.interventions, facts.zoom_outs, facts.metric, bool(facts.simulated))
+    yield Picture(replace(figure, title=""), _bars(facts))
+
+
+def _bars(facts: Facts) -> str:
+    """Baseline and keeps as bars between the lowest and the highest, the newest last."""
+    shown = [row for row in (facts.baseline, *facts.kept) if row and reference(row)]
+    rates = [rate.estimate for row in shown if (rate := reference(row))][-_COLUMNS:]
+    if not rates:
+        return "no win rate yet"
+    low, high = min(rates), max(rates)
+    heights = [round((rate - low) / (high - low or 1) * (len(_LEVELS) - 1)) for rate in rates]
+    bars = "".join(_LEVELS[height] for height in heights)
+    begun = "baseline and keeps" if len(shown) <= _COLUMNS else f"the newest {_COLUMNS} keeps"
+    return f"{bars}  {begun}: {per_cent(rates[0])} % to {per_cent(rates[-1])} % {facts.gauge}{_by(facts)}"
+
+
+def _notes(facts: Facts) -> tuple[str, ...]:
+    judged = (
+        "The win rate of a metric run counts held-out pairs: one that only one of two models puts in the right order "
+        "is a win for it."
+        if facts.metric
+        else "Win rates leave ties out. The first 95 % interval (Wilson) is right for a count fixed beforehand, the "
+        "second however often one looks."
+    )
+    shrunken = "The shrunken lead adds 100 imaginary even votes: a keep is declared when luck was good."
+    simulated = ("Simulated voters know a rule that people may not share: their win rates say how the loop works.",)
+    return (judged, shrunken, *(simulated if facts.simulated else ()), f"Made {day_and_time(facts.at)}.")
