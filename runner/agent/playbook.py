@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from checkpoints.records import Change, Outcome, Proposal
+from runner.agent.categories import CATEGORIES, category_of
 from runner.agent.memory import Memory, Tried
-from runner.agent.proposer import CATEGORIES, category_of
 from runner.space import ChangeRefused, Knob, get, kind_of
 
 _PRIOR = {
