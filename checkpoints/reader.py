@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 import sqlite3
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -69,9 +70,7 @@ class Reader:
         path = folder / DATABASE
         if not path.exists():
             raise FileNotFoundError(f"there is no run in {folder}")
-        self._connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=5
-        )
+        self._connection = connected(path)
 
     def close(self) -> None:
         """Stop looking."""
@@ -161,10 +160,14 @@ class Reader:
         return max((seq for _, seq in rows), default=after), sorted(number for number, _ in rows)
 
     def tried_hashes(self) -> set[str]:
-        """Canonical hashes of the changes that were tried or are under way; what was cancelled may be tried again."""
+        """Canonical hashes of the changes that were tried, are under way, or were skipped by a person; what was else
+        cancelled may be tried again."""
         return {
             row[0]
-            for row in self._all("SELECT change_hash FROM experiments WHERE change_hash <> '' AND state <> 'cancelled'")
+            for row in self._all(
+                "SELECT change_hash FROM experiments WHERE change_hash <> '' AND (state <> 'cancelled' OR number IN"
+                " (SELECT experiment FROM interventions WHERE step = 'skip' AND done <> '{}'))"
+            )
         }
 
     def champion(self) -> Championship | None:
@@ -236,15 +239,28 @@ class Reader:
         rows = self._all("SELECT model_a, model_b, choice, sum(n) FROM tallies GROUP BY model_a, model_b, choice")
         return [(a, b, Choice(choice), n) for a, b, choice, n in rows]
 
-    def votes(self, experiment: int | None = None) -> list[Vote]:
-        """Votes in the order in which they came."""
-        where, values = ("", ()) if experiment is None else ("WHERE experiment = ?", (experiment,))
+    def votes(self, experiment: int | None = None, voter: str | None = None) -> list[Vote]:
+        """Votes in the order in which they came, of all experiments or of one, by all voters or by one."""
+        asked = {"experiment": experiment, "voter": voter}
+        values = [value for value in asked.values() if value is not None]
+        named = " AND ".join(f"{name} = ?" for name, value in asked.items() if value is not None)
+        where = f"WHERE {named}" if named else ""
         rows = self._all(
             "SELECT experiment, key, voter, prompt, model_a, model_b, choice, simulated, at"
             f" FROM votes {where} ORDER BY seq",
             *values,
         )
         return [Vote(e, k, v, p, a, b, Choice(c), bool(s), at) for e, k, v, p, a, b, c, s, at in rows]
+
+    def decisive_votes(self, experiment: int, model: str, rival: str, after: int = 0) -> tuple[int, list[bool]]:
+        """Votes between two models in an experiment's evaluation after a mark: whether the first won, in the order in
+        which they came, without ties; and the mark to ask from next time."""
+        rows = self._all(
+            "SELECT seq, choice = iif(model_a = ?, 'a', 'b') FROM votes WHERE experiment = ? AND seq > ?"
+            " AND choice <> 'tie' AND ((model_a = ? AND model_b = ?) OR (model_a = ? AND model_b = ?)) ORDER BY seq",
+            model, experiment, after, model, rival, rival, model,
+        )  # fmt: skip
+        return max((seq for seq, _ in rows), default=after), [bool(won) for _, won in rows]
 
     def vote_keys(self, experiment: int) -> set[str]:
         """Idempotency keys of the votes that were counted."""
@@ -261,10 +277,22 @@ class Reader:
             bool(simulated): n for simulated, n in self._all("SELECT simulated, count(*) FROM votes GROUP BY simulated")
         }
 
-    def answers(self, experiment: int) -> list[Answer]:
-        """What the models said in an experiment's evaluation, by prompt."""
-        rows = self._all("SELECT experiment, prompt, model, text FROM answers WHERE experiment = ?", experiment)
+    def answers(self, experiment: int, *prompts: str) -> list[Answer]:
+        """What the models said in an experiment's evaluation, by prompt, to all prompts or to those given."""
+        which = f"AND prompt IN ({', '.join('?' * len(prompts))})" if prompts else ""
+        rows = self._all(
+            f"SELECT experiment, prompt, model, text FROM answers WHERE experiment = ? {which}", experiment, *prompts
+        )
         return [Answer(*row) for row in rows]
+
+    def answered(self, experiment: int, model: str, other: str) -> list[str]:
+        """Ids of the prompts that both models have answered in an experiment's evaluation."""
+        rows = self._all(
+            "SELECT prompt FROM answers WHERE experiment = ? AND model = ? AND prompt IN"
+            " (SELECT prompt FROM answers WHERE experiment = ? AND model = ?) ORDER BY prompt",
+            experiment, model, experiment, other,
+        )  # fmt: skip
+        return [row[0] for row in rows]
 
     def prompts(self, *ids: str) -> dict[str, str]:
         """What the models were asked, by the ids of the prompts; one that was not kept is left out."""
@@ -416,3 +444,12 @@ def _interval(text: str | None) -> Interval | None:
 
 def _needed_interval(text: str) -> Interval:
     return Interval(*map(float, text[1:-1].split(",")))  # a third of the time that a parser takes, 30,000 times
+
+
+def connected(path: Path) -> sqlite3.Connection:
+    """A connection that only reads."""
+    how = "mode=ro"
+    if not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists():
+        # SQLite wants to make files beside it even to read. Where this user may not, and nobody has it open, it stands.
+        how += "&immutable=1"
+    return sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, isolation_level=None, timeout=5)

@@ -283,17 +283,6 @@ async def test_an_intervention_that_cannot_be_recorded_is_told_and_the_screen_st
         assert "champion #10" in text_of(pilot.app)
 
 
-async def test_detail_shows_recipe_difference_verdict_and_both_models_answers(folder: Path, recorded: Recorded) -> None:
-    async with Dashboard(folder, recorded).run_test(size=(120, 90)) as pilot:
-        await until_shown(pilot, "candidate #14")
-        await choose(pilot, 5)
-        await pilot.press("enter")
-        screen = await until_shown(pilot, "Verdict", "Recipe over champion", "lora.r", "16 → 32", "Samples")
-    assert "99 for it, 59 for its opponent, 22 about equal" in screen
-    assert "this #5" in screen and "parent #1" in screen
-    assert any("Hello Ana" in line and "Thank you" in line for line in screen.splitlines())
-
-
 async def test_detail_of_an_experiment_that_crashed_or_has_not_ended_says_what_there_is(
     folder: Path, recorded: Recorded
 ) -> None:

@@ -19,6 +19,7 @@ from tui.keys import ACTIONS, BINDINGS
 from tui.leaving import Leave
 from tui.pages import Pages
 from tui.screens.main import MainScreen
+from tui.screens.page import Page
 from tui.signs import BLUE, GREEN, GREY, ORANGE, RED, YELLOW
 from tui.snapshot import Snapshot
 from tui.steps import Steps
@@ -99,6 +100,9 @@ class Dashboard(Steps, Pages, Views):
         """Show it."""
         self.snapshot = message.snapshot
         self.main.show(message.snapshot)
+        for screen in self.screen_stack[1:]:
+            if isinstance(screen, Page):
+                screen.show(message.snapshot)
 
     @property
     def broken_by(self) -> Exception | None:

@@ -11,6 +11,7 @@ from textual.app import App
 from checkpoints.records import Json, Row, RunState, Step
 from tui.leaving import Leave
 from tui.screens.main import MainScreen
+from tui.screens.page import Page
 from tui.snapshot import Snapshot
 from tui.widgets.lines import said
 
@@ -51,8 +52,9 @@ class Guest(App[Leave]):
         return None
 
     def chosen(self, what: str) -> Row | None:
-        """The experiment that a key applies to; where there is none, says so."""
-        row = self.main.chosen
+        """The experiment that a key applies to, on its page that one; where there is none, says so."""
+        about = [screen.about for screen in self.screen_stack if isinstance(screen, Page) and screen.about is not None]
+        row = self.snapshot.row(about[-1]) if about else self.main.chosen
         if row is None:
             self.say(f"no experiment yet, there is nothing to {what}")
         return row

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from tui.guest import Guest
+from tui.widgets.experiments import Experiments
 
 
 class Pages(Guest):
@@ -16,11 +15,31 @@ class Pages(Guest):
 
         self.push_screen(help_page())
 
-    async def action_detail(self) -> None:
+    def action_detail(self) -> None:
         """Everything about the chosen experiment."""
-        if not (row := self.chosen("look at")):
-            return
-        from tui.screens.detail import detail_page, read_evidence
+        if row := self.chosen("look at"):
+            self.open_detail(row.experiment.number)
 
-        evidence = await asyncio.to_thread(read_evidence, self.folder, row)
-        self.push_screen(detail_page(self.snapshot, row, evidence, self.size.width))
+    def action_report(self) -> None:
+        """The night on one page."""
+        if not self.snapshot.run:
+            self.say("the run has not begun, there is nothing to report")
+            return
+        from tui.screens.report import ReportPage
+
+        self.push_screen(ReportPage(self.folder, self.snapshot))
+
+    def open_detail(self, number: int) -> None:
+        """Everything about an experiment of the run."""
+        from tui.screens.detail import Detail
+
+        self.push_screen(Detail(self.folder, self.snapshot, number, self._neighbour))
+
+    def _neighbour(self, number: int, lines: int) -> int:
+        """The experiment so many lines below one in the table, as it is sorted and filtered."""
+        found = self.main.query_one(Experiments).found
+        rows = found.rows(self.snapshot.rows)
+        if not rows:
+            return number
+        place = max(0, min(len(rows) - 1, found.place(number) + lines))
+        return rows[place].experiment.number

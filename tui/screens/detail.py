@@ -1,198 +1,142 @@
-"""Detail: one experiment with everything that speaks for and against it."""
+"""Detail: one experiment with everything that speaks for and against it, for as long as it is open up to date."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import closing
-from dataclasses import dataclass
+import asyncio
+import sqlite3
+import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
-from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
+from textual.binding import BindingType
+from textual.events import Resize
 
-from checkpoints.reader import Reader
-from checkpoints.records import Answer, Json, Row, Stage, StageState, Verdict, model_name
-from checkpoints.text import clean
-from tui import plots
-from tui.axes import around
-from tui.screens.page import Page
-from tui.signs import BLUE, BRIGHT, GREEN, GREY, ORANGE, RED, STATES
-from tui.snapshot import Series, Snapshot, read_on
-from tui.widgets.curves import curve_of
-from tui.widgets.lines import said
-from tui.words import clock, duration, half_width, numbers, per_cent
+from checkpoints.records import Row
+from tui.evidence import Evidence, read_evidence
+from tui.keys import Action
+from tui.screens.page import Page, rendered
+from tui.sections import sections
+from tui.signs import BLUE, BRIGHT, RED, STATES
+from tui.snapshot import Snapshot
+from tui.widgets.lines import said, styled
 
-SAMPLES = 12
-"""Prompts whose answers are shown side by side."""
+MOVING = (
+    Action("neighbour(-1)", ("left", "h"), "← h", "Previous", "The experiment above it in the table"),
+    Action("neighbour(1)", ("right", "l"), "→ l", "Next", "The experiment below it in the table"),
+    Action("section(1)", ("tab", "n"), "Tab n", "Next section", "On to the next section"),
+    Action("section(-1)", ("shift+tab", "N"), "⇧Tab N", "Section before", "Back to the section before"),
+)
+"""Keys of this page beside those of every page."""
 
+LEAST_SECONDS = 1.0
+"""Between two times that the page is read again."""
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What is read from the store for one experiment, beside its row."""
-
-    stages: tuple[Stage, ...]
-    answers: tuple[Answer, ...]
-    own: Series
-    parent: Series | None
-
-
-def read_evidence(folder: Path, row: Row) -> Evidence:
-    """Read it with a connection of its own, so that this may happen in any thread."""
-    with closing(Reader(folder)) as reader:
-        number, parent = row.experiment.number, row.experiment.parent
-        return Evidence(
-            tuple(reader.stages(number)),
-            tuple(reader.answers(number)),
-            read_on(reader, number, None),
-            read_on(reader, parent, None) if parent is not None else None,
-        )
+Neighbour = Callable[[int, int], int]
+"""The experiment that stands so many lines below one in the table; the same one at an end."""
 
 
-def detail_page(snapshot: Snapshot, row: Row, evidence: Evidence, width: int) -> Page:
-    """The page for a terminal of so many columns."""
+class Detail(Page):
+    """Shows what is known at once, and reads the rest in a thread."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [binding for action in MOVING for binding in action.bindings]
+
+    def __init__(self, folder: Path, snapshot: Snapshot, number: int, neighbour: Neighbour) -> None:
+        row = snapshot.rows[number]
+        super().__init__(_heading(row), [], "↑ ↓ read  Tab section  ← → others  Esc back")
+        self.about: int | None = number
+        self._folder, self._neighbour, self._snapshot = folder, neighbour, snapshot
+        self._evidence: Evidence | None = None
+        self._starts: list[int] = []
+        self._reading, self._again, self._read_at = False, False, 0.0
+        self._read_of: object = None
+
+    @property
+    def row(self) -> Row:
+        """The experiment as it is now."""
+        assert self.about is not None
+        return self._snapshot.rows[self.about]
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Read again, when something of it has changed."""
+        self._snapshot = snapshot
+        if self._state() != self._read_of:
+            self._read()
+
+    def on_mount(self) -> None:
+        """What is known first."""
+        super().on_mount()
+        self._read()
+
+    def on_resize(self, event: Resize) -> None:
+        """Another width has other lines."""
+        super().on_resize(event)
+        self._read()
+
+    def action_neighbour(self, lines: int) -> None:
+        """Go on to another experiment without going back."""
+        assert self.about is not None
+        number = self._neighbour(self.about, lines)
+        if number == self.about:
+            return
+        self.about, self._evidence, self._read_at = number, None, 0.0
+        self.change(_heading(self.row), [])
+        self._read()
+
+    def action_section(self, step: int) -> None:
+        """Have another section at the top."""
+        top = self.top
+        beyond = [start for start in self._starts if (start > top if step > 0 else start < top)]
+        if beyond:
+            self.action_read((beyond[0] if step > 0 else beyond[-1]) - top)
+
+    def _read(self) -> None:
+        """Read and draw; where that is under way, once more after it."""
+        self._again = True
+        if not self._reading:
+            self.run_worker(self._read_on(), name="detail", group="detail")
+
+    async def _read_on(self) -> None:
+        self._reading = True
+        try:
+            while self._again:
+                await asyncio.sleep(max(0.0, self._read_at + LEAST_SECONDS - time.monotonic()))
+                self._again, self._read_at, self._read_of = False, time.monotonic(), self._state()
+                row, snapshot, width = self.row, self._snapshot, self.columns
+                lines, starts = await asyncio.to_thread(self._made, row, snapshot, width)
+                if self.about == row.experiment.number:
+                    self._starts = starts
+                    self.change(_heading(row), lines)
+        finally:
+            self._reading = False
+
+    def _made(self, row: Row, snapshot: Snapshot, width: int) -> tuple[list[Text], list[int]]:
+        """All lines of the page, and at which of them its sections begin; called in a thread."""
+        lines: list[Text] = []
+        starts: list[int] = []
+        try:
+            self._evidence = read_evidence(self._folder, row, self._evidence)
+        except (OSError, sqlite3.Error) as error:
+            lines += [said(f"cannot read all of it: {error}", RED), Text()]
+        for name, content in sections(snapshot, row, self._evidence, width):
+            starts.append(len(lines))
+            lines += [styled(name, f"bold {BLUE}"), *rendered(content, width), Text()]
+        return lines, starts
+
+    def _state(self) -> object:
+        """What differs when there is something new to say."""
+        number, snapshot = self.about, self._snapshot
+        curves = [one for one in (snapshot.candidate, snapshot.rival) if one and one.experiment == number]
+        lanes = [(one.lane, one.done, one.detail) for one in snapshot.progress.values() if one.experiment == number]
+        steps = [(one.number, one.acknowledged_at) for one in snapshot.interventions if one.experiment == number]
+        logged = [(len(one.train), len(one.evals)) for one in curves]
+        return self.row, snapshot.champion, snapshot.standings, snapshot.zoom_outs, lanes, steps, logged
+
+
+def _heading(row: Row) -> Text:
     experiment, sign = row.experiment, STATES[row.experiment.state]
     heading = Text.assemble(
         (f"#{experiment.number} ", f"bold {BRIGHT}"), (f"{sign.mark} {sign.word}  ", f"bold {sign.colour}")
     )
-    heading.append_text(said(experiment.proposal.change or experiment.proposal.hypothesis, BRIGHT))
-    return Page(heading, Group(*_sections(snapshot, row, evidence, width - 4)))
-
-
-def difference(before: Mapping[str, Any], after: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Fields of a recipe in which two differ, by their paths; a field that one has not is None there."""
-    for name in sorted({*before, *after}):
-        old, new, here = before.get(name), after.get(name), f"{path}{name}"
-        if isinstance(old, dict) and isinstance(new, dict):
-            yield from difference(old, new, f"{here}.")  # pyright: ignore[reportUnknownArgumentType]
-        elif old != new:
-            yield here, old, new
-
-
-def _sections(snapshot: Snapshot, row: Row, evidence: Evidence, width: int) -> Iterator[RenderableType]:
-    yield _verdict(row, snapshot.metric)
-    yield _hypothesis(row)
-    yield _recipe(snapshot, row)
-    if evidence.own.train and plots.loaded():
-        yield _title("Loss").append_text(_loss(evidence, width))
-    yield _lanes(evidence.stages)
-    yield from _samples(row, evidence.answers, width)
-
-
-def _title(text: str) -> Text:
-    return Text().append(f"\n{text}\n", f"bold {BLUE}")
-
-
-def _verdict(row: Row, metric: str) -> Text:
-    text, verdict = _title("Verdict"), row.verdict
-    if verdict is None:
-        return text.append("none yet", style=GREY)
-    text.append_text(said(verdict.reason, BRIGHT))
-    if row.experiment.note:
-        text.append("\n").append_text(said(row.experiment.note, RED))
-    for line in _numbers(verdict, metric):
-        text.append(f"\n{line}", style=GREY)
-    return text
-
-
-def _numbers(verdict: Verdict, metric: str) -> Iterator[str]:
-    if verdict.wins + verdict.losses + verdict.ties:
-        judges = "pairs" if metric else "votes"
-        yield f"{judges:<12} {verdict.wins} for it, {verdict.losses} for its opponent, {verdict.ties} about equal"
-    rates = {"win rate": verdict.win_rate, "at any time": verdict.anytime, metric or "reference": verdict.reference}
-    for name, rate in rates.items():
-        if rate:
-            interval = f"95 % from {per_cent(rate.low)} to {per_cent(rate.high)}"
-            yield f"{name:<12} {per_cent(rate.estimate)} % {half_width(rate)}, {interval}"
-    if verdict.shrunken is not None:
-        yield f"shrunken     {per_cent(verdict.shrunken)} %, against the winner's curse"
-
-
-def _hypothesis(row: Row) -> Text:
-    proposal = row.experiment.proposal
-    text = _title("Hypothesis").append_text(said(proposal.hypothesis, BRIGHT))
-    origin = said(f"{proposal.category}, proposed by {proposal.proposer}", GREY)
-    return text.append(" — ", style=GREY).append_text(origin)
-
-
-def _recipe(snapshot: Snapshot, row: Row) -> Text:
-    experiment = row.experiment
-    parent = snapshot.row(experiment.parent)
-    over = f" over champion #{experiment.parent}" if parent else ""
-    text = _title(f"Recipe{over}")
-    if experiment.recipe is None:
-        return text.append("bound to the champion when its training starts", style=GREY)
-    before: Json = (parent.experiment.recipe or {}) if parent else {}
-    fields = list(difference(before, experiment.recipe))
-    for path, old, new in fields:
-        text.append_text(said(path).append("  "))
-        if parent:
-            text.append_text(said(_value(old), f"strike {RED}")).append(" → ", style=GREY)
-        text.append_text(said(_value(new), f"bold {GREEN}")).append("\n")
-    if not fields:
-        text.append("the same as its parent's\n", style=GREY)
-    kept = tuple(sorted(number for number in row.contains if number))
-    return text.append(f"built on the keeps {numbers(kept)}" if kept else "built on the baseline", style=GREY)
-
-
-def _value(value: object) -> str:
-    return "—" if value is None else str(value)
-
-
-def _loss(evidence: Evidence, width: int) -> Text:
-    rival = curve_of("parent", evidence.parent) if evidence.parent and evidence.parent.train else None
-    own = curve_of("this", evidence.own)
-    values = [*own.losses, *(rival.losses if rival else ())]
-    right = max((*own.steps, *(rival.steps if rival else ())), default=1.0)
-    size = max(min(width, 110), 30), 12
-    return Text("\n").join(plots.losses(own, rival, *size, max(right, 1.0), around(values)))
-
-
-def _lanes(stages: tuple[Stage, ...]) -> Text:
-    text = _title("Lanes")
-    return text.append_text(Text("\n").join(_stage(stage) for stage in stages))
-
-
-def _stage(stage: Stage) -> Text:
-    took = duration(stage.seconds) if stage.seconds is not None else "under way"
-    colour = {StageState.DONE: GREEN, StageState.FAILED: RED}.get(stage.state, ORANGE)
-    attempt = f" attempt {stage.attempt}" if stage.attempt > 1 else ""
-    text = Text(f"{clock(stage.started_at)}  {stage.lane:<9}{attempt} ").append(f"{stage.state}", style=colour)
-    return text.append(f"  {took}  ", style=GREY).append_text(said(stage.error, RED))
-
-
-def _samples(row: Row, answers: tuple[Answer, ...], width: int) -> Iterator[RenderableType]:
-    own = row.experiment.model
-    by_prompt: dict[str, dict[str, str]] = {}
-    for answer in answers:
-        by_prompt.setdefault(answer.prompt, {})[answer.model] = answer.text
-    both = {prompt: said_by for prompt, said_by in by_prompt.items() if own in said_by}
-    if not both:
-        yield _title("Samples").append("answers come with the votes", style=GREY)
-        return
-    yield Text().append("\nSamples", f"bold {BLUE}")
-    rival = _rival(row, answers)
-    table = Table(box=None, padding=(0, 2, 1, 0), expand=True, show_edge=False, header_style=f"bold {BRIGHT}")
-    if width >= 76:
-        table.add_column("prompt", width=12, style=GREY, overflow="fold")
-    table.add_column(f"#{row.experiment.number} (candidate)", ratio=1, overflow="fold")
-    table.add_column(f"{_named(row, rival)} (opponent)", ratio=1, overflow="fold")
-    for prompt, said_by in list(both.items())[:SAMPLES]:
-        cells = [_paragraph(said_by[own]), _paragraph(said_by.get(rival, "—"))]
-        table.add_row(*([said(prompt)] if width >= 76 else []), *cells)
-    yield table
-
-
-def _rival(row: Row, answers: tuple[Answer, ...]) -> str:
-    if row.experiment.opponent is not None:
-        return model_name(row.experiment.opponent)
-    return next((answer.model for answer in answers if answer.model != row.experiment.model), "")
-
-
-def _named(row: Row, rival: str) -> str:
-    return rival if row.experiment.opponent is None else f"#{row.experiment.opponent}"
-
-
-def _paragraph(text: str) -> Text:
-    return Text(clean(text))
+    return heading.append_text(said(experiment.proposal.change or experiment.proposal.hypothesis, BRIGHT))

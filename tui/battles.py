@@ -1,0 +1,135 @@
+"""Which pairs of answers a person may vote on, and in which order they see them."""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import os
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from checkpoints.reader import Reader
+from checkpoints.records import (
+    REFERENCE,
+    Choice,
+    Intervention,
+    Json,
+    Row,
+    State,
+    Step,
+    Tally,
+    Vote,
+    model_name,
+)
+from checkpoints.text import clean
+
+PERSON = "person:"
+"""What the names of voters at a dashboard begin with."""
+
+RECENT = 30
+"""Experiments from the newest down that are looked at for pairs."""
+
+_JUDGED = (State.KEPT, State.DISCARDED, State.INCONCLUSIVE)
+
+
+@dataclass(frozen=True, slots=True)
+class Battle:
+    """Two answers to one prompt; which model gave which is not for the voter's eyes."""
+
+    experiment: int
+    prompt: str
+    """Id of the prompt."""
+
+    question: str
+    """Its text; empty where it was not kept."""
+
+    model_a: str
+    """Whose answer is shown first: at the left, or above."""
+
+    model_b: str
+    answer_a: str
+    answer_b: str
+
+    def vote(self, choice: Choice, voter: str) -> Json:
+        """The detail of the intervention that says what the voter preferred."""
+        return {
+            "prompt": self.prompt, "model_a": self.model_a, "model_b": self.model_b, "choice": str(choice),
+            "voter": voter,
+        }  # fmt: skip
+
+
+def voter() -> str:
+    """Who votes at this screen: the name under which the person is logged in."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        name = f"uid-{os.getuid()}"
+    return PERSON + " ".join(clean(name).split())[:50]
+
+
+def rival_of(row: Row) -> str:
+    """The model that an experiment's candidate is judged against."""
+    opponent = row.experiment.opponent
+    return REFERENCE if opponent is None else model_name(opponent)
+
+
+def tally(own: str, votes: Sequence[Vote]) -> Tally:
+    """Votes for a model, against it, for neither."""
+    ties = sum(vote.choice is Choice.TIE for vote in votes)
+    wins = sum(vote.choice is (Choice.A if vote.model_a == own else Choice.B) for vote in votes)
+    return Tally(wins, len(votes) - wins - ties, ties)
+
+
+def next_battle(folder: Path, rows: Sequence[Row], voter: str, done: Collection[tuple[int, str]]) -> Battle | None:
+    """The pair to show next; None when there is none left. Reads with a connection of its own, in any thread.
+
+    Args:
+        rows: All experiments of the run.
+        voter: Who votes; a pair that is among their votes is not shown again.
+        done: Experiments and prompts that are not to be shown: voted on but not counted yet, or skipped.
+    """
+    with closing(Reader(folder)) as reader:
+        for row in contests(rows):
+            number, own, rival = row.experiment.number, row.experiment.model, rival_of(row)
+            voted = {vote.prompt for vote in reader.votes(number, voter)}
+            left = [
+                prompt
+                for prompt in reader.answered(number, own, rival)
+                if prompt not in voted and (number, prompt) not in done
+            ]
+            if left:
+                prompt = min(left, key=lambda prompt: _chance(voter, number, prompt))
+                return _battle(reader, number, prompt, (own, rival), voter)
+    return None
+
+
+def contests(rows: Sequence[Row]) -> list[Row]:
+    """Experiments on which a vote may tell something: those before the voters, then where the evidence is widest."""
+    recent = rows[-RECENT:]
+    running = [row for row in recent if row.experiment.state is State.EVALUATING]
+    judged = [row for row in recent if row.experiment.state in _JUDGED and row.verdict and row.verdict.win_rate]
+    return running + sorted(judged, key=_width, reverse=True)
+
+
+def wanted(interventions: Sequence[Intervention], voter: str) -> Iterator[Intervention]:
+    """The votes that a voter has cast at a dashboard, whether they are counted yet or not."""
+    return (one for one in interventions if one.step is Step.VOTE and one.detail.get("voter") == voter)
+
+
+def _battle(reader: Reader, number: int, prompt: str, pair: tuple[str, str], voter: str) -> Battle:
+    said = {answer.model: answer.text for answer in reader.answers(number, prompt)}
+    a, b = pair if _chance(voter, number, prompt, "order") < 0.5 else (pair[1], pair[0])
+    return Battle(number, prompt, reader.prompts(prompt).get(prompt, ""), a, b, said[a], said[b])
+
+
+def _width(row: Row) -> float:
+    assert row.verdict and row.verdict.win_rate
+    return row.verdict.win_rate.high - row.verdict.win_rate.low
+
+
+def _chance(*what: object) -> float:
+    """A number from 0 to below 1 that looks drawn, and is the same for the same voter and pair."""
+    words = "\x1f".join(map(str, what))
+    return int.from_bytes(hashlib.sha256(words.encode("utf-8", "replace")).digest()[:6]) / 2**48

@@ -1,0 +1,110 @@
+"""What the store has on one experiment beside its row, read in one go and in any thread."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from checkpoints.reader import Reader
+from checkpoints.records import Choice, Row, Stage, Tally, Vote
+from tui.battles import PERSON, rival_of, tally
+from tui.snapshot import Series, read_on
+
+SAMPLES = 12
+"""Prompts whose answers are shown side by side."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One prompt with what both models said, and how voters found it."""
+
+    prompt: str
+    """Id of the prompt."""
+
+    question: str
+    """Its text; empty where it was not kept."""
+
+    own: str
+    rival: str
+    votes: Tally
+
+
+@dataclass(frozen=True, slots=True)
+class Votes:
+    """The votes of one experiment, counted in the ways that a person asks about."""
+
+    tally: Tally
+    """Candidate against opponent."""
+
+    voters: int
+    simulated: int
+    """Voters among them that were simulated."""
+
+    first: Tally
+    """Of all votes, those for the answer that was shown first, for the second, for neither."""
+
+    by_prompt: dict[str, Tally]
+    people: dict[str, Tally]
+    """Candidate against opponent by the voters at a dashboard, by their names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that was read."""
+
+    stages: tuple[Stage, ...]
+    samples: tuple[Sample, ...]
+    votes: Votes
+    own: Series
+    parent: Series | None
+
+
+def read_evidence(folder: Path, row: Row, before: Evidence | None = None) -> Evidence:
+    """Read it with a connection of its own; of the curves only what came since ``before``."""
+    number, parent = row.experiment.number, row.experiment.parent
+    with closing(Reader(folder)) as reader:
+        votes = count(row, reader.votes(number))
+        return Evidence(
+            tuple(reader.stages(number)),
+            _samples(reader, row, votes),
+            votes,
+            read_on(reader, number, before.own if before else None),
+            read_on(reader, parent, before.parent if before else None) if parent is not None else None,
+        )
+
+
+def count(row: Row, votes: Sequence[Vote]) -> Votes:
+    """Count the votes of an experiment."""
+    own, rival = row.experiment.model, rival_of(row)
+    contest = [vote for vote in votes if {vote.model_a, vote.model_b} == {own, rival}]
+    by_prompt: dict[str, list[Vote]] = {}
+    people: dict[str, list[Vote]] = {}
+    for vote in contest:
+        by_prompt.setdefault(vote.prompt, []).append(vote)
+        if vote.voter.startswith(PERSON):
+            people.setdefault(vote.voter, []).append(vote)
+    shown = Counter(vote.choice for vote in votes)
+    return Votes(
+        tally(own, contest),
+        len({vote.voter for vote in votes}),
+        len({vote.voter for vote in votes if vote.simulated}),
+        Tally(shown[Choice.A], shown[Choice.B], shown[Choice.TIE]),
+        {prompt: tally(own, found) for prompt, found in by_prompt.items()},
+        {voter: tally(own, found) for voter, found in people.items()},
+    )
+
+
+def _samples(reader: Reader, row: Row, votes: Votes) -> tuple[Sample, ...]:
+    number, own, rival = row.experiment.number, row.experiment.model, rival_of(row)
+    prompts = reader.answered(number, own, rival)[:SAMPLES]
+    if not prompts:
+        return ()
+    said = {(answer.prompt, answer.model): answer.text for answer in reader.answers(number, *prompts)}
+    questions, nobody = reader.prompts(*prompts), Tally(0, 0, 0)
+    return tuple(
+        Sample(id, questions.get(id, ""), said[id, own], said[id, rival], votes.by_prompt.get(id, nobody))
+        for id in prompts
+    )
