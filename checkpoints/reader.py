@@ -312,11 +312,15 @@ class Reader:
         rows = self._all("SELECT model, experiment, votes, elo, reference FROM standings ORDER BY elo DESC")
         return [Standing(model, number, votes, elo, _needed_interval(rate)) for model, number, votes, elo, rate in rows]
 
-    def hypotheses(self) -> list[Hypothesis]:
-        """What the agent believes, the newest last."""
-        rows = self._all("SELECT number, text, category, status, experiments FROM hypotheses ORDER BY number")
+    def hypotheses(self, last: int | None = None) -> list[Hypothesis]:
+        """What the agent believes, all or the last so many, the newest last."""
+        limit = "" if last is None else f"LIMIT {int(last)}"
+        rows = self._all(
+            f"SELECT number, text, category, status, experiments FROM hypotheses ORDER BY number DESC {limit}"
+        )
         return [
-            Hypothesis(n, text, cat, HypothesisStatus(status), tuple(json.loads(e))) for n, text, cat, status, e in rows
+            Hypothesis(n, text, cat, HypothesisStatus(status), tuple(json.loads(e)))
+            for n, text, cat, status, e in reversed(rows)
         ]
 
     def zoom_outs(self) -> list[ZoomOut]:

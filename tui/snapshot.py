@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 EVENTS = 500
 """Lines of the log that are kept in hand."""
+
+BELIEFS = 1000
+"""Hypotheses that are kept in hand, the newest."""
 
 MANY = 100
 """Experiments written to since the last look from which all are read in one go."""
@@ -148,7 +152,8 @@ def look(reader: Reader, before: Snapshot, trouble: str = "", driven: bool = Tru
     if numbers:
         now = replace(now, rows=_rows(reader, before.rows, numbers), touched=touched)
         now = replace(now, metric=_metric(reader, now.champion))
-        now = replace(now, standings=tuple(reader.standings()))
+        if _judged(before.rows, now.rows, numbers):
+            now = replace(now, standings=tuple(reader.standings()))
     return _with_curves(reader, replace(now, simulated=now.simulated or _simulated(reader, now, numbers)))
 
 
@@ -162,7 +167,7 @@ def _with_beliefs(reader: Reader, now: Snapshot) -> Snapshot:
     return replace(
         now,
         reigns=tuple(reader.championships()),
-        hypotheses=tuple(reader.hypotheses()),
+        hypotheses=tuple(reader.hypotheses(BELIEFS)),
         zoom_outs=tuple(reader.zoom_outs()),
         program=reader.program(),
         refused=last if last and last.error else None,
@@ -172,11 +177,19 @@ def _with_beliefs(reader: Reader, now: Snapshot) -> Snapshot:
 def _rows(reader: Reader, before: tuple[Row, ...], numbers: list[int]) -> tuple[Row, ...]:
     """All rows, those of the given numbers read anew."""
     if not before or len(numbers) > MANY:
-        return tuple(reader.rows())
+        rows = tuple(reader.rows())
+        # None of this is garbage, and to look through ten thousand for some stops the screen for a tenth of a second.
+        gc.freeze()
+        return rows
     rows = list(before)
     for number in numbers:
         rows[number : number + 1] = [reader.row(number, rows)]
     return tuple(rows)
+
+
+def _judged(before: tuple[Row, ...], after: tuple[Row, ...], numbers: list[int]) -> bool:
+    """Whether one of the experiments read anew has another verdict than before, or its first."""
+    return any((before[n].verdict if n < len(before) else None) != after[n].verdict for n in numbers)
 
 
 def _metric(reader: Reader, champion: int | None) -> str:
