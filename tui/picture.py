@@ -34,6 +34,7 @@ OF_AN_EXPERIMENT = {"detail": "detail", "veto": "veto"}
 SCREENS = OF_AN_EXPERIMENT | {
     "pause": "pause",
     "zoom-out": "zoom_out",
+    "report": "report",
     "help": "show_help",
     "palette": "command_palette",
     "quit": "leave",
@@ -101,10 +102,11 @@ class Sitter:
         """
         await self._go_back()
         try:
-            await asyncio.wait_for(self._reach(*_parsed(screen)), _SECONDS)
+            async with asyncio.timeout(_SECONDS):
+                await self._reach(*_parsed(screen))
+                svg = await self._drawn()
         except TimeoutError:
             raise RunError(f"{screen} was not drawn within {_SECONDS:.0f} s") from None
-        svg = self._app.export_screenshot(title="autoresearch-tui")
         return Picture(_at_home_anywhere(svg), _text(svg))
 
     async def _reach(self, name: str, number: int | None) -> None:
@@ -112,6 +114,7 @@ class Sitter:
         app.said = ""
         if name == "panel":
             await app.run_action(f"panel({number})")
+            await self._settle()  # the panel has the focus a moment later
             if not app.main.compact:
                 self._maximised = True
                 await app.run_action("maximise")
@@ -154,6 +157,17 @@ class Sitter:
         for words in app.screen.query(Input):
             words.cursor_blink = False
         await self._pilot.pause()
+
+    async def _drawn(self) -> str:
+        """The screen when nothing on it changes any more: on a busy machine a pause alone may end before that."""
+        before, svg = "", self._shot()
+        while svg != before:
+            await self._settle()
+            before, svg = svg, self._shot()
+        return svg
+
+    def _shot(self) -> str:
+        return self._app.export_screenshot(title="autoresearch-tui", simplify=True)
 
 
 @asynccontextmanager
