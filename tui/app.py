@@ -11,7 +11,6 @@ from textual.app import SystemCommand
 from textual.binding import BindingType
 from textual.message import Message
 from textual.screen import Screen
-from textual.theme import Theme
 
 from checkpoints.records import RunState
 from tui.guest import Intervene
@@ -20,19 +19,14 @@ from tui.leaving import Leave
 from tui.pages import Pages
 from tui.screens.main import MainScreen
 from tui.screens.page import Page
-from tui.signs import BLUE, GREEN, GREY, ORANGE, RED, YELLOW
 from tui.snapshot import Snapshot
 from tui.steps import Steps
+from tui.terminals import Terminals
 from tui.views import Views
 from tui.watch import Subscribe, Watcher
 
-NIGHT = Theme(
-    name="night", primary=BLUE, secondary=GREY, accent=ORANGE, foreground="#cfd6de", background="#10151b",
-    surface="#3a4654", panel="#1a222c", success=GREEN, warning=YELLOW, error=RED, dark=True,
-)  # fmt: skip
 
-
-class Dashboard(Steps, Pages, Views):
+class Dashboard(Steps, Pages, Views, Terminals):
     """A guest of whoever runs the loop: its end ends nothing else. Returns how the person left."""
 
     CSS_PATH = "dashboard.tcss"
@@ -77,8 +71,6 @@ class Dashboard(Steps, Pages, Views):
         self._watcher = Watcher(
             folder, lambda snapshot: self.post_message(self.Looked(snapshot)), subscribe, trouble, driven
         )
-        self.register_theme(NIGHT)
-        self.theme = NIGHT.name
 
     def get_default_screen(self) -> MainScreen:
         """The run at a glance."""

@@ -47,6 +47,7 @@ ACTIONS = (
     Action("maximise", ("m",), "m", "Maximise", "Give the panel in focus the whole screen, or back", 9),
     Action("sort", ("s",), "s", "Sort", "Sort the experiments by the next column"),
     Action("filter", ("slash",), "/", "Filter", "Show only experiments, or events, with certain words; empty: all"),
+    Action("theme", (), "", "Theme", "Colours for the night or for the day"),
     Action("move(1)", ("down", "j"), "↓ j", "Down", "Next experiment, next line", palette=False),
     Action("move(-1)", ("up", "k"), "↑ k", "Up", "Previous experiment, previous line", palette=False),
     Action("move(10)", ("pagedown",), "PgDn", "Ten down", "Ten lines down", palette=False),

@@ -9,14 +9,17 @@ from checkpoints.records import Level, RunState, State
 # Okabe and Ito's palette, lightened where it would be too dim on a dark ground.
 BLUE = "#56b4e9"
 ORANGE = "#e69f00"
-GREEN = "#2fbf93"
+GREEN = "#2fc99a"
 RED = "#ff7a45"
-PINK = "#d98cb8"
+PINK = "#eba6d2"
 YELLOW = "#f0e442"
 BRIGHT = "#f2f5f8"
-GREY = "#8f9aa6"
-DIM = "#6b7683"
-FAINT = "#4d5763"
+GREY = "#939eaa"
+DIM = "#768290"
+FAINT = "#596572"
+
+CURSOR = "#26323f"
+"""The ground of the line that keys apply to."""
 
 
 @dataclass(frozen=True, slots=True)

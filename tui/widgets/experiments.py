@@ -9,7 +9,7 @@ from textual.message import Message
 
 from checkpoints.records import Row, State
 from tui.order import ORDERS, Found
-from tui.signs import BLUE, BRIGHT, FAINT, GREY, STATES
+from tui.signs import BLUE, BRIGHT, CURSOR, FAINT, GREY, STATES
 from tui.snapshot import Snapshot
 from tui.widgets.lines import Lines, fitted, said
 from tui.words import duration, half_width, loss_difference, per_cent, subject
@@ -133,7 +133,7 @@ def _line(snapshot: Snapshot, row: Row, width: int, chosen: bool) -> Text:
         ],
     )
     if chosen:
-        line.stylize("bold on #26323f")
+        line.stylize(f"bold on {CURSOR}")
     return line
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import zip_longest
 
+from rich.cells import split_graphemes
 from rich.console import Console
-from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
 from textual.events import Resize
@@ -15,10 +15,14 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from checkpoints.text import clean
+from tui.glyphs import tamed
 from tui.snapshot import Snapshot
 
 _PLAIN = Console()
 """Only to break text into segments; what it knows of a terminal is not used."""
+
+_LINE, _PAGE = 2_000, 20_000
+"""Characters of a text from outside that are shown on a line, and on a page."""
 
 
 class Lines(Widget):
@@ -120,8 +124,20 @@ def changed(old: Strip, new: Strip) -> tuple[int, int] | None:
 
 
 def said(text: object, style: str | Style = "") -> Text:
-    """Text from outside on one line: no control characters, no markup."""
-    return Text(" ".join(clean(str(text)).split()), style=style, no_wrap=True, end="")
+    """Text from outside on one line: no control characters, no markup, nothing that terminals draw differently."""
+    return Text(" ".join(_safe(str(text), _LINE).split()), style=style, no_wrap=True, end="")
+
+
+def paragraphs(text: object, style: str | Style = "") -> Text:
+    """The same with its line breaks, for a page; of what is too long for any page the beginning, and how long it is."""
+    return Text(_safe(str(text), _PAGE).expandtabs(4), style=style)
+
+
+def _safe(text: str, most: int) -> str:
+    # Cut first: a model's answer may have a million characters, and the screen waits for each.
+    if len(text) > most:
+        text = f"{text[:most]}… ({len(text):,} characters)"
+    return tamed(clean(text))
 
 
 def styled(text: str, style: str) -> Text:
@@ -146,8 +162,12 @@ def wrapped(text: Text, width: int) -> list[Text]:
 def _cells(strip: Strip) -> list[tuple[str, Style | None]]:
     cells: list[tuple[str, Style | None]] = []
     for segment in strip:
-        for character in segment.text:
-            cells.append((character, segment.style))
+        text = segment.text
+        if text.isascii():
+            cells.extend((character, segment.style) for character in text)
+            continue
+        for start, end, width in split_graphemes(text)[0]:
+            cells.append((text[start:end], segment.style))
             # The second half of a wide character changes with it.
-            cells.extend([(character + "+", segment.style)] * (Segment(character).cell_length - 1))
+            cells.extend([(text[start:end] + "+", segment.style)] * (width - 1))
     return cells
