@@ -23,6 +23,7 @@ from checkpoints.records import (
     HypothesisStatus,
     Interval,
     Intervention,
+    Json,
     Lane,
     Level,
     Metric,
@@ -121,11 +122,15 @@ class Reader:
         marks = ", ".join("?" * len(states))
         return self._one(f"SELECT count(*) FROM experiments WHERE state IN ({marks})", *states)[0]
 
-    def rows(self, last: int | None = None) -> list[Row]:
-        """Experiments by number with their verdicts, all or the last so many."""
+    def rows(self, last: int | None = None, recipes: bool = True) -> list[Row]:
+        """Experiments by number with their verdicts, all or the last so many.
+
+        Args:
+            recipes: Whether they have their recipes, which are more than half of the time and of the memory.
+        """
         limit = "" if last is None else f"WHERE number > (SELECT max(number) FROM experiments) - {int(last)}"
         with _no_collection():
-            experiments = list(self._experiments(f"{limit} ORDER BY number"))
+            experiments = list(self._experiments(f"{limit} ORDER BY number", recipes=recipes))
             verdicts = {verdict.experiment: verdict for verdict in self.verdicts()}
         trained = {number: (loss, accuracy, took) for number, loss, accuracy, took in self._all(_TRAINED)}
         kept_line = _Lineage(experiments)
@@ -140,7 +145,7 @@ class Reader:
         ]
 
     def row(self, number: int, before: Sequence[Row]) -> Row:
-        """One experiment with its verdict.
+        """One experiment with its verdict, without its recipe.
 
         Args:
             before: Rows of all experiments of lower numbers: its parent's line is its own.
@@ -148,7 +153,9 @@ class Reader:
         Raises:
             KeyError: There is no such experiment.
         """
-        experiment = self.experiment(number)
+        experiment = next(self._experiments("WHERE number = ?", number, recipes=False), None)
+        if experiment is None:
+            raise KeyError(f"there is no experiment {number}")
         parent = experiment.parent
         contains = frozenset[int]() if parent is None else before[parent].contains | {parent}
         _, loss, accuracy, took = self._maybe(f"{_TRAINED} AND experiment = ?", number) or (number, *_NOT_TRAINED)
@@ -158,6 +165,12 @@ class Reader:
         """Experiments that were written to after a mark, by number, and the mark to ask from next time."""
         rows = self._all("SELECT experiment, seq FROM touched WHERE seq > ?", after)
         return max((seq for _, seq in rows), default=after), sorted(number for number, _ in rows)
+
+    def recipes(self, *numbers: int) -> dict[int, Json]:
+        """Complete recipes of experiments by number; one that has none yet is left out."""
+        marks = ", ".join("?" * len(numbers))
+        rows = self._all(f"SELECT number, recipe FROM experiments WHERE recipe IS NOT NULL AND number IN ({marks})", *numbers)
+        return {number: json.loads(recipe) for number, recipe in rows}
 
     def tried_hashes(self) -> set[str]:
         """Canonical hashes of the changes that were tried, are under way, or were skipped by a person; what was else
@@ -376,9 +389,10 @@ class Reader:
         row = self._maybe(f"SELECT revision, sha256, text, error, read_at FROM programs {where}")
         return row and Program(*row)
 
-    def _experiments(self, where: str, *values: Any) -> Iterator[Experiment]:
+    def _experiments(self, where: str, *values: Any, recipes: bool = True) -> Iterator[Experiment]:
+        recipe = "recipe" if recipes else "NULL"
         for row in self._all(
-            "SELECT number, state, hypothesis, category, change, proposer, zoom_out, recipe, parent, opponent,"
+            f"SELECT number, state, hypothesis, category, change, proposer, zoom_out, {recipe}, parent, opponent,"
             f" proposed_at, ended_at, note FROM experiments {where}",
             *values,
         ):

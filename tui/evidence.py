@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from checkpoints.reader import Reader
-from checkpoints.records import Choice, Row, Stage, Tally, Vote
+from checkpoints.records import Choice, Json, Row, Stage, Tally, Vote
 from tui.battles import PERSON, rival_of, tally
 from tui.snapshot import Series, read_on
 
@@ -58,19 +58,24 @@ class Evidence:
     stages: tuple[Stage, ...]
     samples: tuple[Sample, ...]
     votes: Votes
+    recipes: Mapping[int, Json]
+    """Of the experiment, its parent and the champion, as far as they have one."""
+
     own: Series
     parent: Series | None
 
 
-def read_evidence(folder: Path, row: Row, before: Evidence | None = None) -> Evidence:
+def read_evidence(folder: Path, row: Row, champion: int | None, before: Evidence | None = None) -> Evidence:
     """Read it with a connection of its own; of the curves only what came since ``before``."""
     number, parent = row.experiment.number, row.experiment.parent
+    beside = [other for other in (parent, champion) if other is not None]
     with closing(Reader(folder)) as reader:
         votes = count(row, reader.votes(number))
         return Evidence(
             tuple(reader.stages(number)),
             _samples(reader, row, votes),
             votes,
+            reader.recipes(number, *beside),
             read_on(reader, number, before.own if before else None),
             read_on(reader, parent, before.parent if before else None) if parent is not None else None,
         )

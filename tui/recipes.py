@@ -15,25 +15,24 @@ from tui.snapshot import Snapshot
 from tui.widgets.lines import said
 from tui.words import numbers
 
-Other: TypeAlias = tuple[str, Row]
-"""An experiment to compare with, and what it is to this one."""
+Other: TypeAlias = tuple[str, int]
+"""An experiment to compare with: what it is to this one, and its number."""
 
 
-def compared(snapshot: Snapshot, row: Row) -> list[Other]:
+def compared(snapshot: Snapshot, row: Row, recipes: Mapping[int, Json]) -> list[Other]:
     """Whose recipes stand beside an experiment's: its parent's and, where that is another, the present champion's."""
-    parent, champion = snapshot.row(row.experiment.parent), snapshot.row(snapshot.champion)
-    others = [("parent", parent)] if parent else []
-    if champion and champion not in (parent, row):
-        others.append(("champion", champion))
-    return [(name, other) for name, other in others if other.experiment.recipe is not None]
+    own, parent, champion = row.experiment.number, row.experiment.parent, snapshot.champion
+    others = [("parent", parent), ("champion", champion if champion not in (parent, own) else None)]
+    return [(name, other) for name, other in others if other is not None and other in recipes]
 
 
-def recipe(snapshot: Snapshot, row: Row, width: int) -> Iterator[RenderableType]:
+def recipe(snapshot: Snapshot, row: Row, recipes: Mapping[int, Json], width: int) -> Iterator[RenderableType]:
     """What differs, and what else is in it."""
-    if row.experiment.recipe is None:
+    number = row.experiment.number
+    if number not in recipes:
         yield Text("bound to the champion when its training starts", style=GREY)
         return
-    yield _differences(row.experiment.recipe, row.experiment.number, compared(snapshot, row), width)
+    yield _differences(number, recipes, compared(snapshot, row, recipes), width)
     yield _relations(snapshot, row)
 
 
@@ -47,17 +46,17 @@ def difference(before: Mapping[str, Any], after: Mapping[str, Any], path: str = 
             yield here, old, new
 
 
-def _differences(own: Json, number: int, others: Sequence[Other], width: int) -> RenderableType:
+def _differences(number: int, recipes: Mapping[int, Json], others: Sequence[Other], width: int) -> RenderableType:
     """The fields in which any of them differ, with the values of all; those that agree with this one are faint."""
-    recipes = [other.experiment.recipe or {} for _, other in others]
-    found = [{path: old for path, old, _ in difference(recipe, own)} for recipe in recipes or [{}]]
+    own, beside = recipes[number], [recipes[other] for _, other in others]
+    found = [{path: old for path, old, _ in difference(recipe, own)} for recipe in beside or [{}]]
     fields = sorted({path for differing in found for path in differing})
     if not fields:
         return Text("the same", style=GREY)
     table = Table.grid(padding=(0, 2))
     for _ in range(len(others) + 2):
         table.add_column(overflow="fold", max_width=max(8, width // (len(others) + 2) + 4))
-    heads = [f"{name} #{other.experiment.number}" for name, other in others]
+    heads = [f"{name} #{other}" for name, other in others]
     table.add_row(*(Text().append(head, GREY) for head in ("field", *heads, f"this #{number}")))
     for path in fields:
         value = _at(own, path)

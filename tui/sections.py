@@ -34,10 +34,10 @@ def sections(snapshot: Snapshot, row: Row, found: Evidence | None, width: int) -
     if found:
         yield "Evidence", judgement(snapshot, row, found.votes, width)
     yield "Hypothesis", _hypothesis(snapshot, row)
-    over = " and ".join(f"{name} #{other.experiment.number}" for name, other in compared(snapshot, row))
-    yield f"Recipe{f' over {over}' if over else ''}", Group(*recipe(snapshot, row, width))
     if not found:
         return
+    over = " and ".join(f"{name} #{number}" for name, number in compared(snapshot, row, found.recipes))
+    yield f"Recipe{f' over {over}' if over else ''}", Group(*recipe(snapshot, row, found.recipes, width))
     if found.own.train and plots.loaded():
         yield "Loss", _curves(found, width)
     if found.own.evals:

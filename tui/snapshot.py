@@ -177,7 +177,7 @@ def _with_beliefs(reader: Reader, now: Snapshot) -> Snapshot:
 def _rows(reader: Reader, before: tuple[Row, ...], numbers: list[int]) -> tuple[Row, ...]:
     """All rows, those of the given numbers read anew."""
     if not before or len(numbers) > MANY:
-        rows = tuple(reader.rows())
+        rows = tuple(reader.rows(recipes=False))
         # None of this is garbage, and to look through ten thousand for some stops the screen for a tenth of a second.
         gc.freeze()
         return rows

@@ -116,7 +116,7 @@ class Detail(Page):
         lines: list[Text] = []
         starts: list[int] = []
         try:
-            self._evidence = read_evidence(self._folder, row, self._evidence)
+            self._evidence = read_evidence(self._folder, row, snapshot.champion, self._evidence)
         except (OSError, sqlite3.Error) as error:
             lines += [said(f"cannot read all of it: {error}", RED), Text()]
         for name, content in sections(snapshot, row, self._evidence, width):
