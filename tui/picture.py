@@ -92,7 +92,7 @@ class Sitter:
 
     def __init__(self, app: _Still, pilot: Pilot[Leave]) -> None:
         self._app, self._pilot = app, pilot
-        self._maximised = False
+        self._maximised = self._moved = False
 
     async def show(self, screen: str) -> Picture:
         """Go to a screen and picture it.
@@ -100,9 +100,11 @@ class Sitter:
         Raises:
             RunError: There is no such screen, or its key does not apply.
         """
-        await self._go_back()
         try:
             async with asyncio.timeout(_SECONDS):
+                if self._moved:
+                    await self._go_back()
+                self._moved = True
                 await self._reach(*_parsed(screen))
                 svg = await self._drawn()
         except TimeoutError:
@@ -114,7 +116,7 @@ class Sitter:
         app.said = ""
         if name == "panel":
             await app.run_action(f"panel({number})")
-            await self._settle()  # the panel has the focus a moment later
+            await self._settle()
             if not app.main.compact:
                 self._maximised = True
                 await app.run_action("maximise")
@@ -133,16 +135,15 @@ class Sitter:
         await self._app.run_action(f"move({newest - number})")
 
     async def _go_back(self) -> None:
-        """To the main screen, as it was at first."""
+        """To the main screen, with the newest experiment chosen in the table."""
         app = self._app
         while app.screen is not app.main:
             await app.pop_screen()
-        if self._maximised:
-            self._maximised = False
-            await app.run_action("maximise")
-        for action in ("panel(3)", "move(-1000000)", "panel(1)" if app.main.compact else "panel(3)"):
-            await app.run_action(action)
         await self._settle()
+        for action in (*(["maximise"] if self._maximised else []), "panel(3)", "move(-1000000)"):
+            await app.run_action(action)
+            await self._settle()  # a panel has the focus a moment later
+        self._maximised = False
 
     async def _settle(self) -> None:
         """Until nothing is read, made or drawn any more."""
