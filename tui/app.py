@@ -17,6 +17,7 @@ from tui.guest import Intervene
 from tui.keys import ACTIONS, BINDINGS
 from tui.leaving import Leave
 from tui.pages import Pages
+from tui.plotting import Plotting
 from tui.screens.main import MainScreen
 from tui.screens.page import Page
 from tui.snapshot import Snapshot
@@ -26,7 +27,7 @@ from tui.views import Views
 from tui.watch import Subscribe, Watcher
 
 
-class Dashboard(Steps, Pages, Views, Terminals):
+class Dashboard(Steps, Pages, Views, Plotting, Terminals):
     """A guest of whoever runs the loop: its end ends nothing else. Returns how the person left."""
 
     CSS_PATH = "dashboard.tcss"

@@ -44,9 +44,18 @@ def experiments_ahead(latest: int, budget: int, columns: int) -> int:
     return size
 
 
+def counts_ahead(latest: int, expected: int) -> int:
+    """Right end of an axis of what is counted: what is expected, else a round number that seldom changes."""
+    return expected if latest <= expected else experiments_ahead(latest, 0, 0)
+
+
 def labels(values: Sequence[float]) -> list[str]:
-    """Values at even distances as text, with as many decimals as tell them apart."""
+    """Values at even distances as text, with as many decimals as tell them apart; briefly where those are many."""
     step = values[1] - values[0] if len(values) > 1 else 1.0
+    if 0 < step < 1e-3:
+        return [f"{round(value, 1 - math.floor(math.log10(step))):g}" for value in values]
+    if values and step >= 100 and max(map(abs, values)) >= 10_000:
+        return [f"{value / 1000:g}k" for value in values]
     decimals = max(0, -math.floor(math.log10(step) + 1e-9)) if step > 0 else 0
     if step and abs(step * 10**decimals - round(step * 10**decimals)) > 1e-6:
         decimals += 1
@@ -62,6 +71,25 @@ def ticks(limits: Limits, most: int, through: float = 0.0) -> list[float]:
         found = [through + number * step for number in range(first, last + 1)]
         step /= 2
     return found
+
+
+def log_ticks(limits: Limits, most: int) -> list[float]:
+    """Values to label on a logarithmic axis: powers of ten, with their doubles and halves where they have room.
+
+    Args:
+        limits: Logarithms to base ten.
+        most: Labels that have room.
+    """
+    if limits.upper - limits.lower < 1:
+        return [value for value in ticks(Limits(10**limits.lower, 10**limits.upper), most) if value > 0]
+    powers = range(math.floor(limits.lower), math.ceil(limits.upper) + 1)
+    found = list[float]()
+    for factors in ((1, 2, 5), (1,)):
+        found = [factor * 10.0**power for power in powers for factor in factors]
+        found = [value for value in found if limits.lower <= math.log10(value) <= limits.upper]
+        if len(found) <= max(2, most):
+            break
+    return found[:: math.ceil(len(found) / max(2, most))]
 
 
 def whole_ticks(right: int, width: int) -> list[float]:

@@ -45,6 +45,8 @@ ACTIONS = (
     Action("panel(5)", ("5",), "5", "Events", "Go to the log"),
     Action("panel(6)", ("6",), "6", "Lanes", "Go to the lanes"),
     Action("maximise", ("m",), "m", "Maximise", "Give the panel in focus the whole screen, or back", 9),
+    Action("view", ("d",), "d", "Display", "The plot in focus shows the next thing: Elo, votes, losses; other series"),
+    Action("logarithm", ("l",), "l", "Log axis", "The curves of a training on a logarithmic axis, or not"),
     Action("sort", ("s",), "s", "Sort", "Sort the experiments by the next column"),
     Action("filter", ("slash",), "/", "Filter", "Show only experiments, or events, with certain words; empty: all"),
     Action("theme", (), "", "Theme", "Colours for the night or for the day"),

@@ -14,12 +14,13 @@ from checkpoints.records import Row
 from tui.keys import PANELS
 from tui.snapshot import Snapshot
 from tui.widgets.bars import Keys, Status, Tabs
-from tui.widgets.curves import LossPlot, WinRatePlot
 from tui.widgets.experiments import Experiments
 from tui.widgets.header import Header
 from tui.widgets.lanes import Lanes
 from tui.widgets.lines import Lines, said
 from tui.widgets.logs import Events, Memory
+from tui.widgets.progress_plot import ProgressPlot
+from tui.widgets.training_plot import TrainingPlot
 
 _ROOM = (100, 30)
 """Columns and rows from which all panels fit at once."""
@@ -45,8 +46,8 @@ class MainScreen(Screen[None]):
         yield Tabs()
         with Vertical(id="panels"):
             with Horizontal(id="plots", classes="box"):
-                yield WinRatePlot()
-                yield LossPlot()
+                yield ProgressPlot()
+                yield TrainingPlot()
             with Horizontal(id="middle", classes="box"):
                 yield Experiments()
                 yield Memory(id="memory")
@@ -62,7 +63,7 @@ class MainScreen(Screen[None]):
             return
         self.retitle()
         for widget in self.query(Lines):
-            if isinstance(widget, Status):
+            if isinstance(widget, Status | ProgressPlot):
                 widget.chosen = self.chosen
             widget.show(snapshot)
 
@@ -98,7 +99,8 @@ class MainScreen(Screen[None]):
         movable.scroll_lines(lines)
 
     def on_experiments_chosen(self) -> None:
-        """The status line speaks of the chosen experiment."""
+        """The status line speaks of the chosen experiment, and its votes may be on a plot."""
+        self.query_one(ProgressPlot).choose(self.chosen)
         status = self.query_one(Status)
         status.chosen = self.chosen
         status.update()
@@ -140,19 +142,8 @@ class MainScreen(Screen[None]):
         return (self.query_one(f"#{name}") for name in PANELS[:5])
 
     def retitle(self) -> None:
-        """Say in the frames what is shown."""
-        if (snapshot := self.snapshot) is None:
-            return
-        voters = " · simulated voters" if snapshot.simulated else ""
-        candidate, champion = snapshot.candidate, snapshot.rival
-        over = f" over champion #{champion.experiment}" if champion else ""
-        rate = f"{snapshot.metric} %, held-out pairs" if snapshot.metric else "Win rate % against the reference"
-        titles = {
-            "win-rate": f"{rate}{voters}",
-            "loss": f"Loss #{candidate.experiment}{over}" if candidate else "Loss",
-            "experiments": self.query_one(Experiments).title,
-            "events": self.query_one(Events).title,
-        }
+        """Say in the frames what is shown; plots say it themselves."""
+        titles = {"experiments": self.query_one(Experiments).title, "events": self.query_one(Events).title}
         for name, title in titles.items():
             if self._titles.get(name) != title:
                 self._titles[name] = title
@@ -161,6 +152,3 @@ class MainScreen(Screen[None]):
         tabs = self.query_one(Tabs)
         tabs.words = {3: self.query_one(Experiments).found.words, 5: self.query_one(Events).words}.get(self._shown, "")
         tabs.update()
-        legend = "● kept ○ discarded ◐ inconclusive × crashed ⊘ vetoed"
-        if (panel := self.query_one("#win-rate")).border_subtitle != legend:
-            panel.border_subtitle = legend

@@ -1,0 +1,167 @@
+"""Progress by experiment, as figures: a value of each with its interval, keeps joined, marks for what a person did."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from checkpoints.records import Interval, Intervention, Row, Standing, State, Step, ZoomOut
+from runner.figures import BLUE, GREEN, LOOKS, ORANGE, Figure, Line, Mark, Points, Rule, placed
+from tui.axes import Limits
+
+Value: TypeAlias = Callable[[Row], Interval | None]
+"""What is shown of an experiment, in the unit of the axis; None where it has none."""
+
+ELO_REFERENCE = 1000.0
+_ELO = 400 / math.log(10)
+_SURE = 0.999
+"""Win rate from which an interval on the Elo scale is cut: one vote all on one side has no end there."""
+
+_CHANGING = frozenset(Step) - {Step.PAUSE, Step.RESUME, Step.STOP, Step.VOTE, Step.ZOOM_OUT}
+"""Steps that change what is tried or who reigns; a zoom-out has a mark of its own."""
+
+_OUTLYING = 3.0
+"""Spreads of the middle half beyond which a value does not move the axis: it stands at its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """The figure of a view, with what its axes must hold."""
+
+    figure: Figure
+    seen: tuple[float, ...]
+    """Values that the upright axis must have: not the intervals of those discarded after a few votes."""
+
+    last: int
+    """The newest experiment that has a place."""
+
+
+def trail(rows: Sequence[Row], value: Value, title: str, y_label: str, rule: float | None = None) -> Trail | None:
+    """One value by experiment; None while no experiment has it.
+
+    Args:
+        rows: All experiments by number; those without a verdict are left out.
+        value: What is shown of each.
+        title, y_label: Of the figure.
+        rule: Where a line is drawn across.
+    """
+    found: dict[State, list[tuple[int, Interval | None]]] = {state: [] for state in LOOKS}
+    last = 0
+    for row in rows:
+        state = row.experiment.state
+        if row.verdict is None or state not in LOOKS:
+            continue
+        height = value(row)
+        if height is not None or state is State.CRASHED:
+            found[state].append((row.experiment.number, height))
+            last = row.experiment.number
+    heights = {state: [height for _, height in places if height] for state, places in found.items()}
+    if not any(heights.values()):
+        return None
+    figure = Figure(
+        title=title,
+        x_label="experiment",
+        y_label=y_label,
+        rules=() if rule is None else (Rule(rule),),
+        lines=_reigning(found[State.KEPT], last),
+        points=tuple(_points(state, places) for state, places in found.items() if places),
+    )
+    return Trail(figure, tuple(_seen(heights) + ([] if rule is None else [rule])), last)
+
+
+def framed(trail: Trail, limits: Limits, marks: Sequence[Mark]) -> Figure:
+    """The figure on its axis: what crashed stands at the foot."""
+    points = tuple(
+        replace(one, ys=(limits.lower,) * len(one.ys), low=(), high=()) if one.sign == "cross" else one
+        for one in trail.figure.points
+    )
+    return replace(trail.figure, points=points, marks=tuple(marks), y_limits=(limits.lower, limits.upper))
+
+
+def marks(rows: Sequence[Row], interventions: Sequence[Intervention], zoom_outs: Sequence[ZoomOut]) -> tuple[Mark, ...]:
+    """Zoom-outs, and what a person did that changed something, where they happened."""
+    steps = [one.at for one in interventions if one.step in _CHANGING and one.acknowledged_at and not one.refused]
+    stock = [Mark(x, "zoom-out", "square", GREEN) for x in placed(rows, [one.at for one in zoom_outs])]
+    return (*stock, *(Mark(x, "a person's step", "triangle", ORANGE) for x in placed(rows, steps)))
+
+
+def win_rate(row: Row) -> Interval | None:
+    """Against the reference, per cent."""
+    rate = row.verdict.reference if row.verdict else None
+    return rate and Interval(100 * rate.estimate, 100 * rate.low, 100 * rate.high)
+
+
+def final_loss(row: Row) -> Interval | None:
+    """The last that the trainer logged; one training has no interval."""
+    return _alone(row.final_loss)
+
+
+def held_out(row: Row) -> Interval | None:
+    """Share of held-out pairs in the right order, per cent."""
+    return _alone(None if row.val_pref_acc is None else 100 * row.val_pref_acc)
+
+
+def elo(standings: Sequence[Standing]) -> Value:
+    """Elo as the ranking stands now, by the interval of the win rate against the reference."""
+    found: Mapping[int | None, Interval] = {
+        one.experiment: Interval(one.elo, _points_of(one.reference.low), _points_of(one.reference.high))
+        for one in standings
+        if one.experiment is not None
+    }
+    return lambda row: found.get(row.experiment.number)
+
+
+def _points_of(rate: float) -> float:
+    held = min(max(rate, 1 - _SURE), _SURE)
+    return ELO_REFERENCE + _ELO * math.log(held / (1 - held))
+
+
+def _alone(value: float | None) -> Interval | None:
+    return None if value is None or not math.isfinite(value) else Interval(value, value, value)
+
+
+def _points(state: State, places: Sequence[tuple[int, Interval | None]]) -> Points:
+    look = LOOKS[state]
+    heights = [height or Interval(0.0, 0.0, 0.0) for _, height in places]
+    alone = all(height.low == height.high for height in heights)
+    return Points(
+        look.word,
+        look.sign,
+        look.colour,
+        tuple(float(number) for number, _ in places),
+        tuple(height.estimate for height in heights),
+        () if alone else tuple(height.low for height in heights),
+        () if alone else tuple(height.high for height in heights),
+    )
+
+
+def _reigning(kept: Sequence[tuple[int, Interval | None]], last: int) -> tuple[Line, ...]:
+    places = [(float(number), height.estimate) for number, height in kept if height]
+    if not places:
+        return ()
+    places.append((float(last), places[-1][1]))
+    return (Line("last kept", BLUE, tuple(x for x, _ in places), tuple(y for _, y in places), steps=True),)
+
+
+def _seen(heights: Mapping[State, Sequence[Interval]]) -> list[float]:
+    kept = [end for height in heights[State.KEPT] for end in (height.low, height.estimate, height.high)]
+    others = sorted(
+        height.estimate
+        for state, found in heights.items()
+        if state not in (State.KEPT, State.CRASHED)
+        for height in found
+    )
+    return kept + _near(others, kept)
+
+
+def _near(values: Sequence[float], always: Sequence[float]) -> list[float]:
+    """The least and the most of sorted values, those left out that would flatten all others."""
+    if not values:
+        return []
+    low, high = values[len(values) // 4], values[3 * len(values) // 4]
+    low, high = min([low, *always]), max([high, *always])
+    reach = _OUTLYING * (high - low)
+    near = [value for value in values if low - reach <= value <= high + reach]
+    return [near[0], near[-1]] if near else []
