@@ -22,6 +22,7 @@ from tui.screens.main import MainScreen
 from tui.screens.page import Page
 from tui.snapshot import Snapshot
 from tui.steps import Steps
+from tui.takeaway import Takeaway
 from tui.terminals import Terminals
 from tui.views import Views
 from tui.watch import Subscribe, Watcher

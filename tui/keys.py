@@ -49,6 +49,8 @@ ACTIONS = (
     Action("logarithm", ("l",), "l", "Log axis", "The curves of a training on a logarithmic axis, or not"),
     Action("sort", ("s",), "s", "Sort", "Sort the experiments by the next column"),
     Action("filter", ("slash",), "/", "Filter", "Show only experiments, or events, with certain words; empty: all"),
+    Action("copy", ("y",), "y", "Copy", "Copy the panel in focus, or the page, as text; a file has it too"),
+    Action("export", ("e",), "e", "Export", "Files of the panel in focus: a plot as PNG and SVG, a table as TSV, JSON"),
     Action("theme", (), "", "Theme", "Colours for the night or for the day"),
     Action("move(1)", ("down", "j"), "↓ j", "Down", "Next experiment, next line", palette=False),
     Action("move(-1)", ("up", "k"), "↑ k", "Up", "Previous experiment, previous line", palette=False),

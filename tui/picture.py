@@ -24,6 +24,7 @@ from tui.app import Dashboard
 from tui.headless import RunError
 from tui.leaving import Leave
 from tui.snapshot import Snapshot, look
+from tui.themes import THEMES
 from tui.watch import Watcher
 
 FONTS = "Menlo, Consolas, 'DejaVu Sans Mono', 'Liberation Mono', monospace"
@@ -175,8 +176,8 @@ class Sitter:
 async def sitting(run_folder: Path, size: tuple[int, int], theme: str = "") -> AsyncGenerator[Sitter]:
     """Have a dashboard sit for pictures; arguments and errors as of ``picture``."""
     app = _Still(run_folder, await asyncio.to_thread(_glance, run_folder))
-    if theme and theme not in app.available_themes:
-        raise RunError(f"there is no theme {theme}: {', '.join(sorted(app.available_themes))}")
+    if theme and theme not in (themes := [known.name for known in THEMES]):
+        raise RunError(f"there is no theme {theme}: {', '.join(themes)}")
     async with app.run_test(size=size) as pilot:
         app.theme = theme or app.theme
         while app.snapshot.run is None:

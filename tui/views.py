@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tui.guest import Guest
+from tui.keys import PANELS
 from tui.widgets.experiments import Experiments
 from tui.widgets.logs import Events
 
@@ -21,6 +22,9 @@ class Views(Guest):
         """One panel, or all."""
         if self.main.compact:
             self.say("this terminal has room for one panel at a time: 1 to 5 choose it")
+            return
+        if self.main.focused and self.main.focused.id == PANELS[5]:
+            self.say("the lanes are whole as they are, and always in sight: 1 to 5 choose what to make large")
             return
         self.main.maximise()
 
