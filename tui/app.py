@@ -28,7 +28,7 @@ from tui.views import Views
 from tui.watch import Subscribe, Watcher
 
 
-class Dashboard(Steps, Pages, Views, Plotting, Terminals):
+class Dashboard(Steps, Pages, Views, Plotting, Takeaway, Terminals):
     """A guest of whoever runs the loop: its end ends nothing else. Returns how the person left."""
 
     CSS_PATH = "dashboard.tcss"
