@@ -16,6 +16,10 @@ SECONDS = 120.0
 """After which a drawing is given up; the first one on a machine makes matplotlib look at all its fonts."""
 
 
+_PACKAGES = Path(__file__).parents[1]
+"""Where the project's packages are."""
+
+
 class DrawingFailed(Exception):
     """A picture was not made; the message is one line that says why."""
 
@@ -77,12 +81,13 @@ def _check(paths: Sequence[Path]) -> None:
 
 
 def _command(paths: Sequence[Path]) -> list[str]:
-    return [sys.executable, "-m", "runner.drawing", *map(str, paths)]
+    return [sys.executable, "-P", "-m", "runner.drawing", *map(str, paths)]
 
 
 def _environment() -> dict[str, str]:
-    """Without a person's choice of a window to draw in: there is none."""
-    return {**os.environ, "MPLBACKEND": "agg"}
+    """The same packages as here, and nothing of the folder that a person stands in; no window to draw in."""
+    places = [str(_PACKAGES), os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, "MPLBACKEND": "agg", "PYTHONPATH": os.pathsep.join(filter(None, places))}
 
 
 def _judge(status: int | None, said: bytes) -> None:

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from checkpoints import writes
 from checkpoints.records import Outcome, Proposal, State, ZoomOut
 from checkpoints.store import Store
+from runner.agent.categories import CATEGORIES, category_of
 from runner.agent.memory import Memory, Tried
 from runner.agent.playbook import Playbook
-from runner.agent.proposer import CATEGORIES, category_of
 from runner.planner import Planner
 from runner.program import Program
 

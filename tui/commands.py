@@ -76,6 +76,31 @@ def results(asked: argparse.Namespace) -> int:
     return 0
 
 
+def report(asked: argparse.Namespace) -> int:
+    """The night on one page.
+
+    Raises:
+        RunError: The run has not begun, or the file cannot be written.
+    """
+    from runner.report.facts import NoRun
+    from runner.report.written import write, written
+
+    try:
+        text = written(_run_folder(asked.folder), asked.html)
+    except NoRun as error:
+        raise RunError(str(error)) from None
+    if not asked.output:
+        encoding = sys.stdout.encoding or "utf-8"
+        print(text.encode(encoding, errors="replace").decode(encoding), end="")
+        return 0
+    try:
+        write(text, asked.output)
+    except OSError as error:
+        raise RunError(f"{asked.output} cannot be written: {error.strerror}") from error
+    print(f"wrote {asked.output}")
+    return 0
+
+
 def init(asked: argparse.Namespace) -> int:
     """Write a program to start from."""
     names = ("model", "pairs", "chats", "heldout", "prompts")

@@ -17,6 +17,7 @@ examples:
   autoresearch-tui attach .              look at a run that another process drives
   autoresearch-tui status --json .       what it is doing, for a script
   autoresearch-tui results . > r.tsv     all experiments as a table
+  autoresearch-tui report . | less       the night on one page; --html -o report.html for a browser
   autoresearch-tui doctor .              what is there, what is missing, what to do
   autoresearch-tui screenshot . --screen detail:12 -o detail.svg
                                          a picture of any screen, without a terminal
@@ -28,7 +29,7 @@ exit statuses:
   2  the command line is wrong
 """
 
-COMMANDS = ("dashboard", "run", "attach", "status", "results", "init", "doctor", "demo", "screenshot")
+COMMANDS = ("dashboard", "run", "attach", "status", "results", "init", "report", "doctor", "demo", "screenshot")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -72,6 +73,11 @@ def parser() -> argparse.ArgumentParser:
     status = add("status", parents=[folder], help="what the run is doing")
     status.add_argument("--json", action="store_true", help="for a script")
     add("results", parents=[folder], help="all experiments as TSV")
+    report = add("report", parents=[folder], help="the night on one page: what was kept, what is noise, what is next")
+    form = report.add_mutually_exclusive_group()
+    form.add_argument("--md", action="store_true", help="as Markdown (the default)")
+    form.add_argument("--html", action="store_true", help="as a web page that stands by itself, with the plot")
+    report.add_argument("-o", "--output", type=Path, help="where to (default: to the terminal)")
     init = add("init", help="write a program.md to start from")
     init.add_argument("template", choices=("demo", "study", "online"))
     init.add_argument("folder", nargs="?", type=Path, default=Path(), help="where to (default: this folder)")

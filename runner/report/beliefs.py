@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from checkpoints.records import BASELINE, ENDS, Hypothesis, HypothesisStatus, RunState
 from runner.agent.categories import category_of
@@ -23,9 +24,9 @@ _LENGTH = 240
 """Characters of a belief."""
 
 _STATUS = {
-    HypothesisStatus.SUPPORTED: ("Supported", "✓"),
-    HypothesisStatus.REFUTED: ("Refuted", "✗"),
-    HypothesisStatus.OPEN: ("Open", "?"),
+    HypothesisStatus.SUPPORTED: "Supported",
+    HypothesisStatus.REFUTED: "Refuted",
+    HypothesisStatus.OPEN: "Open",
 }
 
 
@@ -33,20 +34,20 @@ def beliefs(facts: Facts) -> Iterator[Block]:
     """By status, each with the experiments that speak for or against it."""
     if not facts.hypotheses:
         yield Paragraph("Nothing yet.")
-    for status, (word, sign) in _STATUS.items():
-        found = [one for one in facts.hypotheses if one.status is status]
+    for status, word in _STATUS.items():
+        found = _once([one for one in facts.hypotheses if one.status is status])
         if not found:
             continue
         shown = f"; the newest {MOST}" if len(found) > MOST else ""
         yield Paragraph(f"{word} ({len(found):,}{shown}):")
-        yield Bullets(tuple(f"{sign} {_belief(one)}" for one in found[-MOST:]))
+        yield Bullets(tuple(_belief(one) for one in found[-MOST:]))
 
 
 def next_steps(facts: Facts) -> Iterator[Block]:
     """What the store gives reason to try; nothing here is a promise."""
     lines = [*_unfinished(facts), *_near(facts), *_never(facts)]
     open_ones = [one for one in facts.hypotheses if one.status is HypothesisStatus.OPEN and not _under_way(facts, one)]
-    lines += [f"Open: {_belief(one)}" for one in open_ones[-NEAR:]]
+    lines += [f"Open: {_belief(one)}" for one in _once(open_ones)[-NEAR:]]
     if weak := doubtful(facts):
         lines.append(
             f"Judge {listed([row.experiment.number for row in weak], 6)} once more before building on it: "
@@ -83,6 +84,15 @@ def _never(facts: Facts) -> Iterator[str]:
         if category not in tried:
             more = f" and {len(open_to) - 4} more" if len(open_to) > 4 else ""
             yield f"Never tried: {category} ({', '.join(open_to[:4])}{more})."
+
+
+def _once(found: Sequence[Hypothesis]) -> list[Hypothesis]:
+    """Each text once, with all experiments that speak to it; in the order in which they were last held."""
+    by_text: dict[str, Hypothesis] = {}
+    for one in found:
+        before = by_text.pop(one.text, None)
+        by_text[one.text] = replace(one, experiments=before.experiments + one.experiments) if before else one
+    return list(by_text.values())
 
 
 def _under_way(facts: Facts, belief: Hypothesis) -> bool:

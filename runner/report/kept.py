@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TypeGuard
 
-from checkpoints.records import BASELINE, Interval, Row, State
+from checkpoints.records import BASELINE, Interval, Outcome, Row, State
 from runner.figures import EVEN
 from runner.report.blocks import Block, Bullets, Column, Paragraph, Table
 from runner.report.facts import Facts, reference
@@ -45,12 +45,12 @@ def kept(facts: Facts) -> Iterator[Block]:
         yield Paragraph(f"The newest {MOST} of {count(len(keeps), 'keep')}:")
     judges = "pairs for and against" if facts.metric else "votes for and against"
     columns = [Column("#", True), Column("change"), Column(judges, True), Column("won against its opponent, %", True)]
-    columns += [Column("95 %", True), Column("95 %, looked at any time", True), Column("shrunken lead", True)]
+    columns += [Column("95 % interval", True), Column("at any time", True), Column("shrunken lead", True)]
     columns.append(Column(f"{facts.metric} then, %" if facts.metric else "against the reference then, %", True))
     if facts.standings:
         columns.append(Column("ranked now, %", True))
     yield Table(tuple(columns), tuple(_evidence(facts, row) for row in keeps[-MOST:]))
-    if overruled := [row for row in keeps if row.verdict and row.verdict.outcome != "keep"]:
+    if overruled := [row for row in keeps if row.verdict and row.verdict.outcome is not Outcome.KEEP]:
         one_by_one = listed([row.experiment.number for row in overruled])
         yield Paragraph(f"Kept by a person against the verdict: {one_by_one}.")
 
@@ -91,16 +91,16 @@ def whole_gain(facts: Facts) -> tuple[Interval, Interval] | None:
 
 def _evidence(facts: Facts, row: Row) -> tuple[str, ...]:
     verdict, standing = row.verdict, facts.standings.get(row.experiment.number)
-    assert verdict is not None
+    won, anytime = (verdict.win_rate, verdict.anytime) if verdict else (None, None)
     cells = [
         f"#{row.experiment.number}",
         changed(row),
-        f"{verdict.wins:,} : {verdict.losses:,}",
-        per_cent(verdict.win_rate.estimate) if verdict.win_rate else "–",
-        ends(verdict.win_rate) if verdict.win_rate else "–",
-        ends(verdict.anytime) if verdict.anytime else "–",
-        points(verdict.shrunken - EVEN / 100) if verdict.shrunken is not None else "–",
-        with_half_width(verdict.reference),
+        f"{verdict.wins:,} : {verdict.losses:,}" if verdict else "–",
+        per_cent(won.estimate) if won else "–",
+        ends(won) if won else "–",
+        ends(anytime) if anytime else "–",
+        points(verdict.shrunken - EVEN / 100) if verdict and verdict.shrunken is not None else "–",
+        with_half_width(reference(row)),
     ]
     if facts.standings:
         cells.append(with_half_width(standing.reference) if standing else "–")

@@ -44,7 +44,7 @@ def _summary(facts: Facts) -> Iterator[str]:
     """How far it is, what is best, and what to make of it."""
     tried, took = facts.tried, long(facts.until - facts.run.created_at)
     state = {
-        RunState.RUNNING: "is going on" if facts.driven else "has stopped half way: nobody drives it",
+        RunState.RUNNING: "is going on" if facts.driven else "has stopped half way, nobody drives it",
         RunState.PAUSED: "is paused",
         RunState.FINISHED: "is finished",
     }[facts.run.state]
