@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import hashlib
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ from checkpoints.records import (
     model_name,
 )
 from checkpoints.text import clean
+from tui.snapshot import Snapshot
 
 PERSON = "person:"
 """What the names of voters at a dashboard begin with."""
@@ -105,6 +106,17 @@ def next_battle(folder: Path, rows: Sequence[Row], voter: str, done: Collection[
     return None
 
 
+def why_none(folder: Path, snapshot: Snapshot) -> str:
+    """Why there is no pair to vote on."""
+    if snapshot.metric:
+        return f"this run is judged by {snapshot.metric}: there are no answers to vote on"
+    with closing(Reader(folder)) as reader:
+        for row in contests(snapshot.rows):
+            if reader.answered(row.experiment.number, row.experiment.model, rival_of(row)):
+                return "you have voted on every pair there is; others come with the next evaluation"
+    return "there are no answers to vote on yet; they come with an evaluation"
+
+
 def contests(rows: Sequence[Row]) -> list[Row]:
     """Experiments on which a vote may tell something: those before the voters, then where the evidence is widest."""
     recent = rows[-RECENT:]
@@ -113,9 +125,50 @@ def contests(rows: Sequence[Row]) -> list[Row]:
     return running + sorted(judged, key=_width, reverse=True)
 
 
-def wanted(interventions: Sequence[Intervention], voter: str) -> Iterator[Intervention]:
+def cast_by(interventions: Sequence[Intervention], voter: str) -> list[Intervention]:
     """The votes that a voter has cast at a dashboard, whether they are counted yet or not."""
-    return (one for one in interventions if one.step is Step.VOTE and one.detail.get("voter") == voter)
+    return [one for one in interventions if one.step is Step.VOTE and one.detail.get("voter") == voter]
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """How an experiment stands after a vote."""
+
+    own: Tally
+    """This voter's votes for and against the candidate."""
+
+    all: Tally
+    """Everybody's, this voter's included."""
+
+    simulated: bool
+    """Whether some of the others are those of simulated voters."""
+
+
+def running(folder: Path, row: Row, voter: str, cast: Sequence[Json]) -> Running:
+    """Count; what the voter has cast counts at once, also where the runner has not taken it up yet.
+
+    Args:
+        row: The experiment voted on.
+        voter: Whose votes are counted apart.
+        cast: Details of the votes that they have cast on it.
+    """
+    number, own, rival = row.experiment.number, row.experiment.model, rival_of(row)
+    with closing(Reader(folder)) as reader:
+        counted = [vote for vote in reader.votes(number, voter) if {vote.model_a, vote.model_b} == {own, rival}]
+        everybody, simulated = reader.tally(number, own, rival), reader.simulated_votes(number)
+    known = {vote.prompt for vote in counted}
+    new = [_vote(number, detail) for detail in cast if detail["prompt"] not in known]
+    theirs, added = tally(own, [*counted, *new]), tally(own, new)
+    return Running(
+        theirs,
+        Tally(everybody.wins + added.wins, everybody.losses + added.losses, everybody.ties + added.ties),
+        simulated,
+    )
+
+
+def _vote(number: int, detail: Json) -> Vote:
+    words = (detail["voter"], detail["prompt"], detail["model_a"], detail["model_b"])
+    return Vote(number, "", *words, Choice(detail["choice"]), False, 0.0)
 
 
 def _battle(reader: Reader, number: int, prompt: str, pair: tuple[str, str], voter: str) -> Battle:

@@ -65,9 +65,11 @@ class Guest(App[Leave]):
 
     async def want(
         self, step: Step, experiment: int | None = None, reason: str = "", detail: Json | None = None
-    ) -> None:
+    ) -> bool:
         """Record a person's step; whatever hinders it, the person who asked is told, and the screen stays."""
         try:
             await self._intervene(step, experiment, reason, detail or {})
         except Exception as error:
             self.say(f"{step} was not recorded: {error}", "error")
+            return False
+        return True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from tui.guest import Guest
 from tui.widgets.experiments import Experiments
 
@@ -34,6 +36,24 @@ class Pages(Guest):
         from tui.screens.detail import Detail
 
         self.push_screen(Detail(self.folder, self.snapshot, number, self._neighbour))
+
+    async def action_arena(self) -> None:
+        """Vote, blind."""
+        if not self.going("vote on"):
+            return
+        if not self.snapshot.driven:
+            self.say("no process drives this run: nobody would count your votes")
+            return
+        from tui.battles import cast_by, next_battle, voter, why_none
+        from tui.screens.arena import Arena
+
+        snapshot, who = self.snapshot, voter()
+        done = {(one.experiment or 0, str(one.detail["prompt"])) for one in cast_by(snapshot.interventions, who)}
+        battle = await asyncio.to_thread(next_battle, self.folder, snapshot.rows, who, done)
+        if battle is None:
+            self.say(await asyncio.to_thread(why_none, self.folder, snapshot))
+            return
+        self.push_screen(Arena(self.folder, snapshot, who, battle, self.want))
 
     def _neighbour(self, number: int, lines: int) -> int:
         """The experiment so many lines below one in the table, as it is sorted and filtered."""

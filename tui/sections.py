@@ -118,7 +118,7 @@ def _samples(snapshot: Snapshot, row: Row, samples: Sequence[Sample], width: int
     side_by_side = width >= _SIDE_BY_SIDE
     parts: list[RenderableType] = []
     for sample in samples:
-        answers = [_answer(name, text) for name, text in zip(names, (sample.own, sample.rival), strict=True)]
+        answers = [_answer(*said_by) for said_by in zip(names, (ORANGE, BLUE), (sample.own, sample.rival), strict=True)]
         pair = Table.grid(expand=True, padding=(0, 2, 0, 0))
         for _ in range(2 if side_by_side else 1):
             pair.add_column(ratio=1, overflow="fold")
@@ -136,8 +136,8 @@ def _asked(sample: Sample) -> Text:
     return text.append(f"  {votes.wins} for it, {votes.losses} against, {votes.ties} equal", GREY)
 
 
-def _answer(name: str, text: str) -> Text:
-    return Text().append(f"{name}\n", GREY).append_text(_shortened(text))
+def _answer(name: str, colour: str, text: str) -> Text:
+    return Text().append(f"{name}\n", colour).append_text(_shortened(text))
 
 
 def _shortened(text: str, style: str = "") -> Text:

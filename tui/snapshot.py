@@ -106,6 +106,9 @@ class Snapshot:
     touched: int = 0
     """Mark up to which changes of experiments were read; ``rows`` is the same tuple while it stays."""
 
+    judged: tuple[Row, ...] = ()
+    """``rows`` as they were when one with a verdict last changed: the same tuple while all verdicts stay."""
+
     @property
     def pending(self) -> tuple[Intervention, ...]:
         """What a person did and the runner has not acknowledged yet."""
@@ -153,7 +156,7 @@ def look(reader: Reader, before: Snapshot, trouble: str = "", driven: bool = Tru
         now = replace(now, rows=_rows(reader, before.rows, numbers), touched=touched)
         now = replace(now, metric=_metric(reader, now.champion))
         if _judged(before.rows, now.rows, numbers):
-            now = replace(now, standings=tuple(reader.standings()))
+            now = replace(now, judged=now.rows, standings=tuple(reader.standings()))
     return _with_curves(reader, replace(now, simulated=now.simulated or _simulated(reader, now, numbers)))
 
 
@@ -188,8 +191,8 @@ def _rows(reader: Reader, before: tuple[Row, ...], numbers: list[int]) -> tuple[
 
 
 def _judged(before: tuple[Row, ...], after: tuple[Row, ...], numbers: list[int]) -> bool:
-    """Whether one of the experiments read anew has another verdict than before, or its first."""
-    return any((before[n].verdict if n < len(before) else None) != after[n].verdict for n in numbers)
+    """Whether one of the experiments read anew has a verdict, and is not as it was before."""
+    return any(after[n].verdict and (n >= len(before) or before[n] != after[n]) for n in numbers)
 
 
 def _metric(reader: Reader, champion: int | None) -> str:

@@ -57,10 +57,11 @@ class Page(Screen[None]):
     def show(self, snapshot: Snapshot) -> None:
         """The run as it is now; a page that follows it overrides this."""
 
-    def change(self, heading: Text, content: Content) -> None:
+    def change(self, heading: Text, content: Content, hint: str = "") -> None:
         """Say something else; the reader stays at the same line."""
         self._heading.text = _head(heading)
         self._body.content = content
+        self._foot.text = styled(hint, GREY) if hint else self._foot.text
         self._heading.update()
         self._body.update()
         self._tell()

@@ -193,7 +193,7 @@ class ProgressPlot(Plot):
                 now.rows, progress.held_out, "val_pref_acc by experiment", "held-out pairs in the right order, %", EVEN
             ),
         }
-        return self._trails[view].of(make[view], now.rows, now.standings, now.metric, now.simulated)
+        return self._trails[view].of(make[view], now.judged, now.standings, now.metric, now.simulated)
 
     def _held(self, view: str, values: Sequence[float]) -> Limits:
         limits = self._limits.get(view) or around(values)

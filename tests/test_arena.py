@@ -1,0 +1,157 @@
+"""A person's own votes: blind, in an order that does not tell, each pair once, the tally only afterwards."""
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from runs import write_run
+from test_dashboard import NARROW, WIDE, Recorded, text_of, until, until_shown
+
+from checkpoints import writes
+from checkpoints.reader import Reader
+from checkpoints.records import Answer, Choice, RunState, State, Step, Vote
+from checkpoints.store import Store
+from tui.app import Dashboard
+from tui.battles import Battle, next_battle, voter
+
+ANA = "person:ana"
+QUESTION = "When does the library open, and may I bring my dog?"
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("arena") / "run"
+    write_run(folder, 3)
+    with Store(folder) as store:
+        store.submit(writes.add_prompts, [(f"prompt-{place:03d}", QUESTION) for place in range(8)]).result()
+    return folder
+
+
+@pytest.fixture
+def folder(written: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(written, tmp_path / "run"))
+
+
+def battles(folder: Path, voter: str, count: int) -> list[Battle]:
+    """As a voter meets them who votes on each."""
+    reader, seen = Reader(folder), set[tuple[int, str]]()
+    found: list[Battle] = []
+    while len(found) < count and (battle := next_battle(folder, reader.rows(), voter, seen)):
+        found.append(battle)
+        seen.add((battle.experiment, battle.prompt))
+    return found
+
+
+async def test_a_vote_is_blind_and_the_models_and_the_tally_are_told_after_it(written: Path) -> None:
+    recorded = Recorded()
+    async with Dashboard(written, recorded).run_test(size=WIDE, notifications=True) as pilot:
+        await until_shown(pilot, "champion #1")
+        await pilot.press("a")
+        screen = await until_shown(pilot, QUESTION, "Hello Ana", "Thank you", "other voters are simulated")
+        assert not re.search(r"#\d|exp-|candidate|opponent|\d %", screen)
+        await pilot.press("left")
+        screen = await until_shown(pilot, "You preferred #", "candidate", "opponent", "simulated voters among them")
+    ((step, number, reason, detail),) = recorded.steps
+    assert (step, number, reason) == (Step.VOTE, 4, "")
+    assert {detail["model_a"], detail["model_b"]} == {"exp-0004", "exp-0001"}
+    assert (detail["choice"], detail["voter"]) == ("a", voter())
+    wins = detail["model_a"] == "exp-0004"
+    assert f"You preferred #{4 if wins else 1}'s answer" in screen
+    assert f"Your votes on #4: {int(wins)} of 1 for it, {100 * wins}.0 % [" in screen
+    assert f"{69 + wins} of 131 for it" in screen
+
+
+async def test_each_pair_comes_once_skipped_or_voted_on_and_the_last_one_says_so(written: Path) -> None:
+    recorded = Recorded()
+    async with Dashboard(written, recorded).run_test(size=NARROW, notifications=True) as pilot:
+        await until_shown(pilot, "champion #1")
+        await pilot.press("a")
+        await until_shown(pilot, "← upper", "→ lower")
+        for _ in range(40):
+            if "on every pair there is" in text_of(pilot.app):  # type: ignore[arg-type]
+                break
+            await pilot.press("s" if len(recorded.steps) > 2 else "equals_sign", "enter")
+            await pilot.pause()
+        screen = await until_shown(pilot, "you have voted on every pair there is", "skipped ones come again")
+        assert "← upper" not in screen
+        await pilot.press("escape")
+        await until_shown(pilot, "champion #1")
+    voted = [(number, detail["prompt"]) for _, number, _, detail in recorded.steps]
+    assert len(voted) == 3 == len(set(voted))
+    assert {detail["choice"] for *_, detail in recorded.steps} == {"tie"}
+
+
+async def test_long_answers_are_read_to_their_ends_also_on_a_small_terminal(folder: Path) -> None:
+    with Store(folder) as store:
+        long = "\n".join(f"line {number} \x1b[2J[red]" for number in range(60))
+        answers = [Answer(4, "a", model, f"{long}\nend of {model[-1]}") for model in ("exp-0004", "exp-0001")]
+        answers += [Answer(4, "b", "exp-0004", "x" * 10_000), Answer(4, "b", "exp-0001", "漢字🙂" * 900)]
+        store.submit(lambda db: db.execute("DELETE FROM answers")).result()
+        store.submit(writes.add_answers, answers).result()
+    async with Dashboard(folder, Recorded()).run_test(size=(60, 16), notifications=True) as pilot:
+        await until_shown(pilot, "champion #1")
+        await pilot.press("a")
+        await until_shown(pilot, "← upper", "more")
+        for _ in range(2):
+            if "line 0" in text_of(pilot.app):  # type: ignore[arg-type]
+                break
+            await pilot.press("s")
+            await until(pilot, lambda: "xxx" not in text_of(pilot.app))  # type: ignore[arg-type]
+        await pilot.press(*["pagedown"] * 8)
+        screen = await until_shown(pilot, "end of 4", "end of 1")
+    assert "\x1b" not in screen and "more" not in screen
+    assert all(len(line) <= 60 for line in screen.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("prepare", "why"),
+    [
+        ({"driven": lambda: False}, "nobody would count your votes"),
+        ({"state": RunState.FINISHED}, "the run is finished"),
+        ({"delete": "answers"}, "there are no answers to vote on yet"),
+    ],
+)
+async def test_where_nobody_can_vote_it_says_why(folder: Path, prepare: dict[str, Any], why: str) -> None:
+    with Store(folder) as store:
+        if "state" in prepare:
+            store.submit(writes.set_run, prepare["state"], "").result()
+        if "delete" in prepare:
+            store.submit(lambda db: db.execute("DELETE FROM answers")).result()
+    driven = prepare.get("driven", lambda: True)
+    async with Dashboard(folder, Recorded(), driven=driven).run_test(size=WIDE, notifications=True) as pilot:
+        await until_shown(pilot, "champion #1")
+        await pilot.press("a")
+        await until(pilot, lambda: why in " ".join(text_of(pilot.app).split()))  # type: ignore[arg-type]
+        assert len(pilot.app.screen_stack) == 1
+
+
+def test_the_order_of_the_answers_looks_drawn_and_is_the_same_for_the_same_voter(written: Path) -> None:
+    ana, ben = battles(written, ANA, 24), battles(written, "person:ben", 24)
+    assert ana == battles(written, ANA, 24)
+    first = {(battle.experiment, battle.prompt): battle.model_a for battle in ana}
+    candidate = [battle.model_a == f"exp-{battle.experiment:04d}" for battle in ana]
+    assert 4 <= sum(candidate) <= 20
+    assert any(first[battle.experiment, battle.prompt] != battle.model_a for battle in ben)
+    assert [battle.prompt for battle in ana] != [battle.prompt for battle in ben]
+
+
+def test_what_is_before_the_voters_comes_first_then_where_the_evidence_is_widest(written: Path) -> None:
+    order = list(dict.fromkeys(battle.experiment for battle in battles(written, ANA, 40)))
+    rows = {row.experiment.number: row for row in Reader(written).rows()}
+    assert rows[order[0]].experiment.state is State.EVALUATING
+    widths = [rate.high - rate.low for number in order[1:] if (rate := getattr(rows[number].verdict, "win_rate", None))]
+    assert len(widths) == len(order) - 1 >= 3
+    assert widths == sorted(widths, reverse=True)
+
+
+def test_a_pair_that_the_voter_has_voted_on_elsewhere_is_not_shown_again(folder: Path) -> None:
+    before = battles(folder, ANA, 1)[0]
+    vote = Vote(
+        before.experiment, "k", ANA, before.prompt, before.model_b, before.model_a, Choice.TIE, False, 0.0
+    )  # fmt: skip
+    with Store(folder) as store:
+        store.submit(writes.add_votes, [vote]).result()
+    assert before.prompt not in {one.prompt for one in battles(folder, ANA, 40) if one.experiment == before.experiment}
+    assert battles(folder, "person:ben", 40) != []
