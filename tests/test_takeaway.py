@@ -12,11 +12,14 @@ from pathlib import Path
 import pexpect
 import pytest
 from runs import write_run
+from test_dashboard import NARROW, WIDE, Recorded, until, until_shown
 
 from checkpoints.reader import Reader
 from checkpoints.records import BASELINE, Hypothesis, HypothesisStatus, ZoomOut
 from tui import clipboard, exports, taken
+from tui.app import Dashboard
 from tui.clipboard import MOST_BYTES, first_part, sequence
+from tui.widgets.experiments import Experiments
 
 HOSTILE = "\x1b]52;c;aGk=\x07[red]\tdata\r\nnext\u202eline"
 
@@ -129,3 +132,93 @@ def test_hostile_text_leaves_neither_controls_nor_lines_of_its_own() -> None:
         assert not set(text) & set("\x1b\x07\r\u202e")
     assert len(taken.tsv(what.records).splitlines()) == 3
     assert "[red]" in what.text
+
+
+class Terminal:
+    """What the dashboard sent beside its pictures, and what it told the person."""
+
+    def __init__(self, app: Dashboard, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.told: list[str] = []
+        self.sent: list[str] = []
+        monkeypatch.delenv("TMUX", raising=False)
+        monkeypatch.setattr(app, "say", lambda text, severity="information": self.told.append(str(text)))
+        assert app._driver
+        monkeypatch.setattr(app._driver, "write", self.sent.append)
+
+    @property
+    def clipboard(self) -> str:
+        """What was copied last."""
+        return decoded(next(one for one in reversed(self.sent) if "\x1b]52;" in one))
+
+
+@pytest.fixture
+def folder(run: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(run, tmp_path / "run"))
+
+
+async def test_a_panel_is_copied_as_it_is_shown_and_the_file_is_named(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = Dashboard(folder, Recorded())
+    async with app.run_test(size=WIDE) as pilot:
+        await until_shown(pilot, "candidate #14")
+        terminal = Terminal(app, monkeypatch)
+        app.main.query_one(Experiments).filter("vetoed")
+        parts = {"3": "exp-0008\t", "4": "supported (#1)", "5": "zoom-out 1", "6": "evaluate\t13\tvotes"}
+        for taken_so_far, (key, part) in enumerate(parts.items()):
+            await pilot.press(key, "y")
+            await until(pilot, lambda before=taken_so_far: len(terminal.told) > before)
+            assert part in terminal.clipboard
+        assert [len(told.split("also in run/exports/")) for told in terminal.told] == [2, 2, 2, 2]
+        (table,) = (folder / "exports").glob("experiments-*.tsv")
+        assert len(table.read_text().splitlines()) == 2
+        assert table.name in terminal.told[0]
+        await pilot.press("m")
+        assert "the lanes are whole as they are" in terminal.told[-1]
+
+
+async def test_a_plot_is_exported_as_pictures_and_copied_as_its_data(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = Dashboard(folder, Recorded())
+    async with app.run_test(size=WIDE) as pilot:
+        await until_shown(pilot, "candidate #14")
+        terminal = Terminal(app, monkeypatch)
+        await pilot.press("1", "y")
+        await until(pilot, lambda: terminal.told)
+        assert any(line.startswith("kept\t") for line in terminal.clipboard.splitlines())
+        await pilot.press("e")
+        await until(pilot, lambda: len(terminal.told) == 2, 60)
+    (png,), (svg,) = (list((folder / "exports").glob(f"win-rate-*.{ending}")) for ending in ("png", "svg"))
+    assert png.read_bytes()[:4] == b"\x89PNG" and "<svg" in svg.read_text()
+    assert terminal.told[1] == f"exported run/exports/{png.name} and .svg"
+
+
+async def test_a_table_is_exported_for_other_programs_in_the_order_shown(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = Dashboard(folder, Recorded())
+    async with app.run_test(size=NARROW) as pilot:
+        await until_shown(pilot, "champion #10")
+        terminal = Terminal(app, monkeypatch)
+        await pilot.press("3", "e")
+        await until(pilot, lambda: terminal.told)
+    (table,) = (folder / "exports").glob("*.json")
+    assert [one["experiment"] for one in json.loads(table.read_text())] == list(range(14, -1, -1))
+    assert terminal.told == [f"exported run/exports/{table.stem}.tsv and .json"]
+
+
+async def test_without_room_the_clipboard_still_has_it_and_one_line_says_why_there_is_no_file(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "exports").touch()
+    app = Dashboard(folder, Recorded())
+    async with app.run_test(size=WIDE) as pilot:
+        await until_shown(pilot, "candidate #14")
+        terminal = Terminal(app, monkeypatch)
+        await pilot.press("3", "y")
+        await until(pilot, lambda: terminal.told)
+        await pilot.press("e")
+        await until(pilot, lambda: len(terminal.told) == 2)
+    assert terminal.told == ["copied 16 lines; not in a file: File exists", "nothing was exported: File exists"]
+    assert terminal.clipboard.startswith("commit\t")
