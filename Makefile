@@ -3,8 +3,10 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+RUN ?= .
+EXPERIMENT ?= 1
 
-.PHONY: demo test test-all lint bench clean
+.PHONY: demo test test-all lint bench pictures clean
 
 demo: $(READY) ## The dashboard on the repository's own program.md (headless where there is no terminal)
 	$(BIN)/autoresearch-tui .
@@ -23,6 +25,11 @@ lint: $(READY)
 
 bench: $(READY) ## All benchmarks, one after the other; bench/README.md has the last figures
 	for file in bench/*.py; do echo "== $$file"; $(BIN)/python -m bench.$$(basename $$file .py) || exit 1; done
+
+pictures: $(READY) ## The pictures in docs/, of the run in RUN (default: the demo's) and its experiment EXPERIMENT
+	$(BIN)/autoresearch-tui screenshot $(RUN) -o docs/dashboard.svg
+	$(BIN)/autoresearch-tui screenshot $(RUN) --screen detail:$(EXPERIMENT) -o docs/detail.svg
+	$(BIN)/autoresearch-tui screenshot $(RUN) --screen report -o docs/report.svg
 
 clean:
 	rm -rf $(VENV) run build dist *.egg-info
