@@ -18,7 +18,7 @@ from checkpoints.reader import Reader
 from checkpoints.records import Change, Interval, Lane, Proposal, Row, RunState, Step
 from checkpoints.store import Store
 from runner.report.blocks import Report, Table
-from runner.report.facts import Facts, NoRun, gather
+from runner.report.facts import Facts, LaneTime, NoRun, gather
 from runner.report.html import html
 from runner.report.kept import noise
 from runner.report.markdown import markdown, text
@@ -99,8 +99,23 @@ def test_what_a_person_did_and_what_waited_for_what_is_told(facts: Facts) -> Non
     page = report(facts)
 
     assert "'veto #8', '#10 57.8 % → #10 57.8 %', '+0.0 points'" in said(page, "What the person's steps did")
-    assert "for training of an experiment" in said(page, "Time and cost by lane")
+    assert [what for lane in facts.lanes for what, _ in lane.waited] == [
+        "training of an experiment",
+        "votes on an experiment",
+    ]
     assert "Optimiser knobs: four tries, one keep." in said(page, "Stock taken")
+
+
+def test_each_lane_is_told_with_its_share_of_the_time_and_what_it_waited_for(facts: Facts) -> None:
+    hour_ago = replace(facts.run, created_at=facts.at - 3600)
+    waited = (("votes on an experiment", 1200.0), ("an uploaded model", 0.1))
+
+    page = report(replace(facts, run=hour_ago, lanes=(LaneTime(Lane.ANALYZE, 900.0, 12, 1, waited),)))
+
+    (table,) = (block for block in page.sections[8].blocks if isinstance(block, Table))
+    assert table.rows == (
+        ("analyze", "12", "1", "15 min 00 s", "25 %", "20 min 00 s", "20 min 00 s for votes on an experiment"),
+    )
 
 
 def test_training_has_its_price_where_the_program_names_one(facts: Facts) -> None:
@@ -142,7 +157,7 @@ def test_a_keep_above_all_that_was_built_on_it_may_have_been_luck(facts: Facts) 
     lines = "\n".join(str(block) for block in noise(lucky))
 
     assert (
-        "#1 data.mix.expert 0.0 → 1.0: scored 66.0 %, and 2 keeps built on it scored below that, at most 57.8 %"
+        "#1 data.mix.expert 0.0 → 1.0: it scored 66.0 %, and 2 keeps built on it scored below that, at most 57.8 %"
         in lines
     )
     assert "may have been luck" not in "\n".join(str(block) for block in noise(facts))

@@ -10,7 +10,7 @@ from checkpoints.records import BASELINE, ENDS, Hypothesis, HypothesisStatus, Ru
 from runner.agent.categories import category_of
 from runner.report.blocks import Block, Bullets, Paragraph
 from runner.report.facts import Facts
-from runner.report.kept import doubtful
+from runner.report.kept import doubts
 from runner.report.tried import near_misses
 from runner.report.wording import count, listed, named, shortened, with_interval
 
@@ -48,11 +48,8 @@ def next_steps(facts: Facts) -> Iterator[Block]:
     lines = [*_unfinished(facts), *_near(facts), *_never(facts)]
     open_ones = [one for one in facts.hypotheses if one.status is HypothesisStatus.OPEN and not _under_way(facts, one)]
     lines += [f"Open: {_belief(one)}" for one in _once(open_ones)[-NEAR:]]
-    if weak := doubtful(facts):
-        lines.append(
-            f"Judge {listed([row.experiment.number for row in weak], 6)} once more before building on it: "
-            "see what looks like noise."
-        )
+    if doubted := sorted({row.experiment.number for row, _ in doubts(facts)}):
+        lines.append(f"Judge {listed(doubted, 6)} once more before building on it: see what looks like noise.")
     yield Bullets(tuple(lines)) if lines else Paragraph("The store gives no hint: a zoom-out may (z in the dashboard).")
 
 
@@ -60,6 +57,8 @@ def _unfinished(facts: Facts) -> Iterator[str]:
     under_way = [row for row in facts.rows if row.experiment.state not in ENDS]
     if facts.run.state is not RunState.FINISHED and under_way:
         yield f"Under way: {'; '.join(f'{named(row)} ({row.experiment.state})' for row in under_way[:4])}."
+    if facts.run.state is RunState.FINISHED:
+        yield "To go on, raise budget.experiments in program.md, or open more of its space."
     if facts.metric and facts.champion and facts.champion.experiment.number != BASELINE:
         yield "Train the champion again with other seeds: one training does not tell its lead from the seed's."
 

@@ -25,8 +25,7 @@ def costs(facts: Facts) -> Iterator[Block]:
     )  # fmt: skip
     whole = max(facts.until - facts.run.created_at, 1.0)
     yield Table(columns, tuple(_lane(lane, whole) for lane in facts.lanes))
-    left = "" if facts.driven else "; nobody drives it now, and the time after its last verdict is not counted"
-    yield Paragraph(f"Of {long(whole)} since the run began{left}.")
+    yield Paragraph(f"Of {long(whole)} from its beginning {'until now' if facts.driven else 'to its last verdict'}.")
 
 
 def training_seconds(facts: Facts) -> float:
@@ -43,8 +42,8 @@ def spent(facts: Facts) -> float | None:
 
 
 def _lane(lane: LaneTime, whole: float) -> tuple[str, ...]:
-    named = [f"{long(seconds)} for {shortened(what, 90)}" for what, seconds in lane.waited[:REASONS]]
-    if rest := sum(seconds for _, seconds in lane.waited[REASONS:]):
+    named = [f"{long(seconds)} for {shortened(what, 90)}" for what, seconds in lane.waited[:REASONS] if seconds >= 0.5]
+    if (rest := sum(seconds for _, seconds in lane.waited[REASONS:])) >= 0.5:
         named.append(f"{long(rest)} for other things")
     return (
         str(lane.lane),

@@ -58,7 +58,7 @@ def kept(facts: Facts) -> Iterator[Block]:
 def noise(facts: Facts) -> Iterator[Block]:
     """What a careful reader would not build on yet."""
     keeps = facts.kept
-    lines = [line for row in keeps for line in _doubts(facts, row)] + list(_overtaken(facts))
+    lines = [f"{named(row)}: {doubt}." for row, doubt in doubts(facts)]
     if len(lines) > MOST:
         lines = [*lines[-MOST:], f"and {len(lines) - MOST:,} more such lines about earlier keeps"]
     if facts.metric and facts.baseline:
@@ -75,9 +75,14 @@ def noise(facts: Facts) -> Iterator[Block]:
         yield Paragraph("There is nothing yet that could be noise.")
 
 
-def doubtful(facts: Facts) -> list[Row]:
-    """Keeps with a doubt of their own: an interval that holds even, or a lead that is small once shrunken."""
-    return [row for row in facts.kept if any(_weak(row))]
+def doubts(facts: Facts) -> list[tuple[Row, str]]:
+    """What speaks against single keeps, keep by keep."""
+    lucky = _overtaken(facts)
+    found: list[tuple[Row, str]] = []
+    for row in facts.kept:
+        own = [*_weak(row), *_fallen(facts, row), *lucky.get(row.experiment.number, ())]
+        found += [(row, doubt) for doubt in own]
+    return found
 
 
 def whole_gain(facts: Facts) -> tuple[Interval, Interval] | None:
@@ -107,18 +112,6 @@ def _evidence(facts: Facts, row: Row) -> tuple[str, ...]:
     return tuple(cells)
 
 
-def _doubts(facts: Facts, row: Row) -> Iterator[str]:
-    for doubt in _weak(row):
-        yield f"{named(row)}: {doubt}."
-    standing, then = facts.standings.get(row.experiment.number), reference(row)
-    if standing and then and (lost := then.estimate - standing.reference.estimate) >= FALLEN:
-        now = per_cent(standing.reference.estimate)
-        yield (
-            f"{named(row)}: {per_cent(then.estimate)} % against the reference when it was kept, {now} % by all votes "
-            f"since ({points(-lost)})."
-        )
-
-
 def _weak(row: Row) -> Iterator[str]:
     verdict = row.verdict
     if verdict is None:
@@ -145,7 +138,17 @@ def _holds_even(interval: Interval | None) -> TypeGuard[Interval]:
     return interval is not None and interval.low <= EVEN / 100 <= interval.high
 
 
-def _overtaken(facts: Facts) -> Iterator[str]:
+def _fallen(facts: Facts, row: Row) -> Iterator[str]:
+    standing, then = facts.standings.get(row.experiment.number), reference(row)
+    if standing and then and (lost := then.estimate - standing.reference.estimate) >= FALLEN:
+        now = per_cent(standing.reference.estimate)
+        yield (
+            f"{per_cent(then.estimate)} % against the reference when it was kept, {now} % by all votes since "
+            f"({points(-lost)})"
+        )
+
+
+def _overtaken(facts: Facts) -> dict[int, list[str]]:
     """Keeps that everything built on them scored below: the sign of a lucky first measurement."""
     later, best = Counter[int](), dict[int, float]()
     for row in reversed(facts.rows):
@@ -156,13 +159,15 @@ def _overtaken(facts: Facts) -> Iterator[str]:
         later[parent] += later[number] + counts
         highest = max(best.get(number, 0.0), rate.estimate if counts and rate else 0.0)
         best[parent] = max(best.get(parent, 0.0), highest)
+    found: dict[int, list[str]] = {}
     for row in facts.kept:
-        own, number = reference(row), later[row.experiment.number]
-        if own and number and best[row.experiment.number] < own.estimate:
-            yield (
-                f"{named(row)}: scored {per_cent(own.estimate)} %, and {count(number, 'keep')} built on it scored "
-                f"below that, at most {per_cent(best[row.experiment.number])} %: its own score may have been luck."
-            )
+        own, number = reference(row), row.experiment.number
+        if own and later[number] and best[number] < own.estimate:
+            found[number] = [
+                f"it scored {per_cent(own.estimate)} %, and {count(later[number], 'keep')} built on it scored below "
+                f"that, at most {per_cent(best[number])} %: its own score may have been luck"
+            ]
+    return found
 
 
 def _one_training(facts: Facts, keeps: Sequence[Row]) -> str:

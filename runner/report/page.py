@@ -12,7 +12,7 @@ from runner.report.beliefs import beliefs, next_steps
 from runner.report.blocks import Block, Picture, Report, Section
 from runner.report.costs import costs, spent
 from runner.report.facts import Facts, reference
-from runner.report.kept import doubtful, kept, noise, whole_gain
+from runner.report.kept import doubts, kept, noise, whole_gain
 from runner.report.people import steps, stock
 from runner.report.tried import crashes, tried
 from runner.report.wording import changed, count, day_and_time, listed, long, per_cent, points, shortened, with_interval
@@ -74,18 +74,16 @@ def _best(facts: Facts) -> str:
 
 
 def _worth(facts: Facts) -> str:
-    keeps, weak = facts.kept, doubtful(facts)
+    keeps, doubted = facts.kept, sorted({row.experiment.number for row, _ in doubts(facts)})
     if not keeps:
         return "There is nothing to build on yet." if not facts.tried else "Nothing that was tried has been kept."
     if facts.metric:
         return "Each model was trained once: believe a keep when other seeds have shown the same."
-    if weak:
-        return f"Be careful with {listed([row.experiment.number for row in weak], 6)}: that may be noise (see below)."
     gain = whole_gain(facts)
-    overlap = (
-        ", but the champion's interval still overlaps the baseline's" if gain and gain[1].low <= gain[0].high else ""
-    )
-    return f"No keep looks like noise by itself{overlap}."
+    overlap = " The champion's interval still overlaps the baseline's." if gain and gain[1].low <= gain[0].high else ""
+    if doubted:
+        return f"Be careful with {listed(doubted, 6)}: that may be noise or luck (see below).{overlap}"
+    return f"No keep looks like noise by itself.{overlap}"
 
 
 def _by(facts: Facts) -> str:
@@ -151,6 +149,8 @@ def _bars(facts: Facts) -> str:
     low, high = min(rates), max(rates)
     heights = [round((rate - low) / (high - low or 1) * (len(_LEVELS) - 1)) for rate in rates]
     bars = "".join(_LEVELS[height] for height in heights)
+    if len(rates) == 1:
+        return f"{per_cent(rates[0])} % {facts.gauge}{_by(facts)}, and nothing to compare it with yet"
     begun = "baseline and keeps" if len(shown) <= _COLUMNS else f"the newest {_COLUMNS} keeps"
     return f"{bars}  {begun}: {per_cent(rates[0])} % to {per_cent(rates[-1])} % {facts.gauge}{_by(facts)}"
 

@@ -117,7 +117,9 @@ def _loss(facts: Facts, row: Row) -> str:
     """Its last loss less its parent's."""
     parent = row.experiment.parent
     before = facts.rows[parent].final_loss if parent is not None else None
-    return "–" if row.final_loss is None or before is None else f"{row.final_loss - before:+.3f}"
+    if row.final_loss is None or before is None:
+        return "–"
+    return f"{round(row.final_loss - before, 3) + 0.0:+.3f}"
 
 
 def _categories(rows: Sequence[Row]) -> Table:
