@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
-from textual.app import SystemCommand
 from textual.binding import BindingType
 from textual.message import Message
-from textual.screen import Screen
 
 from checkpoints.records import RunState
 from tui.guest import Intervene
-from tui.keys import ACTIONS, BINDINGS
+from tui.keys import BINDINGS
 from tui.leaving import Leave
 from tui.pages import Pages
 from tui.plotting import Plotting
+from tui.reach import Reach
 from tui.screens.main import MainScreen
 from tui.screens.page import Page
 from tui.snapshot import Snapshot
@@ -28,7 +27,7 @@ from tui.views import Views
 from tui.watch import Subscribe, Watcher
 
 
-class Dashboard(Steps, Pages, Views, Plotting, Takeaway, Terminals):
+class Dashboard(Steps, Pages, Views, Plotting, Takeaway, Terminals, Reach):
     """A guest of whoever runs the loop: its end ends nothing else. Returns how the person left."""
 
     CSS_PATH = "dashboard.tcss"
@@ -102,18 +101,6 @@ class Dashboard(Steps, Pages, Views, Plotting, Takeaway, Terminals):
     def broken_by(self) -> Exception | None:
         """What ended the screen, if it was no person."""
         return self._exception
-
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """The palette: the same table as the keys."""
-        for action in ACTIONS:
-            if action.palette:
-                label = f"{action.label} ({action.shown})" if action.shown else action.label
-                yield SystemCommand(label, action.help, lambda name=action.name: self.call_later(self.run_action, name))
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """The run's keys belong to the main screen; a dialogue and a page have their own."""
-        ours = {known.name.partition("(")[0] for known in ACTIONS} - {"command_palette"}
-        return not (action in ours and len(self.screen_stack) > 1)
 
     async def action_leave(self) -> None:
         """Leave; where the loop is in this process, say first what becomes of it."""

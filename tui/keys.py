@@ -39,6 +39,7 @@ ACTIONS = (
     Action("zoom_out", ("z",), "z", "Zoom-out", "Have stock taken before the next proposal; you may steer it", 3),
     Action("veto", ("v",), "v", "Veto", "Take back the selected keep; says what follows before it asks", 4),
     Action("arena", ("a",), "a", "Arena", "Vote yourself: two answers, blind; which model gave which is told after", 7),
+    Action("zoom_outs", ("Z",), "Z", "Stock taken", "What was said when stock was taken, and what came of it"),
     Action("report", ("r",), "r", "Report", "The night on one page: what was kept, what is noise, what to try next", 8),
     Action("panel(1)", ("1",), "1", "Win rate", "Go to the win rates"),
     Action("panel(2)", ("2",), "2", "Loss", "Go to the loss of the training under way"),

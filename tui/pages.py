@@ -37,6 +37,12 @@ class Pages(Guest):
 
         self.push_screen(Detail(self.folder, self.snapshot, number, self._neighbour))
 
+    def action_zoom_outs(self) -> None:
+        """What was said when stock was taken."""
+        from tui.screens.zoom_outs import ZoomOuts
+
+        self.push_screen(ZoomOuts(self.snapshot))
+
     async def action_arena(self) -> None:
         """Vote, blind."""
         if not self.going("vote on"):

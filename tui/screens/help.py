@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from tui.keys import ACTIONS
-from tui.screens.page import Page
+from checkpoints.records import Lane
+from tui.keys import ACTIONS, Action
+from tui.reach import group_of
+from tui.screens.arena import VOTING
+from tui.screens.detail import MOVING
+from tui.screens.page import READING, Page
 from tui.signs import BLUE, BRIGHT, STATES
 
 _IDEA = (
@@ -17,29 +21,67 @@ _IDEA = (
     " analyzed. A candidate that voters clearly prefer to the champion is kept and becomes champion."
 )
 
+_LANES = {
+    Lane.TRAIN: "binds the change to the champion's recipe and trains it",
+    Lane.UPLOAD: "publishes what was trained, whole or not at all",
+    Lane.EVALUATE: "has both models answer, and people or a metric judge blind",
+    Lane.ANALYZE: "draws the verdict, ranks the models, settles the hypothesis",
+}
+
 _NUMBERS = (
-    ("win%", "share of the decisive votes for the candidate against its opponent"),
+    ("win%", "share of the decisive votes for the candidate against its opponent; ties are set aside"),
     ("±", "the wider side of Wilson's 95 % interval"),
+    ("any time", "the interval that holds however often one looks; the verdict rests on it, not on Wilson's"),
+    ("shrunken", "the win rate with 100 even votes added: what is kept was lucky, too"),
     ("plot", "win rate against the reference from all votes of the run, with 95 % intervals; the line joins the keeps"),
+    ("Elo", "the same ranking on another scale; the reference has 1000"),
     ("Δloss", "last training loss less that of the champion it was built on"),
+)
+
+_DIALOGUES = (
+    ("↑ ↓ j k", "Another choice"),
+    ("⏎", "Go on with it; where words are asked for, send them"),
+    ("Esc", "Leave it, nothing was done"),
 )
 
 
 def help_page() -> Page:
     """The page."""
-    keys = [(Text(action.shown, f"bold {BRIGHT}"), action.help) for action in ACTIONS]
-    keys.append((Text("Tab", f"bold {BRIGHT}"), "Next panel"))
-    signs = [(Text(sign.mark, f"bold {sign.colour}"), sign.word) for sign in STATES.values()]
-    numbers = [(Text(name, f"bold {BRIGHT}"), meaning) for name, meaning in _NUMBERS]
-    parts: list[RenderableType] = [Text(_IDEA)]
-    for title, entries in (("Keys", keys), ("Signs", signs), ("Numbers", numbers)):
-        parts += [Text(f"\n{title}", f"bold {BLUE}"), _table(entries)]
-    return Page(Text("Help"), Group(*parts))
+    return Page(Text("Help"), Group(*_parts()))
+
+
+def _parts() -> Iterator[RenderableType]:
+    groups: dict[str, list[Action]] = {}
+    for action in ACTIONS:
+        groups.setdefault(group_of(action), []).append(action)
+    for title, actions in groups.items():
+        yield from _section(title, _keys(actions))
+    yield from _section("On a page", _keys(READING))
+    yield from _section("On an experiment's page", _keys(MOVING))
+    yield from _section("In the arena", _keys(VOTING))
+    yield from _section("In a dialogue", _named(_DIALOGUES))
+    yield from _section("Signs", ((Text(sign.mark, f"bold {sign.colour}"), sign.word) for sign in STATES.values()))
+    yield from _section("Lanes", _named((str(lane), what) for lane, what in _LANES.items()))
+    yield from _section("Numbers", _named(_NUMBERS))
+    yield Text(f"\n{_IDEA}")
+
+
+def _section(title: str, entries: Iterable[tuple[Text, str]]) -> Iterator[RenderableType]:
+    yield Text().append(f"\n{title}", f"bold {BLUE}")
+    yield _table(list(entries))
+
+
+def _keys(actions: Iterable[Action]) -> Iterator[tuple[Text, str]]:
+    return _named((action.shown or "^p", action.help) for action in actions)
+
+
+def _named(entries: Iterable[tuple[str, str]]) -> Iterator[tuple[Text, str]]:
+    return ((Text(name, f"bold {BRIGHT}"), meaning) for name, meaning in entries)
 
 
 def _table(entries: Sequence[tuple[Text, str]]) -> Table:
     table = Table.grid(padding=(0, 2))
-    table.add_column(width=7, no_wrap=True)
+    table.add_column(width=8, no_wrap=True)
     table.add_column(ratio=1)
     for name, meaning in entries:
         table.add_row(name, Text(meaning))
