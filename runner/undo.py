@@ -124,7 +124,7 @@ def _veto(rows: Sequence[Row], reigns: Sequence[Championship], step: Interventio
     for number in cancelled:
         if rows[number].experiment.proposal.change is None:
             continue
-        if why := _tried_since(rows, number) or why_not_again(rows, number, champion):
+        if why := why_not_again(rows, number, champion) or _tried_since(rows, number):
             buts.append(f"#{number} does not come back: {why}")
         else:
             requeued.append(number)

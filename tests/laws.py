@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from checkpoints.reader import Reader
-from checkpoints.records import BASELINE, ENDS, Championship, Lane, Outcome, StageState, State, Verdict, Vote
+from checkpoints.records import BASELINE, ENDS, Championship, Lane, Outcome, StageState, State, Step, Verdict, Vote
 
 
 class Law(StrEnum):
@@ -88,7 +88,14 @@ def _experiments(read: Reader, expected: int) -> Iterator[Breach]:
     if [one.number for one in everything] != list(range(len(everything))):
         yield Breach(Law.LOST, "numbers are missing or twice")
     judged = Counter(verdict.experiment for verdict in read.verdicts())
-    fell = Counter(event.experiment for event in read.events() if event.kind == "verdict")
+    reasons = {verdict.experiment: verdict.reason for verdict in read.verdicts()}
+    fell = Counter(
+        event.experiment
+        for event in read.events()
+        if event.kind == "verdict"
+        and event.experiment is not None
+        and event.text.removeprefix("crashed: ") == reasons.get(event.experiment)
+    )
     for one in everything:
         if one.state not in ENDS:
             yield Breach(Law.HANGS, f"experiment {one.number} hangs: {one.state}")
@@ -96,7 +103,7 @@ def _experiments(read: Reader, expected: int) -> Iterator[Breach]:
         if judged[one.number] != verdicts:
             law = Law.JUDGED if judged[one.number] > verdicts else Law.LOST
             yield Breach(law, f"experiment {one.number} has {judged[one.number]} verdicts")
-        if one.state is not State.VETOED and fell[one.number] != verdicts:
+        if fell[one.number] != verdicts:
             yield Breach(Law.JUDGED, f"{fell[one.number]} verdicts fell on experiment {one.number}")
 
 
@@ -145,10 +152,28 @@ def _champions(read: Reader) -> Iterator[Breach]:
     for before, after in pairwise(reigns):
         if before.until is None or before.until > after.since:
             yield Breach(Law.CHAMPION, f"reigns overlap at {after.since}")
-    kept = [v.experiment for v in read.verdicts() if v.outcome is Outcome.KEEP and v.experiment != BASELINE]
-    crowned = [reign.experiment for reign in reigns if reign.experiment != BASELINE]
-    if sorted(set(crowned)) != sorted(kept):
-        yield Breach(Law.CHAMPION, f"kept {kept}, but crowned {crowned}")
+    if reigns and read.experiment(reigns[-1].experiment).state in (State.VETOED, State.CANCELLED, State.CRASHED):
+        yield Breach(Law.CHAMPION, f"experiment {reigns[-1].experiment} reigns, but was given up")
+    by_a_person = {
+        step.experiment
+        for step in read.interventions()
+        if step.step in (Step.KEEP, Step.PIN) and step.acknowledged_at is not None and not step.refused
+    }
+    kept = {v.experiment: v for v in read.verdicts() if v.outcome is Outcome.KEEP}
+    crowned = {reign.experiment for reign in reigns}
+    for number in crowned - {BASELINE} - kept.keys() - by_a_person:
+        yield Breach(Law.CHAMPION, f"experiment {number} reigned, but nobody kept it")
+    for number in kept.keys() - crowned:
+        if not _fell_while_pinned(read, reigns, kept[number]):
+            yield Breach(Law.CHAMPION, f"experiment {number} was kept, but never reigned")
+
+
+def _fell_while_pinned(read: Reader, reigns: list[Championship], verdict: Verdict) -> bool:
+    opponent = read.experiment(verdict.experiment).opponent
+    return any(
+        reign.pinned and reign.experiment == opponent and (reign.until is None or reign.until > verdict.decided_at)
+        for reign in reigns
+    )
 
 
 def _done(read: Reader) -> dict[tuple[int, Lane, int], float | None]:

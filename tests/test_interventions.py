@@ -1,11 +1,24 @@
-"""The consequence of a veto, as it is told before and done after."""
+"""The consequence of a person's step, as it is told before and done after."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from checkpoints.records import Championship, Experiment, Proposal, Row, State
-from runner.interventions import Refused, veto
+from checkpoints.records import (
+    Championship,
+    Experiment,
+    Intervention,
+    Outcome,
+    Proposal,
+    Row,
+    State,
+    Step,
+    Verdict,
+)
+from runner.interventions import Refused, keep, pin, unpin, veto
+from runner.undo import paused, undo, undoable
 
 
 def row(number: int, state: State, *contains: int) -> Row:
@@ -51,3 +64,80 @@ def test_vetoing_a_branch_takes_every_keep_that_contains_it_back() -> None:
 def test_what_cannot_be_vetoed_is_refused_with_the_reason(number: int, why: str) -> None:
     with pytest.raises(Refused, match=why):
         veto(ROWS, reigns(0, 1, 3), number)
+
+
+def test_a_veto_has_those_judged_against_the_champion_judged_again_in_the_same_breath() -> None:
+    rows = [*ROWS[:5], replace(ROWS[5], experiment=replace(ROWS[5].experiment, state=State.EVALUATING, opponent=3))]
+    result = veto(rows, reigns(0, 1, 3), 3)
+    assert result.again == (5,)
+    assert result.sentence(3) == (
+        "#3 is taken back; champion #3 → #1; #4 is cancelled; #5 is judged again from the start"
+    )
+
+
+def test_a_pinned_champion_is_followed_by_the_newest_keep_that_beat_it_meanwhile_else_by_itself() -> None:
+    pinned = [*reigns(0, 1, 3)[:-1], replace(reigns(3)[0], until=9.0), Championship(1, 9.0, None, "", pinned=True)]
+    assert unpin(ROWS, pinned).champion == 1
+    beat_it = Verdict(3, Outcome.KEEP, 9, 1, 0, None, None, None, None, "", 10.0)
+    rows = [*ROWS[:3], replace(ROWS[3], verdict=beat_it), *ROWS[4:]]
+    assert unpin(rows, pinned).champion == 3
+    assert unpin(rows, pinned).sentence(1) == "champion #1 → #3"
+    assert veto(rows, pinned, 1).champion == 3, "a veto lets it go, too"
+    with pytest.raises(Refused, match="no champion is pinned"):
+        unpin(ROWS, reigns(0, 1))
+
+
+def test_only_what_was_published_and_judged_can_be_pinned_and_only_what_was_judged_kept_anyway() -> None:
+    assert pin(ROWS, reigns(0, 1, 3), 2).sentence(3) == "champion #3 → #2, pinned"
+    assert keep(ROWS, reigns(0, 1, 3), 2).sentence(3) == "#2 is kept; champion #3 → #2"
+    with pytest.raises(Refused, match="experiment 4 is training; only a model that was published and judged"):
+        pin(ROWS, reigns(0, 1, 3), 4)
+    with pytest.raises(Refused, match="experiment 4 is training: it has no verdict yet"):
+        keep(ROWS, reigns(0, 1, 3), 4)
+    with pytest.raises(Refused, match="experiment 3 is kept already"):
+        keep(ROWS, reigns(0, 1, 3), 3)
+
+
+def took(number: int, step: Step, experiment: int | None = None, **detail: object) -> Intervention:
+    done = {"before": [1, True], "then": [3, True], "vetoed": [], "cancelled": [], "notes": {}}
+    return Intervention(number, step, experiment, dict(detail), "", 0.0, 1.0, "done", done)
+
+
+def test_an_undo_of_a_pin_brings_the_pin_before_it_back() -> None:
+    pins = [took(1, Step.PIN, 1), took(2, Step.PIN, 3)]
+    now = [*reigns(0, 1), Championship(3, 9.0, None, "", pinned=True)]
+    result = undo(ROWS, now, pins, 2)
+    assert (result.champion, result.pinned) == (1, True)
+    with pytest.raises(Refused, match="the pin that came after the pin must be undone first"):
+        undo(ROWS, now, pins, 1)
+    with pytest.raises(Refused, match="the pin was undone before"):
+        undo(ROWS, now, [*pins, took(3, Step.UNDO, of=2)], 2)
+
+
+def test_the_last_step_that_can_be_undone_is_neither_a_vote_nor_one_that_was_refused_or_undone() -> None:
+    pending = Intervention(6, Step.SKIP, 4, {}, "", 0.0, None, "")
+    refused = Intervention(5, Step.SKIP, 4, {}, "", 0.0, 1.0, "refused: experiment 4 has ended")
+    steps = [
+        took(1, Step.VETO, 3),
+        took(2, Step.PIN, 1),
+        took(3, Step.UNDO, of=2),
+        took(4, Step.VOTE),
+        refused,
+        pending,
+    ]
+    last = undoable(steps)
+    assert last and last.number == 1
+    for number, why in (
+        (4, "a vote stays counted"),
+        (3, "an undo is not undone"),
+        (5, "was refused"),
+        (6, "under way"),
+    ):
+        with pytest.raises(Refused, match=why):
+            undo(ROWS, reigns(0, 1), steps, number)
+
+
+def test_a_run_is_paused_by_a_person_until_it_is_resumed_or_the_pause_is_undone() -> None:
+    stopped, on = took(1, Step.PAUSE), took(2, Step.RESUME)
+    assert paused([stopped]) and not paused([stopped, on]) and not paused([stopped, took(2, Step.UNDO, of=1)])
+    assert paused([stopped, on, took(3, Step.UNDO, of=2)])
