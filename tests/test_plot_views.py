@@ -29,12 +29,12 @@ async def test_d_shows_elo_the_votes_of_the_chosen_experiment_the_final_loss_and
         await pilot.press("1", "d")
         await until_shown(pilot, "Elo, the reference has 1000")
         await pilot.press("d")
-        votes = await until_shown(pilot, "Votes on #5 over #1, % won", "won 62.", "95 % at any time")
+        votes = await until_shown(pilot, "Votes on #5 over #1", "won 62.", "95 % at any time")
         assert "d: final loss" in votes
         figure = pilot.app.query_one(ProgressPlot).figure()
         assert figure and figure.bands and figure.rules[0].y == 50
         await choose(pilot, 14)
-        await until_shown(pilot, "Votes on #13 over #10, % won")
+        await until_shown(pilot, "Votes on #13 over #10")
         await pilot.press("1", "d")
         await until_shown(pilot, "Final training loss by experiment")
         await pilot.press("d")

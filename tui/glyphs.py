@@ -31,7 +31,7 @@ _RUN = re.compile(f"[{_RIGHT_TO_LEFT}](?:[^A-Za-z]*[{_RIGHT_TO_LEFT}])?")
 _LEFT_TO_RIGHT_MARK = "\u200e"
 
 _ASCII = {
-    **dict(zip("·▶▷▲△◆◇●○◐×⊘–⏸■⚠▴", ".>)^A%&*o~xV-=#!'", strict=True)),
+    **dict(zip("·▶▷▲△◆◇●○◐×⊘–⏸■⚠▴", ".>)^A%&*o~xV-=#!^", strict=True)),
     **dict(zip("✓✗⧗↗▸▹❯⏎↑↓←→✎⚑±Δ∆—…≤≥≈“”‘’„°−•▾▼◂◀√∞", '+x~Z>>><^v<>/P~dd-.<>~""\'\'"o-*vv<</8', strict=True)),
     **dict.fromkeys("─╌┄┈", "-"),
     **dict.fromkeys("│┆┊╎", "|"),

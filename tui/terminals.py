@@ -12,6 +12,7 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.events import Resize
 from textual.filter import LineFilter, Monochrome
 
+from tui import plots
 from tui.glyphs import Characters, speaks_unicode, started_with
 from tui.guest import Guest, Intervene
 from tui.leaving import Leave
@@ -42,6 +43,7 @@ class Terminals(Guest):
         if not self.is_headless:  # a picture is not made for the terminal that it is made in
             unicode = speaks_unicode(started_with(os.environ))
             system = ColorSystem[(self.console.color_system or "truecolor").upper().replace("256", "EIGHT_BIT")]
+        plots.be_plain(not unicode)
         return [*theirs, *colours_for(self.theme, system, not self.no_color), Characters(unicode)]
 
     def action_theme(self) -> None:

@@ -148,7 +148,7 @@ class ProgressPlot(Plot):
             return f"{now.metric} %, held-out pairs", f"{now.metric} %"
         if self._view == _VOTES and (voted := self._voted(now)):
             over = "reference" if voted.opponent is None else f"#{voted.opponent}"
-            return f"Votes on #{voted.number} over {over}, % won", f"Votes on #{voted.number}"
+            return f"Votes on #{voted.number} over {over}", f"Votes on #{voted.number}"
         return {
             _RATE: ("Win rate % against the reference", "Win rate %"),
             _ELO: ("Elo, the reference has 1000", "Elo"),
