@@ -89,6 +89,13 @@ def check(connection: sqlite3.Connection) -> None:
         )
 
 
+def lacking(connection: sqlite3.Connection) -> list[str]:
+    """Names of the migrations that a store of ours has yet to go through, in order."""
+    tables = connection.execute("SELECT count(*) FROM sqlite_master WHERE name = '_sqlite_migrations'").fetchone()[0]
+    applied = {row[0] for row in connection.execute("SELECT name FROM _sqlite_migrations")} if tables else set[str]()
+    return [name for name in NAMES if name not in applied]
+
+
 def check_pages(connection: sqlite3.Connection) -> None:
     """Refuse a file with damaged pages before anything is built on it; 0.3 s for a million rows of metrics.
 

@@ -87,7 +87,7 @@ class Owner:
 def holder(folder: Path) -> str | None:
     """Who owns the run in this folder, for a person; None when nobody does."""
     try:
-        file = os.open(folder / LOCK, os.O_RDWR | os.O_CLOEXEC)
+        file = os.open(folder / LOCK, os.O_RDONLY | os.O_CLOEXEC)  # others may look who cannot write
     except OSError:
         return None
     try:

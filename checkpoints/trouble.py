@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import pwd
 import shutil
 import sqlite3
 from pathlib import Path
@@ -39,6 +42,20 @@ def why(path: Path, error: Exception) -> str:
     if code in _UNREADABLE:
         return f"{path} is damaged ({error}): put back a copy, or start in another folder"
     return f"{path}: {error}"
+
+
+def why_unreadable(path: Path, error: Exception) -> str:
+    """The same for somebody who only reads."""
+    if _code(error) in _FORBIDDEN or not os.access(path, os.R_OK):
+        return f"{path} cannot be read ({error}): it belongs to {whose(path)}; ask them to let you read {path.parent}"
+    return why(path, error)
+
+
+def whose(path: Path) -> str:
+    """The user whom a file belongs to."""
+    with contextlib.suppress(OSError, KeyError):
+        return pwd.getpwuid(path.stat().st_uid).pw_name
+    return "another user"
 
 
 def _code(error: Exception) -> int:

@@ -1,13 +1,58 @@
-"""Writing from a process that does not own the run: one thing only, what a person wants."""
+"""A process that does not own the run: it reads, after a check, and writes one thing only, what a person wants."""
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Generator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
-from checkpoints import schema, writes
-from checkpoints.reader import DATABASE
+from checkpoints import schema, trouble, writes
+from checkpoints.reader import DATABASE, Reader, connected
 from checkpoints.records import Json, Step
+from checkpoints.store import StoreError
+
+
+class Outdated(StoreError):
+    """The store has yet to be brought to this version, which only its owner does."""
+
+
+@contextmanager
+def reading(folder: Path) -> Generator[Reader]:
+    """A reader of a run folder's store, after ``check``; what SQLite refuses while it reads is told in one line.
+
+    Raises:
+        StoreError: The store is not there, not readable, damaged, foreign, empty or of another version.
+    """
+    check(folder)
+    with closing(Reader(folder)) as reader:
+        try:
+            yield reader
+        except sqlite3.Error as error:
+            raise StoreError(trouble.why_unreadable(folder / DATABASE, error)) from error
+
+
+def check(folder: Path) -> None:
+    """Refuse what this version cannot read; damage further on is found by whoever reads it.
+
+    Raises:
+        Outdated: Its owner has to start first, or has only just.
+        StoreError: For another reason; the message says what to do.
+    """
+    path = folder / DATABASE
+    try:
+        with closing(connected(path)) as connection:
+            schema.check(connection)
+            lacking = schema.lacking(connection)
+    except schema.SchemaError as error:
+        raise StoreError(f"{path}: {error}") from error
+    except sqlite3.Error as error:
+        raise StoreError(trouble.why_unreadable(path, error)) from error
+    if lacking:
+        raise Outdated(
+            f"{path} was begun by an older autoresearch-tui, or only just (it lacks {', '.join(lacking)}); "
+            f"start the run once to bring it up to date: autoresearch-tui {folder.parent}"
+        )
 
 
 def intervene_from_outside(

@@ -26,6 +26,7 @@ from tui.keys import ACTIONS
 from tui.leaving import Leave
 from tui.snapshot import Snapshot
 from tui.watch import Watcher
+from tui.wheel import Wheel
 from tui.widgets.lines import changed
 
 WIDE, NARROW = (120, 40), (80, 24)
@@ -312,7 +313,8 @@ async def test_quit_asks_what_becomes_of_the_run(
     assert app.return_value is left
 
 
-async def test_quitting_a_run_of_another_process_just_leaves(folder: Path, recorded: Recorded) -> None:
+async def test_quitting_a_run_that_somebody_else_steers_just_leaves(folder: Path, recorded: Recorded) -> None:
+    Wheel(folder).take()
     app = Dashboard(folder, recorded, owned=False)
     async with app.run_test(size=WIDE, notifications=True) as pilot:
         await until_shown(pilot, "champion #10")

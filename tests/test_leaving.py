@@ -77,24 +77,26 @@ def wait_for(true: Callable[[], object], seconds: float = 30) -> None:
         time.sleep(0.05)
 
 
-def test_detached_the_run_goes_on_and_attach_shows_and_steers_it(python: Path, folder: Path) -> None:
+def test_detached_the_run_goes_on_and_the_same_command_shows_and_steers_it(python: Path, folder: Path) -> None:
     many(folder)
     screen = start(python, folder)
     screen.until("champion #")
     screen.press("q", "\r")
     assert screen.ended() == 0
-    screen.until("the run goes on headless as process", "autoresearch-tui attach")
+    screen.until("the run goes on headless as process", "look at it again: autoresearch-tui")
     before, pid = ended(folder), held_by(folder)
     assert pid not in (0, screen.child.pid) and f"as process {pid};" in screen.text
     wait_for(lambda: ended(folder) > before)
 
-    visit = start(python, "attach", folder)
+    visit = start(python, folder)
     visit.until("RUN", "champion #")
     visit.press("p")
     visit.until("▸ After this stage")
     visit.press("\r")
     visit.until("⏸ PAUSED", "p Go on", "waits for the go-ahead")
     visit.press("q")
+    visit.until("▸ Leave")
+    visit.press("\r")
     assert visit.ended() == 0
     visit.until(f"the run goes on, held by process {pid}")
     assert held_by(folder) == pid

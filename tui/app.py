@@ -10,10 +10,9 @@ from typing import ClassVar
 from textual.binding import BindingType
 from textual.message import Message
 
-from checkpoints.records import RunState
+from tui.company import Company
 from tui.guest import Intervene
 from tui.keys import BINDINGS
-from tui.leaving import Leave
 from tui.pages import Pages
 from tui.plotting import Plotting
 from tui.reach import Reach
@@ -27,7 +26,7 @@ from tui.views import Views
 from tui.watch import Subscribe, Watcher
 
 
-class Dashboard(Steps, Pages, Views, Plotting, Takeaway, Terminals, Reach):
+class Dashboard(Company, Steps, Pages, Views, Plotting, Takeaway, Terminals, Reach):
     """A guest of whoever runs the loop: its end ends nothing else. Returns how the person left."""
 
     CSS_PATH = "dashboard.tcss"
@@ -53,6 +52,7 @@ class Dashboard(Steps, Pages, Views, Plotting, Takeaway, Terminals, Reach):
         trouble: Callable[[], str] = lambda: "",
         owned: bool = True,
         driven: Callable[[], bool] = lambda: True,
+        told: str = "",
     ) -> None:
         """Prepare the dashboard of a run.
 
@@ -63,15 +63,15 @@ class Dashboard(Steps, Pages, Views, Plotting, Takeaway, Terminals, Reach):
             trouble: Why writes are waiting, for a person; empty while they do not.
             owned: Whether the loop runs in this process, so that leaving must say what becomes of it.
             driven: Whether some process drives the run.
+            told: What the person is told first, as something went wrong before.
         """
         super().__init__(folder, intervene)
+        self._told = told
         self.owned = owned
         self.painted = asyncio.Event()
         """Set when there is something on the screen: what takes long to import waits for it."""
 
-        self._watcher = Watcher(
-            folder, lambda snapshot: self.post_message(self.Looked(snapshot)), subscribe, trouble, driven
-        )
+        self._watcher = Watcher(folder, self._tell, subscribe, trouble, driven, self.wheel.look)
 
     def get_default_screen(self) -> MainScreen:
         """The run at a glance."""
@@ -84,10 +84,20 @@ class Dashboard(Steps, Pages, Views, Plotting, Takeaway, Terminals, Reach):
     def _look(self) -> None:
         self.painted.set()
         self._watcher.start()
+        if self._told:
+            self.say(self._told, "error")
+
+    def _tell(self, snapshot: Snapshot) -> None:
+        self.post_message(self.Looked(snapshot))
 
     def on_unmount(self) -> None:
         """Look no more."""
         self._watcher.stop()
+        self.wheel.close()
+
+    def look_again(self) -> None:
+        """Have the run looked at, though nothing was committed."""
+        self._watcher.look_again()
 
     def on_dashboard_looked(self, message: Looked) -> None:
         """Show it."""
@@ -102,20 +112,6 @@ class Dashboard(Steps, Pages, Views, Plotting, Takeaway, Terminals, Reach):
         """What ended the screen, if it was no person."""
         return self._exception
 
-    async def action_leave(self) -> None:
-        """Leave; where the loop is in this process, say first what becomes of it."""
-        run = self.snapshot.run
-        if not self.owned or (run and run.state is RunState.FINISHED):
-            self.exit(Leave.DETACH)
-            return
-        from tui.screens.leave import leave
-
-        self.push_screen(leave(), lambda answer: answer and self.exit(Leave(answer.name)))
-
-    async def action_quit(self) -> None:
-        """Textual's own way out is ours."""
-        await self.action_leave()
-
-    def action_help_quit(self) -> None:
-        """Ctrl+C, which in a terminal means more than one thing."""
-        self.say("q leaves; it asks what becomes of the run")
+    def _print_error_renderables(self) -> None:
+        """A trace goes into a file, by whoever shows this; a terminal is for people."""
+        self._exit_renderables.clear()

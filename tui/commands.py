@@ -7,38 +7,46 @@ import asyncio
 import json
 import os
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from checkpoints.store import Held, StoreError, holder
 from runner.front_matter import ProgramError
-from tui.headless import RunError
+from tui.headless import RUN, RunError
+from tui.leaving import signals_held_back
 
 if TYPE_CHECKING:
     from runner.init import Name
 
 __all__ = ["EXPECTED", "Held"]
 
+_BEGINS = 3.0
+"""Seconds within which an owner has made or brought up to date its store."""
+
 EXPECTED = (ProgramError, StoreError, RunError)
 """What a person can mend: shown as one line, never as a trace."""
 
 
 def dashboard(asked: argparse.Namespace) -> int:
-    """Start or resume with the dashboard; headless where there is no terminal.
+    """Start or resume with the dashboard, or attach where another process has the run; headless without a terminal.
 
     Raises:
         RunError: There is no such folder.
     """
-    if not asked.folder.exists():
-        raise RunError(f"{asked.folder} is neither a folder nor a command; autoresearch-tui --help shows the commands")
-    why = _no_terminal()
-    if why is None:
-        _refuse_a_second(asked.folder)
-        from tui.owner import own
+    folder = _folder(asked.folder)
+    if why := _no_terminal():
+        print(f"headless: {why}", file=sys.stderr)
+        return _headless(folder)
+    if held := _held(folder):
+        return _visit(held, folder)
+    try:
+        with signals_held_back():
+            from tui.owner import own
 
-        return asyncio.run(own(asked.folder))
-    print(f"headless: {why}", file=sys.stderr)
-    return _headless(asked.folder)
+            return own(_to_drive(folder))
+    except Held:  # somebody was faster
+        return _visit(_held(folder) or folder, folder)
 
 
 def run(asked: argparse.Namespace) -> int:
@@ -48,31 +56,31 @@ def run(asked: argparse.Namespace) -> int:
 
 def attach(asked: argparse.Namespace) -> int:
     """Look at a run that another process drives."""
-    folder = _run_folder(asked.folder)
+    folder = _held(asked.folder) or _run_folder(asked.folder)
     if why := _no_terminal():
         raise RunError(f"attach needs a terminal ({why}); ask for: autoresearch-tui status")
-    from tui.owner import visit
-
-    return asyncio.run(visit(folder))
+    return _visit(folder, asked.folder)
 
 
 def status(asked: argparse.Namespace) -> int:
     """What the run is doing."""
-    from checkpoints.reader import Reader
+    from checkpoints.visitor import reading
     from runner import results
 
     folder = _run_folder(asked.folder)
-    now = results.status(folder, Reader(folder))
+    with reading(folder) as read:
+        now = results.status(folder, read)
     print(json.dumps(now, indent=2) if asked.json else results.status_line(now))
     return 0
 
 
 def results(asked: argparse.Namespace) -> int:
     """All experiments as TSV."""
-    from checkpoints.reader import Reader
+    from checkpoints.visitor import reading
     from runner.results import results_tsv
 
-    print(results_tsv(Reader(_run_folder(asked.folder))), end="")
+    with reading(_run_folder(asked.folder)) as read:
+        print(results_tsv(read), end="")
     return 0
 
 
@@ -157,23 +165,78 @@ def _write(template: Name, folder: Path, places: dict[str, str]) -> list[Path]:
         raise RunError(str(error)) from None
 
 
-def _refuse_a_second(folder: Path) -> None:
-    """Say at once, before anything heavy is imported, that another process has the run.
+def _visit(run_folder: Path, folder: Path) -> int:
+    from checkpoints.reader import DATABASE
 
-    Raises:
-        Held: Which process.
-    """
-    from tui.headless import RUN
+    if (run_folder / DATABASE).exists():  # else its owner has just begun
+        _check(run_folder)
+    from tui.visitor import Visitor
 
-    if held := holder(folder / RUN):
-        raise Held(f"this run is held by {held}; look at it with: autoresearch-tui attach {folder}")
+    return asyncio.run(Visitor(run_folder, f"autoresearch-tui {folder}").look())
+
+
+def _check(run_folder: Path) -> None:
+    """Refuse what cannot be shown; a store that its owner is just making is waited for."""
+    from checkpoints.visitor import Outdated, check
+
+    deadline = time.monotonic() + _BEGINS
+    while True:
+        try:
+            return check(run_folder)
+        except Outdated:
+            if time.monotonic() > deadline or not holder(run_folder):
+                raise
+        time.sleep(0.05)
 
 
 def _headless(folder: Path) -> int:
-    _refuse_a_second(folder)
+    """Drive the run without a screen.
+
+    Raises:
+        Held: Another process has it; said at once, before anything heavy is imported.
+    """
+    if held := holder(folder / RUN):
+        raise Held(f"this run is held by {held}; look at it with: autoresearch-tui {folder}")
     from tui.headless import headless
 
-    return asyncio.run(headless(folder))
+    return asyncio.run(headless(_to_drive(folder)))
+
+
+def _to_drive(folder: Path) -> Path:
+    """A folder whose run this user may drive.
+
+    Raises:
+        RunError: It is somebody else's.
+    """
+    from checkpoints.reader import DATABASE
+    from checkpoints.trouble import whose
+
+    run = folder / RUN
+    for place in (run / DATABASE, run, folder):
+        if place.exists():
+            if not os.access(place, os.W_OK):
+                look = f"; to look: autoresearch-tui attach {folder}" if place != folder else ""
+                raise RunError(f"{place} belongs to {whose(place)}, and you may not write it: nothing runs here{look}")
+            return folder
+    return folder
+
+
+def _folder(folder: Path) -> Path:
+    """A folder that a program may be in.
+
+    Raises:
+        RunError: There is none.
+    """
+    if not folder.exists():
+        raise RunError(f"{folder} is neither a folder nor a command; autoresearch-tui --help shows the commands")
+    if not folder.is_dir():
+        raise RunError(f"{folder} is a file; give the folder of a program.md: autoresearch-tui {folder.parent}")
+    return folder
+
+
+def _held(folder: Path) -> Path | None:
+    """The run folder that a process drives: the program's run, or the folder itself."""
+    return next((candidate for candidate in (folder / RUN, folder) if holder(candidate)), None)
 
 
 def _no_terminal() -> str | None:
@@ -192,8 +255,8 @@ def _run_folder(folder: Path) -> Path:
         RunError: There is no run.
     """
     from checkpoints.reader import DATABASE
-    from tui.headless import RUN
 
+    _folder(folder)
     for candidate in (folder / RUN, folder):
         if (candidate / DATABASE).exists():
             return candidate

@@ -13,10 +13,15 @@ from tui.leaving import Leave
 from tui.screens.main import MainScreen
 from tui.screens.page import Page
 from tui.snapshot import Snapshot
+from tui.wheel import NotSteering, Wheel
 from tui.widgets.lines import said
 
 Intervene: TypeAlias = Callable[[Step, int | None, str, Json], Awaitable[int]]
 """Records what a person wants: step, experiment, reason, detail; returns its number."""
+
+
+ANYBODYS = (Step.VOTE,)
+"""Steps that need no wheel: votes do not change the run, they judge it."""
 
 
 class Guest(App[Leave]):
@@ -26,6 +31,10 @@ class Guest(App[Leave]):
         super().__init__()
         self.folder = folder
         self.snapshot = Snapshot()
+        self.owned = True
+        """Whether the loop runs in this process, so that leaving must say what becomes of it."""
+
+        self.wheel = Wheel(folder)
         self._intervene = intervene
 
     @property
@@ -59,6 +68,18 @@ class Guest(App[Leave]):
             self.say(f"no experiment yet, there is nothing to {what}")
         return row
 
+    def may_steer(self) -> bool:
+        """Whether the run may be changed from here; else says who may."""
+        try:
+            self.wheel.grasp()
+        except NotSteering as why:
+            self.say(why)
+            return False
+        return True
+
+    def look_again(self) -> None:
+        """Have the run looked at, though nothing was committed."""
+
     def ask_for(self, step: Step, experiment: int | None = None, reason: str = "", detail: Json | None = None) -> None:
         """Have a person's step recorded, without waiting for it."""
         self.run_worker(self.want(step, experiment, reason, detail), name=step, group="interventions")
@@ -67,6 +88,8 @@ class Guest(App[Leave]):
         self, step: Step, experiment: int | None = None, reason: str = "", detail: Json | None = None
     ) -> bool:
         """Record a person's step; whatever hinders it, the person who asked is told, and the screen stays."""
+        if step not in ANYBODYS and not self.may_steer():
+            return False
         try:
             await self._intervene(step, experiment, reason, detail or {})
         except Exception as error:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import errno
+import contextlib
+import os
+import queue
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,8 +25,14 @@ if TYPE_CHECKING:
 RUN = "run"
 """Folder of the run, beside its ``program.md``."""
 
+HEADLESS_LOG = "headless.log"
+"""File in the run folder: the events of a run whose terminal has gone."""
+
 STUCK = 4
 """Exit status when the run is paused because its baseline failed."""
+
+_LAST_WORDS = 2.0
+"""Seconds that a reader who has stopped reading is waited for at the end."""
 
 _MARKS = {Level.INFO: " ", Level.GOOD: "+", Level.WARNING: "!", Level.ERROR: "x"}
 
@@ -35,7 +44,8 @@ class RunError(Exception):
 async def headless(folder: Path, out: TextIO = sys.stdout) -> int:
     """Drive the run in ``folder`` to its end; returns the exit status.
 
-    SIGINT stops at the next point from which the run can go on; SIGTERM lets the stages under way end first.
+    SIGINT stops at the next point from which the run can go on; SIGTERM lets the stages under way end first; when the
+    terminal goes away, the run goes on, and what it says goes into ``headless.log``.
     """
     from runner.session import Session
 
@@ -43,6 +53,7 @@ async def headless(folder: Path, out: TextIO = sys.stdout) -> int:
     with Printer(session.store.read, out, lambda: session.store.trouble) as printer:
         forget = session.store.listen(printer.ring(asyncio.get_running_loop()))
         asked_to_leave = listen_for_signals(session)
+        _outlive_the_terminal(session.store.folder)
         try:
             await session.run()
         finally:
@@ -53,35 +64,61 @@ async def headless(folder: Path, out: TextIO = sys.stdout) -> int:
     return STUCK if why_stuck else 0
 
 
-def listen_for_signals(session: Session) -> list[str]:
-    """Have SIGTERM drain the run and SIGINT, or a second SIGTERM, stop it now; returns what was asked so far."""
+def listen_for_signals(session: Session, first: str = "") -> list[str]:
+    """Have SIGTERM drain the run and SIGINT, or a second SIGTERM, stop it now; returns what was asked so far.
+
+    Args:
+        session: Whose run.
+        first: Asked for at once, as if by a signal: ``drain`` or ``now``.
+    """
     loop = asyncio.get_running_loop()
     asked: list[str] = []
 
-    def ask(how: str) -> None:
+    def ask(how: str, why: str = "a signal asked for it") -> None:
         asked.append("now" if asked else how)
-        session.store.submit(writes.intervene, Step.STOP, None, "a signal asked for it", {"how": asked[-1]})
+        session.store.submit(writes.intervene, Step.STOP, None, why, {"how": asked[-1]})
 
     loop.add_signal_handler(signal.SIGTERM, ask, "drain")
     loop.add_signal_handler(signal.SIGINT, ask, "now")
+    if first:
+        ask(first, "")
     return asked
 
 
+def speak_into_the_log(run_folder: Path) -> None:
+    """Have all that this process says from now on go into a file; into nothing where there is no run yet."""
+    log = run_folder / HEADLESS_LOG if run_folder.exists() else Path(os.devnull)
+    with contextlib.suppress(OSError, ValueError), log.open("a", encoding="utf-8") as file:
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(file.fileno(), stream.fileno())
+
+
+def _outlive_the_terminal(run_folder: Path) -> None:
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # else somebody, nohup for one, has seen to it
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, speak_into_the_log, run_folder)
+
+
 class Printer:
-    """Prints the events that a run has had since the last look."""
+    """Prints the events that a run has had since the last look, in a thread of its own.
+
+    Whoever reads may stop reading: a pager, a terminal behind a dead connection. The run does not wait for them.
+    """
 
     def __init__(self, read: Reader, out: TextIO, trouble: Callable[[], str] = lambda: "") -> None:
         self._read = read
         self._out = out
         self._trouble, self._told = trouble, ""
         self._seen = max((event.seq for event in read.events(last=1)), default=0)
-        self._simulated = False
+        self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._print_for_ever, name="printer", daemon=True)
 
     def __enter__(self) -> Printer:
+        self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._out.flush()
+        self._lines.put(None)
+        self._thread.join(_LAST_WORDS)
 
     def ring(self, loop: asyncio.AbstractEventLoop) -> Callable[[], None]:
         """The listener that has new events printed, from whichever thread it is called."""
@@ -95,18 +132,28 @@ class Printer:
         """Print what is new, one line an event."""
         for event in self._read.events(after=self._seen):
             self._seen = event.seq
-            self._print(event)
+            self.say(line(event))
         trouble, before = self._trouble(), self._told
         self._told = trouble
         if trouble and not before:  # it cannot be an event before it is over
-            self._print(Event(0, time.time(), Level.WARNING, "run", None, trouble))
+            self.say(line(Event(0, time.time(), Level.WARNING, "run", None, trouble)))
 
-    def _print(self, event: Event) -> None:
-        try:
-            print(line(event), file=self._out, flush=True)
-        except OSError as error:
-            if error.errno != errno.ENOSPC:  # then the line waits in the buffer for the next one
-                raise
+    def say(self, text: str) -> None:
+        """Print a line of another kind."""
+        self._lines.put(text)
+
+    def _print_for_ever(self) -> None:
+        while (text := self._lines.get()) is not None:
+            # A full disk keeps the line in the buffer for the next one; of a reader who has gone nothing is wanted.
+            with contextlib.suppress(OSError, ValueError):
+                print(text, file=self._out, flush=True)
+
+
+def say_what_ended(session: Session) -> str:
+    """That the run was stopped, and by whom where that was somebody elsewhere."""
+    stops = [one for one in session.store.read.interventions() if one.step is Step.STOP]
+    by = f", {clean(stops[-1].reason)}" if stops and stops[-1].reason else ""
+    return f"stopped{by}"
 
 
 def line(event: Event) -> str:

@@ -41,6 +41,7 @@ ACTIONS = (
     Action("arena", ("a",), "a", "Arena", "Vote yourself: two answers, blind; which model gave which is told after", 7),
     Action("zoom_outs", ("Z",), "Z", "Stock taken", "What was said when stock was taken, and what came of it"),
     Action("report", ("r",), "r", "Report", "The night on one page: what was kept, what is noise, what to try next", 8),
+    Action("wheel", ("w",), "w", "Steer here", "Change the run from this dashboard; of several, one may at a time"),
     Action("panel(1)", ("1",), "1", "Win rate", "Go to the win rates"),
     Action("panel(2)", ("2",), "2", "Loss", "Go to the loss of the training under way"),
     Action("panel(3)", ("3",), "3", "Experiments", "Go to the table of experiments"),

@@ -1,8 +1,14 @@
-"""The ways to leave the dashboard."""
+"""The ways to leave the dashboard, and signals that come before anybody can answer them."""
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Generator
+from contextlib import contextmanager
 from enum import StrEnum
+
+ANSWERED = frozenset({signal.SIGHUP, signal.SIGTERM, signal.SIGINT})
+"""Signals that have a meaning for a run; their default is to end the process at once."""
 
 
 class Leave(StrEnum):
@@ -16,3 +22,18 @@ class Leave(StrEnum):
 
     STOP = "stop"
     """Everything stops now; the next start goes on from there."""
+
+
+@contextmanager
+def signals_held_back() -> Generator[None]:
+    """Have signals wait while what answers them is imported, until ``answer_signals`` or the end of this."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, ANSWERED)
+    try:
+        yield
+    finally:
+        answer_signals()
+
+
+def answer_signals() -> None:
+    """What was held back comes now."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ANSWERED)

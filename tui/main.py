@@ -12,7 +12,8 @@ EXAMPLES = """\
 examples:
   autoresearch-tui demo                  try it: a small model, its data and its program in a new folder
   autoresearch-tui init study my-study   write a program.md to start from (demo, study or online)
-  autoresearch-tui my-study              start or resume the run there, with the dashboard
+  autoresearch-tui my-study              start or resume the run there, with the dashboard; where it
+                                         runs already, show it: from any terminal, several at once
   autoresearch-tui run --headless .      the same without a screen, one line an event
   autoresearch-tui attach .              look at a run that another process drives
   autoresearch-tui status --json .       what it is doing, for a script
@@ -45,6 +46,12 @@ def main(argv: list[str] | None = None) -> int:
     except commands.EXPECTED as error:
         print(f"autoresearch-tui: {error}", file=sys.stderr)
         return HELD if isinstance(error, commands.Held) else WRONG
+    except PermissionError as error:
+        from checkpoints.trouble import whose
+
+        place = Path(error.filename or asked.folder)
+        print(f"autoresearch-tui: {place}: {error.strerror}; it belongs to {whose(place)}", file=sys.stderr)
+        return WRONG
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
@@ -66,7 +73,7 @@ def parser() -> argparse.ArgumentParser:
     folder = argparse.ArgumentParser(add_help=False)
     folder.add_argument("folder", nargs="?", type=Path, default=Path(), help="folder of program.md (default: this one)")
 
-    add("dashboard", parents=[folder], help="start or resume, with the dashboard (headless where there is no terminal)")
+    add("dashboard", parents=[folder], help="start, resume or attach, with the dashboard (headless without a terminal)")
     run = add("run", parents=[folder], help="start or resume")
     run.add_argument("--headless", action="store_true", help="without a screen: one line an event")
     add("attach", parents=[folder], help="look at, and steer, a run that another process drives")

@@ -102,6 +102,9 @@ class Snapshot:
     driven: bool = True
     """Whether some process drives the run."""
 
+    steers: str = ""
+    """Who has the wheel instead of this dashboard, for a person; empty while this one steers or could."""
+
     at: float = 0.0
     touched: int = 0
     """Mark up to which changes of experiments were read; ``rows`` is the same tuple while it stays."""

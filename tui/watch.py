@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 LOOK_SECONDS = 0.5
 """Least time between two looks."""
 
-DRIVEN_SECONDS = 3.0
-"""How often it is asked whether another process still drives the run."""
+ASK_SECONDS = 3.0
+"""How often it is asked whether another process still drives the run, and who steers."""
+
+AGAIN_SECONDS = 3.0
+"""After what failed, the next try."""
 
 Subscribe = Callable[[Callable[[], None]], Callable[[], None]]
 """Has a listener called (in any thread) after each commit; returns the call that ends it."""
@@ -38,6 +41,7 @@ class Watcher:
         subscribe: Subscribe | None,
         trouble: Callable[[], str],
         driven: Callable[[], bool] = lambda: True,
+        steers: Callable[[], str] = lambda: "",
     ) -> None:
         """Prepare to look.
 
@@ -46,10 +50,12 @@ class Watcher:
             tell: Called in the thread with each snapshot.
             subscribe: None when another process writes: then SQLite is asked twice a second whether it did.
             trouble: Why writes are waiting, for a person; empty while they do not.
-            driven: Whether some process drives the run; asked at intervals where another process writes.
+            driven: Whether some process drives the run; asked at intervals.
+            steers: Who steers instead, for a person; asked at intervals.
         """
         self._folder, self._tell, self._subscribe, self._trouble = folder, tell, subscribe, trouble
-        self._ask_driven, self._driven, self._asked_at = driven, True, -DRIVEN_SECONDS
+        self._ask, self._answer, self._asked_at = (driven, steers), (True, ""), -ASK_SECONDS
+        self._snapshot, self._failure = Snapshot(), ""
         self._gauge = Gauge()
         self._committed = threading.Event()
         self._stopped = threading.Event()
@@ -65,14 +71,34 @@ class Watcher:
         self._stopped.set()
         self._committed.set()
 
+    def look_again(self) -> None:
+        """Look, though nothing was committed."""
+        self._asked_at = -ASK_SECONDS
+        self._committed.set()
+
     def _watch(self) -> None:
         end = self._subscribe(self._committed.set) if self._subscribe else lambda: None
         try:
-            if reader := self._open():
-                with contextlib.closing(reader):
-                    self._look_for_ever(reader)
+            while not self._stopped.is_set():
+                try:
+                    if reader := self._open():
+                        with contextlib.closing(reader):
+                            self._look_for_ever(reader)
+                except Exception as error:
+                    # What fails here must not pass for a run in which nothing happens.
+                    self._say_what_failed(error)
+                    self._stopped.wait(AGAIN_SECONDS)
         finally:
             end()
+
+    def _say_what_failed(self, error: Exception) -> None:
+        if repr(error) != self._failure:  # the same one is written down once, not at every try
+            from tui.faults import note
+
+            self._failure = repr(error)
+            trouble = f"the screen stands still and tries again, a look at the run failed: {note(self._folder, error)}"
+            self._snapshot = replace(self._snapshot, trouble=trouble)
+        self._tell(self._snapshot)
 
     def _open(self) -> Reader | None:
         # Here and below imported in the thread, after the first paint.
@@ -87,42 +113,52 @@ class Watcher:
         return None
 
     def _look_for_ever(self, reader: Reader) -> None:
-        snapshot = self._look(reader, Snapshot())
+        self._look(reader)
         plots.load()
-        self._tell(snapshot)
+        self._tell(self._snapshot)
         while not self._stopped.is_set():
             started = time.monotonic()
-            snapshot = self._look(reader, snapshot)
+            seen = self._look(reader)
             self._stopped.wait(max(0.0, LOOK_SECONDS - (time.monotonic() - started)))
-            # Before a first look that succeeded there may be no commit to wait for.
-            if snapshot.run:
-                self._wait_for_a_commit(reader)
+            if seen:
+                self._wait_for_news(reader)
 
-    def _look(self, reader: Reader, before: Snapshot) -> Snapshot:
+    def _look(self, reader: Reader) -> bool:
+        """Look, and tell; false while there is no run to be seen, and so perhaps no commit to wait for."""
         import sqlite3
 
         # Asked before the look: a commit that comes during it is seen at the next one.
         self._committed.clear()
-        self._version = reader.version()
         try:
-            snapshot = look(reader, before, self._trouble(), self._is_driven())
-            goes_on = snapshot.run and snapshot.run.state is RunState.RUNNING and snapshot.driven
-            snapshot = replace(snapshot, machine=self._gauge.read() if goes_on else None)
+            self._version = reader.version()
+            self._snapshot = self._read(reader)
+            self._failure, seen = "", self._snapshot.run is not None
         except sqlite3.Error as error:
             # No tables yet, or locked for a moment: what was seen stays, and is looked at again.
-            snapshot = replace(before, trouble=f"cannot read the run: {error}" if before.run else "")
-        self._tell(snapshot)
-        return snapshot
+            trouble = f"cannot read the run: {error}" if self._snapshot.run else ""
+            self._snapshot, seen = replace(self._snapshot, trouble=trouble), False
+        self._tell(self._snapshot)
+        return seen
 
-    def _wait_for_a_commit(self, reader: Reader) -> None:
-        if self._subscribe:
-            self._committed.wait()
-            return
-        driven = self._driven
-        while not self._stopped.is_set() and reader.version() == self._version and self._is_driven() == driven:
-            self._stopped.wait(LOOK_SECONDS)
+    def _read(self, reader: Reader) -> Snapshot:
+        driven, steers = self._ask_around()
+        now = look(reader, self._snapshot, self._trouble(), driven)
+        goes_on = now.run and now.run.state is RunState.RUNNING and now.driven
+        return replace(now, steers=steers, machine=self._gauge.read() if goes_on else None)
 
-    def _is_driven(self) -> bool:
-        if time.monotonic() - self._asked_at >= DRIVEN_SECONDS:
-            self._asked_at, self._driven = time.monotonic(), self._ask_driven()
-        return self._driven
+    def _wait_for_news(self, reader: Reader) -> None:
+        """Until something was committed, or there is another driver or another who steers."""
+        before = self._answer
+        while not self._stopped.is_set() and self._ask_around() == before and not self._committed.is_set():
+            if self._subscribe:
+                self._committed.wait(ASK_SECONDS)
+            elif reader.version() == self._version:
+                self._stopped.wait(LOOK_SECONDS)
+            else:
+                return
+
+    def _ask_around(self) -> tuple[bool, str]:
+        if time.monotonic() - self._asked_at >= ASK_SECONDS:
+            driven, steers = self._ask
+            self._asked_at, self._answer = time.monotonic(), (driven(), steers())
+        return self._answer

@@ -70,6 +70,8 @@ def _parts(snapshot: Snapshot, counts: Counts) -> list[tuple[int, Text]]:
     assert run is not None
     sign = RUN_STATES[run.state] if snapshot.driven else ABANDONED
     state = styled(f"{sign.mark} {sign.word}", f"bold {sign.colour}")
+    if snapshot.steers:
+        state.append(" looking", GREY)
     left = max(0, run.experiments - counts.ended)
     parts = [
         (6, said(run.name or "autoresearch", f"bold {BRIGHT}")),
