@@ -22,6 +22,7 @@ from checkpoints.store import holder
 from tui import plots
 from tui.app import Dashboard
 from tui.headless import RunError
+from tui.keys import ACTIONS
 from tui.leaving import Leave
 from tui.snapshot import Snapshot, look
 from tui.themes import THEMES
@@ -29,16 +30,27 @@ from tui.watch import Watcher
 
 FONTS = "Menlo, Consolas, 'DejaVu Sans Mono', 'Liberation Mono', monospace"
 
-OF_AN_EXPERIMENT = {"detail": "detail", "veto": "veto"}
+_ACTIONS = frozenset(action.name for action in ACTIONS)
+
+OF_AN_EXPERIMENT = {name: name for name in ("detail", "veto", "skip", "requeue", "keep", "pin") if name in _ACTIONS}
 """Screens that are about the experiment under the cursor, and the actions that open them."""
 
 SCREENS = OF_AN_EXPERIMENT | {
-    "pause": "pause",
-    "zoom-out": "zoom_out",
-    "report": "report",
-    "help": "show_help",
-    "palette": "command_palette",
-    "quit": "leave",
+    name: action
+    for name, action in (
+        ("pause", "pause"),
+        ("zoom-out", "zoom_out"),
+        ("zoom-outs", "zoom_outs"),
+        ("undo", "undo"),
+        ("inject", "inject"),
+        ("arena", "arena"),
+        ("report", "report"),
+        ("filter", "filter"),
+        ("help", "show_help"),
+        ("palette", "command_palette"),
+        ("quit", "leave"),
+    )
+    if action in _ACTIONS
 }
 """All screens that an action opens."""
 
