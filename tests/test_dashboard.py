@@ -292,7 +292,9 @@ async def test_detail_of_an_experiment_that_crashed_or_has_not_ended_says_what_t
         for number, words in ((14, "none yet"), (6, "out of memory twice"), (0, "the program's own recipe")):
             await choose(pilot, number)
             await pilot.press("enter")
-            await until_shown(pilot, words, "Lanes")
+            await until_shown(pilot, words, "Recipe")
+            await pilot.press("end")
+            await until_shown(pilot, "Lanes")
             await pilot.press("escape")
 
 

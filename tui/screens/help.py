@@ -14,6 +14,7 @@ from tui.reach import group_of
 from tui.screens.arena import VOTING
 from tui.screens.detail import MOVING
 from tui.screens.page import READING, Page
+from tui.screens.report import REPORTING
 from tui.signs import BLUE, BRIGHT, STATES
 
 _IDEA = (
@@ -47,10 +48,11 @@ _DIALOGUES = (
 
 def help_page() -> Page:
     """The page."""
-    return Page(Text("Help"), Group(*_parts()))
+    return Page(Text("Help"), Group(*list(_parts())[:-1]))
 
 
 def _parts() -> Iterator[RenderableType]:
+    yield from (Text(_IDEA), Text())
     groups: dict[str, list[Action]] = {}
     for action in ACTIONS:
         groups.setdefault(group_of(action), []).append(action)
@@ -58,17 +60,18 @@ def _parts() -> Iterator[RenderableType]:
         yield from _section(title, _keys(actions))
     yield from _section("On a page", _keys(READING))
     yield from _section("On an experiment's page", _keys(MOVING))
+    yield from _section("On the report", _keys(REPORTING))
     yield from _section("In the arena", _keys(VOTING))
     yield from _section("In a dialogue", _named(_DIALOGUES))
     yield from _section("Signs", ((Text(sign.mark, f"bold {sign.colour}"), sign.word) for sign in STATES.values()))
     yield from _section("Lanes", _named((str(lane), what) for lane, what in _LANES.items()))
     yield from _section("Numbers", _named(_NUMBERS))
-    yield Text(f"\n{_IDEA}")
 
 
 def _section(title: str, entries: Iterable[tuple[Text, str]]) -> Iterator[RenderableType]:
-    yield Text().append(f"\n{title}", f"bold {BLUE}")
+    yield Text().append(title, f"bold {BLUE}")
     yield _table(list(entries))
+    yield Text()
 
 
 def _keys(actions: Iterable[Action]) -> Iterator[tuple[Text, str]]:
@@ -80,8 +83,8 @@ def _named(entries: Iterable[tuple[str, str]]) -> Iterator[tuple[Text, str]]:
 
 
 def _table(entries: Sequence[tuple[Text, str]]) -> Table:
-    table = Table.grid(padding=(0, 2))
-    table.add_column(width=8, no_wrap=True)
+    table = Table.grid(padding=(0, 1))
+    table.add_column(width=9, no_wrap=True)
     table.add_column(ratio=1)
     for name, meaning in entries:
         table.add_row(name, Text(meaning))

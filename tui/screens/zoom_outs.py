@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from rich.console import Group, RenderableType
@@ -75,10 +76,18 @@ def _zoom_out(zoom_out: ZoomOut, rows: Sequence[Row]) -> Iterator[RenderableType
     yield _indented(Text(clean(zoom_out.text).strip() or "it says nothing"))
     binding = ", ".join(zoom_out.categories) or "nothing, as everything was tried"
     yield _indented(Text().append("next from: ", GREY).append_text(said(binding, PINK)))
+    yield _indented(Text().append(_came(rows), GREY))
     for row in rows:
         yield _indented(_line(row))
+
+
+def _came(rows: Sequence[Row]) -> str:
+    """``3 experiments followed: 1 kept, 2 discarded``."""
     if not rows:
-        yield _indented(Text().append("no experiment has followed from it yet", GREY))
+        return "no experiment has followed from it yet"
+    words = Counter(STATES[row.experiment.state].word for row in rows)
+    ends = ", ".join(f"{count} {word}" for word, count in words.most_common())
+    return f"{len(rows)} experiment{'' if len(rows) == 1 else 's'} followed: {ends}"
 
 
 def _line(row: Row) -> Text:
