@@ -208,6 +208,17 @@ async def test_a_table_is_exported_for_other_programs_in_the_order_shown(
     assert terminal.told == [f"exported run/exports/{table.stem}.tsv and .json"]
 
 
+async def test_a_page_is_copied_whole(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = Dashboard(folder, Recorded())
+    async with app.run_test(size=NARROW) as pilot:
+        await until_shown(pilot, "champion #10")
+        terminal = Terminal(app, monkeypatch)
+        await pilot.press("enter", "y")
+        await until(pilot, lambda: terminal.told)
+        assert terminal.clipboard.startswith("#14 ▶ training") and "Hypothesis" in terminal.clipboard
+    assert list((folder / "exports").glob("detail-14-*.txt"))
+
+
 async def test_without_room_the_clipboard_still_has_it_and_one_line_says_why_there_is_no_file(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

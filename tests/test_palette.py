@@ -1,0 +1,36 @@
+"""The palette: every entry does what it says, wherever it is called up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from runs import write_run
+from test_dashboard import WIDE, Recorded, until_shown
+
+from tui.app import Dashboard
+from tui.keys import ACTIONS
+
+
+async def test_every_entry_runs_also_from_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_run(tmp_path / "run", 3)
+    app, ran = Dashboard(tmp_path / "run", Recorded()), dict[str, bool]()
+    run_action = app.run_action
+
+    async def run_and_note(action: Any, *args: Any, **kwargs: Any) -> bool:
+        ran[str(action)] = await run_action(action, *args, **kwargs)
+        return ran[str(action)]
+
+    async with app.run_test(size=WIDE) as pilot:
+        await until_shown(pilot, "candidate #5")
+        for entry in list(app.get_system_commands(app.screen)):
+            while len(app.screen_stack) > 1:
+                await app.pop_screen()
+            await pilot.press("enter")
+            with monkeypatch.context() as noted:
+                noted.setattr(app, "run_action", run_and_note)
+                entry.callback()
+                await pilot.pause()
+    entries = {action.name: True for action in ACTIONS if action.palette}
+    assert ran == entries
