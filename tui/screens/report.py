@@ -14,8 +14,6 @@ from textual.events import Resize
 
 from checkpoints.reader import Reader
 from runner.report import blocks
-from runner.report.facts import NoRun, gather
-from runner.report.page import report
 from tui import exports
 from tui.keys import Action
 from tui.report_lines import parts
@@ -24,7 +22,7 @@ from tui.signs import BLUE, GREY, RED
 from tui.snapshot import Snapshot
 from tui.widgets.lines import said, styled
 
-OWN = (
+REPORTING = (
     Action("section(1)", ("tab", "n"), "Tab n", "Next section", "On to the next section"),
     Action("section(-1)", ("shift+tab", "N"), "⇧Tab N", "Section before", "Back to the section before"),
     Action("again", ("r",), "r", "Again", "Read the run again: the page stays as it was when it was opened"),
@@ -36,7 +34,7 @@ OWN = (
 class ReportPage(Page):
     """Says at once that it reads; the page comes a moment later."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [binding for action in OWN for binding in action.bindings]
+    BINDINGS: ClassVar[list[BindingType]] = [binding for action in REPORTING for binding in action.bindings]
 
     def __init__(self, folder: Path, snapshot: Snapshot) -> None:
         super().__init__(Text("Report"), Text("reading the run…", GREY), "↑ ↓ read  Tab section  e web page  Esc back")
@@ -80,7 +78,10 @@ class ReportPage(Page):
         self.change(heading, lines)
 
     def _made(self, snapshot: Snapshot, width: int) -> tuple[Text, list[Text], list[int]]:
-        """Heading, lines, and at which lines sections begin; called in a thread."""
+        """Heading, lines, and at which lines sections begin; called in a thread, where it may take long to import."""
+        from runner.report.facts import NoRun, gather
+        from runner.report.page import report
+
         try:
             if self._report is None:
                 with closing(Reader(self._folder)) as read:
@@ -99,6 +100,7 @@ class ReportPage(Page):
 
     async def _export(self) -> None:
         from checkpoints.store import StoreError
+        from runner.report.facts import NoRun
         from runner.report.written import written
 
         try:
