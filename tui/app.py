@@ -103,6 +103,7 @@ class Dashboard(Company, Steps, Pages, Views, Plotting, Takeaway, Terminals, Rea
         """Show it."""
         self.snapshot = message.snapshot
         self.main.show(message.snapshot)
+        self.announce()
         for screen in self.screen_stack[1:]:
             if isinstance(screen, Page):
                 screen.show(message.snapshot)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from textual.app import App
+from textual.notifications import SeverityLevel
 
 from checkpoints.records import Json, Row, RunState, Step
 from tui.leaving import Leave
@@ -36,6 +37,8 @@ class Guest(App[Leave]):
 
         self.wheel = Wheel(folder)
         self._intervene = intervene
+        self._asked: set[int] = set()
+        """Steps that were asked for here and that the runner has not acknowledged."""
 
     @property
     def main(self) -> MainScreen:
@@ -46,7 +49,8 @@ class Guest(App[Leave]):
 
     def say(self, text: object, severity: str = "information") -> None:
         """One line for a person, from wherever it comes."""
-        level = "error" if severity == "error" else "information"
+        levels: dict[str, SeverityLevel] = {"error": "error", "warning": "warning"}
+        level = levels.get(severity, "information")
         self.notify(said(text).plain, severity=level, markup=False, timeout=6)
 
     def going(self, what: str) -> RunState | None:
@@ -91,8 +95,21 @@ class Guest(App[Leave]):
         if step not in ANYBODYS and not self.may_steer():
             return False
         try:
-            await self._intervene(step, experiment, reason, detail or {})
+            self._asked.add(await self._intervene(step, experiment, reason, detail or {}))
+            self.announce()
         except Exception as error:
             self.say(f"{step} was not recorded: {error}", "error")
             return False
         return True
+
+    def announce(self) -> None:
+        """Say what came of the steps that were asked for here, once each; of a vote only that it was refused."""
+        for step in self.snapshot.interventions:
+            if step.number not in self._asked or step.acknowledged_at is None:
+                continue
+            self._asked.discard(step.number)
+            what = f"{step.step} of #{step.experiment}" if step.experiment is not None else step.step
+            if step.refused:
+                self.say(f"{what} {step.effect}", "warning")
+            elif step.step is not Step.VOTE:
+                self.say(f"{what}: {step.effect}")

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from checkpoints.records import RunState, Step
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from checkpoints.records import Json, Row, RunState, Step
 from tui.guest import Guest
+
+if TYPE_CHECKING:
+    from tui.screens.question import Answered, Question
+    from tui.snapshot import Snapshot
 
 
 class Steps(Guest):
@@ -35,18 +44,89 @@ class Steps(Guest):
 
     def action_veto(self) -> None:
         """Take back a keep."""
-        if not (row := self.chosen("veto")):
-            return
-        from runner.interventions import Refused
         from tui.screens.veto import BRANCH, veto
 
+        self._ask("veto", veto, lambda answer: (Step.VETO, {"branch": answer.name == BRANCH}))
+
+    def action_undo(self) -> None:
+        """Take back what a person did."""
+        if any(wanted.step is not Step.VOTE for wanted in self.snapshot.pending):
+            self.say("the last step is still under way")
+            return
+        from runner.interventions import Refused
+        from tui.screens.undo import undo
+
         try:
-            question = veto(self.snapshot, row)
+            question = undo(self.snapshot)
         except Refused as refused:
             self.say(refused)
             return
-        number = row.experiment.number
+        self.push_screen(question, lambda answer: answer and self.ask_for(Step.UNDO, detail={"of": int(answer.name)}))
+
+    async def action_inject(self) -> None:
+        """Have an idea tried next."""
+        if not self.going("put an idea into"):
+            return
+        if not self.snapshot.reigns:
+            self.say("there is no champion to change yet: the baseline is first")
+            return
+        from tui.screens.inject import inject, read_space
+
+        try:
+            space = await asyncio.to_thread(read_space, self.folder)
+        except (OSError, sqlite3.Error):
+            space = dict[str, str]()  # the form is said all the same
         self.push_screen(
-            question,
-            lambda answer: answer and self.ask_for(Step.VETO, number, answer.text, {"branch": answer.name == BRANCH}),
+            inject(self.snapshot, space, self.size.height),
+            lambda answer: answer and self.ask_for(Step.INJECT, detail={"text": answer.text}),
         )
+
+    def action_skip(self) -> None:
+        """End an experiment in flight."""
+        from tui.screens.skip import skip
+
+        self._ask("skip", skip, lambda answer: (Step.SKIP, {}))
+
+    def action_requeue(self) -> None:
+        """Try the change of an experiment that has ended once more."""
+        if not self.going("try again in"):
+            return
+        from tui.screens.requeue import requeue
+
+        self._ask("try again", requeue, lambda answer: (Step.REQUEUE, {}))
+
+    def action_keep(self) -> None:
+        """Overrule a verdict."""
+        from tui.screens.keep import keep
+
+        self._ask("keep", keep, lambda answer: (Step.KEEP, {}))
+
+    def action_pin(self) -> None:
+        """Hold a champion there, or let it go."""
+        from tui.screens.pin import pin
+
+        self._ask("pin", pin, lambda answer: (Step.UNPIN if answer.name == "unpin" else Step.PIN, {}))
+
+    def _ask(
+        self,
+        what: str,
+        question: Callable[[Snapshot, Row], Question],
+        meant: Callable[[Answered], tuple[Step, Json]],
+    ) -> None:
+        """Say what follows from a step on the chosen experiment, and ask; a step that does not apply says why."""
+        if not (row := self.chosen(what)):
+            return
+        from runner.interventions import Refused
+
+        try:
+            asked = question(self.snapshot, row)
+        except Refused as refused:
+            self.say(refused)
+            return
+
+        def answered(answer: Answered | None) -> None:
+            if answer:
+                step, detail = meant(answer)
+                self.ask_for(step, row.experiment.number, answer.text, detail)
+
+        self.push_screen(asked, answered)

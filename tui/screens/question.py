@@ -62,7 +62,7 @@ class Question(ModalScreen[Answered | None]):
             frame.border_title = self._title
             if self._told.plain:
                 yield Static(self._told, markup=False)
-            if len(self._options) > 1:
+            if len(self._options) > 1 or not self._asked:
                 choices = (Option(_prompt(option, False), id=option.name) for option in self._options)
                 yield OptionList(*choices, markup=False)
             if self._asked:

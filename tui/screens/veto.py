@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from rich.text import Text
-
 from checkpoints.records import Row
 from runner import interventions
 from runner.consequence import named
+from tui.screens.follows import about, follows
 from tui.screens.question import Choice, Question
-from tui.signs import BRIGHT
 from tui.snapshot import Snapshot
-from tui.widgets.lines import said
 
 THIS, BRANCH = "this", "branch"
 
@@ -29,12 +26,7 @@ def veto(snapshot: Snapshot, row: Row) -> Question:
         branch = interventions.veto(snapshot.rows, snapshot.reigns, number, branch=True)
         label = f"Take back the whole branch: {named(branch.vetoed)}"
         choices.append(Choice(BRANCH, label, branch.sentence(snapshot.champion)))
-    text = Text().append(f"#{number} was kept: ", f"bold {BRIGHT}")
-    text.append_text(said(row.experiment.proposal.change or row.experiment.proposal.hypothesis))
-    if row.verdict:
-        text.append("\n").append_text(said(row.verdict.reason))
-    if len(choices) == 1:
-        text.append("\n\nIf it is taken back: ", f"bold {BRIGHT}").append(choices[0].follows)
+    told = about(row) if len(choices) > 1 else follows(row, "If it is taken back", choices[0].follows)
     return Question(
-        f"Veto #{number}", text, choices, "why? (the agent reads it and does not try it again)", needed=True
+        f"Veto #{number}", told, choices, "why? (the agent reads it and does not try it again)", needed=True
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from checkpoints.records import Intervention, Row, RunState, Step
+from checkpoints.records import Intervention, Lane, Row, RunState, Step
 from tui.keys import FOOTER, Action
 from tui.signs import BRIGHT, FAINT, GREY, RED, STATES, YELLOW
 from tui.snapshot import Snapshot
@@ -66,7 +66,7 @@ class Status(Lines):
         if not snapshot.driven:
             return [styled(" ⚠ ", f"bold {RED}").append_text(said(_ABANDONED, RED))]
         if snapshot.pending:
-            waiting = " · ".join(pending(intervention) for intervention in snapshot.pending)
+            waiting = " · ".join(pending(intervention, snapshot) for intervention in snapshot.pending)
             return [styled(" ⧗ ", f"bold {YELLOW}").append_text(said(waiting, YELLOW))]
         if snapshot.refused:
             return [styled(" ⚠ ", f"bold {YELLOW}").append_text(_refused(snapshot))]
@@ -94,22 +94,52 @@ class Keys(Lines):
         return Text.assemble((action.shown, f"bold {BRIGHT}"), (f" {label}", GREY))
 
 
-def pending(intervention: Intervention) -> str:
+def pending(intervention: Intervention, snapshot: Snapshot) -> str:
     """What is about to happen because a person asked for it."""
-    number = f" #{intervention.experiment}" if intervention.experiment is not None else ""
+    number, detail = f"#{intervention.experiment}", intervention.detail
     match intervention.step:
-        case Step.PAUSE if intervention.detail.get("when") == "now":
-            return "pausing now, the training saves its state first…"
+        case Step.PAUSE if detail.get("when") == "now":
+            return f"pausing {_after_step(snapshot)}, the training saves its state first…"
         case Step.PAUSE:
             return "pausing after this stage…"
         case Step.RESUME:
             return "going on…"
         case Step.ZOOM_OUT:
             return "zoom-out before the next proposal…"
+        case Step.VETO:
+            return f"taking {number}{' and what contains it' if detail.get('branch') else ''} back…"
+        case Step.SKIP:
+            return f"skipping {number}…"
+        case Step.REQUEUE:
+            return f"trying {number} again…"
+        case Step.INJECT:
+            return f"putting your idea first: {detail.get('text')}…"
+        case Step.PIN:
+            return f"pinning {number} as champion…"
+        case Step.UNPIN:
+            return f"letting the pinned champion {number} go…"
+        case Step.KEEP:
+            return f"keeping {number} anyway…"
+        case Step.VOTE:
+            return f"counting your vote on {number}…"
+        case Step.UNDO:
+            return f"undoing {_undone(intervention, snapshot)}…"
         case Step.STOP:
             return "stopping…"
-        case _:
-            return f"{intervention.step}{number}…"
+
+
+def _after_step(snapshot: Snapshot) -> str:
+    """When a training stops that is told to: after the step it is at."""
+    training = snapshot.progress.get(Lane.TRAIN)
+    at_a_step = training is not None and training.experiment is not None and training.doing == "steps"
+    return f"after step {training.done:.0f}" if training and at_a_step else "now"
+
+
+def _undone(intervention: Intervention, snapshot: Snapshot) -> str:
+    of = next((one for one in snapshot.interventions if one.number == intervention.detail.get("of")), None)
+    if of is None:
+        return "a step"
+    return f"the {of.step}{f' of #{of.experiment}' if of.experiment is not None else ''}"
 
 
 def _about(row: Row) -> Text:
