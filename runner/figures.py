@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from bisect import bisect_right
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
-from checkpoints.records import Interval, Intervention, Json, Row, State, Step, ZoomOut
+from checkpoints.records import Json, State
 
 EVEN = 50.0
 """Win rate in per cent at which two models are equally good."""
@@ -146,104 +144,6 @@ class Figure:
         kinds = {"rules": Rule, "bands": Band, "lines": Line, "points": Points, "marks": Mark}
         layers: Json = {name: tuple(kind(**_tuples(one)) for one in read.pop(name)) for name, kind in kinds.items()}
         return Figure(**_tuples(read), **layers)
-
-
-def progress(
-    rows: Sequence[Row],
-    interventions: Sequence[Intervention] = (),
-    zoom_outs: Sequence[ZoomOut] = (),
-    metric: str = "",
-    simulated: bool = False,
-) -> Figure:
-    """Win rate against the reference by experiment, keeps joined by who reigned.
-
-    Args:
-        rows: All experiments by number; those without a verdict are left out.
-        interventions, zoom_outs: Marked on the axis where they happened.
-        metric: What judges in the place of votes; its value is then the height. Empty while votes do.
-        simulated: Whether the votes are those of simulated voters, which the label then says.
-    """
-    judged = [row for row in rows if row.verdict and row.experiment.state in LOOKS]
-    limits = _limits([row for row in judged if rate_of(row)])
-    voters = ", simulated voters" if simulated else ""
-    return Figure(
-        title=f"{metric or 'Win rate'} by experiment",
-        x_label="experiment",
-        y_label=f"{metric}, % of held-out pairs" if metric else f"win rate against the reference, %{voters}",
-        rules=(Rule(EVEN, "even"),),
-        lines=tuple(_reigning(judged)),
-        points=tuple(_points(state, judged, limits[0]) for state in LOOKS if any(_is(row, state) for row in judged)),
-        marks=tuple(_marks(rows, interventions, zoom_outs)),
-        y_limits=limits,
-    )
-
-
-def rate_of(row: Row) -> Interval | None:
-    """Win rate against the reference, a share, with its interval; None where there is none."""
-    return row.verdict.reference if row.verdict else None
-
-
-def placed(rows: Sequence[Row], times: Sequence[float]) -> list[float]:
-    """Where on the axis of experiments something happened: half a step after the last one proposed by then.
-
-    Args:
-        rows: All experiments by number.
-        times: UTC seconds.
-    """
-    proposed = [row.experiment.proposed_at for row in rows]
-    return [max(bisect_right(proposed, at) - 0.5, -0.5) for at in times]
-
-
-def _points(state: State, judged: Sequence[Row], foot: float) -> Points:
-    """The experiments of one state; what has no rate, as a crash, stands at the foot."""
-    look, of_state = LOOKS[state], [row for row in judged if _is(row, state)]
-    rates = [rate_of(row) or Interval(foot / 100, foot / 100, foot / 100) for row in of_state]
-    return Points(
-        look.word,
-        look.sign,
-        look.colour,
-        tuple(float(row.experiment.number) for row in of_state),
-        tuple(100 * rate.estimate for rate in rates),
-        tuple(100 * rate.low for rate in rates),
-        tuple(100 * rate.high for rate in rates),
-    )
-
-
-def _is(row: Row, state: State) -> bool:
-    return row.experiment.state is state and (state is State.CRASHED or rate_of(row) is not None)
-
-
-def _reigning(judged: Sequence[Row]) -> list[Line]:
-    keeps = [(row.experiment.number, rate) for row in judged if _is(row, State.KEPT) and (rate := rate_of(row))]
-    if not keeps:
-        return []
-    last = judged[-1].experiment.number
-    xs = (*(float(number) for number, _ in keeps), float(last))
-    ys = (*(100 * rate.estimate for _, rate in keeps), 100 * keeps[-1][1].estimate)
-    return [Line("last kept", BLUE, xs, ys, steps=True)]
-
-
-def _limits(rated: Sequence[Row]) -> tuple[float, float]:
-    """Per cent. One discarded after few votes has an interval that would flatten all others: only keeps' count."""
-    seen = [EVEN]
-    for row in rated:
-        rate = rate_of(row)
-        assert rate is not None
-        seen += [100 * rate.estimate]
-        seen += [100 * rate.low, 100 * rate.high] if row.experiment.state is State.KEPT else []
-    margin = max(1.0, 0.06 * (max(seen) - min(seen)))
-    return max(0.0, min(seen) - margin), min(100.0, max(seen) + margin)
-
-
-_NO_MARK = frozenset({Step.VOTE, Step.STOP, Step.RESUME, Step.UNDO})
-"""What says nothing about where a curve bends, or comes too often."""
-
-
-def _marks(rows: Sequence[Row], interventions: Sequence[Intervention], zoom_outs: Sequence[ZoomOut]) -> list[Mark]:
-    steps = [one for one in interventions if one.step not in _NO_MARK]
-    people = [Mark(x, "a person's step", "triangle", ORANGE) for x in placed(rows, [one.at for one in steps])]
-    stock = [Mark(x, "zoom-out", "square", GREEN) for x in placed(rows, [one.at for one in zoom_outs])]
-    return stock + people
 
 
 def _tuples(read: Json) -> Json:

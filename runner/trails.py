@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from checkpoints.records import Interval, Intervention, Row, Standing, State, Step, ZoomOut
-from runner.figures import BLUE, GREEN, LOOKS, ORANGE, Figure, Line, Mark, Points, Rule, placed
-from tui.axes import Limits
+from runner.figures import BLUE, EVEN, GREEN, LOOKS, ORANGE, Figure, Line, Mark, Points, Rule
 
 Value: TypeAlias = Callable[[Row], Interval | None]
 """What is shown of an experiment, in the unit of the axis; None where it has none."""
 
 ELO_REFERENCE = 1000.0
+"""Elo of the reference."""
+
 _ELO = 400 / math.log(10)
 _SURE = 0.999
 """Win rate from which an interval on the Elo scale is cut: one vote all on one side has no end there."""
@@ -38,7 +40,37 @@ class Trail:
     """The newest experiment that has a place."""
 
 
-def trail(rows: Sequence[Row], value: Value, title: str, y_label: str, rule: float | None = None) -> Trail | None:
+def progress(
+    rows: Sequence[Row],
+    interventions: Sequence[Intervention] = (),
+    zoom_outs: Sequence[ZoomOut] = (),
+    metric: str = "",
+    simulated: bool = False,
+) -> Figure:
+    """Win rate against the reference by experiment, on limits of its own.
+
+    Args:
+        rows: All experiments by number; those without a verdict are left out.
+        interventions, zoom_outs: Marked on the axis where they happened.
+        metric: What judges in the place of votes; its value is then the height. Empty while votes do.
+        simulated: Whether the votes are those of simulated voters, which the label then says.
+    """
+    found = win_rates(rows, metric, simulated)
+    if found is None:
+        return Figure("Win rate by experiment", "experiment", "")
+    margin = max(1.0, 0.06 * (max(found.seen) - min(found.seen)))
+    limits = max(0.0, min(found.seen) - margin), min(100.0, max(found.seen) + margin)
+    return framed(found, limits, marks(rows, interventions, zoom_outs))
+
+
+def win_rates(rows: Sequence[Row], metric: str, simulated: bool) -> Trail | None:
+    """Win rate against the reference, per cent; where a metric judges, its value."""
+    voters = ", simulated voters" if simulated else ""
+    label = f"{metric}, % of held-out pairs" if metric else f"win rate against the reference, %{voters}"
+    return trail(rows, win_rate, f"{metric or 'Win rate'} by experiment", label, Rule(EVEN, "even"))
+
+
+def trail(rows: Sequence[Row], value: Value, title: str, y_label: str, rule: Rule | None = None) -> Trail | None:
     """One value by experiment; None while no experiment has it.
 
     Args:
@@ -64,20 +96,20 @@ def trail(rows: Sequence[Row], value: Value, title: str, y_label: str, rule: flo
         title=title,
         x_label="experiment",
         y_label=y_label,
-        rules=() if rule is None else (Rule(rule),),
+        rules=() if rule is None else (rule,),
         lines=_reigning(found[State.KEPT], last),
         points=tuple(_points(state, places) for state, places in found.items() if places),
     )
-    return Trail(figure, tuple(_seen(heights) + ([] if rule is None else [rule])), last)
+    return Trail(figure, tuple(_seen(heights) + ([] if rule is None else [rule.y])), last)
 
 
-def framed(trail: Trail, limits: Limits, marks: Sequence[Mark]) -> Figure:
-    """The figure on its axis: what crashed stands at the foot."""
+def framed(trail: Trail, limits: tuple[float, float], marks: Sequence[Mark]) -> Figure:
+    """The figure on its axis, from the lower to the upper end: what crashed stands at the foot."""
     points = tuple(
-        replace(one, ys=(limits.lower,) * len(one.ys), low=(), high=()) if one.sign == "cross" else one
+        replace(one, ys=(limits[0],) * len(one.ys), low=(), high=()) if one.sign == "cross" else one
         for one in trail.figure.points
     )
-    return replace(trail.figure, points=points, marks=tuple(marks), y_limits=(limits.lower, limits.upper))
+    return replace(trail.figure, points=points, marks=tuple(marks), y_limits=limits)
 
 
 def marks(rows: Sequence[Row], interventions: Sequence[Intervention], zoom_outs: Sequence[ZoomOut]) -> tuple[Mark, ...]:
@@ -85,6 +117,17 @@ def marks(rows: Sequence[Row], interventions: Sequence[Intervention], zoom_outs:
     steps = [one.at for one in interventions if one.step in _CHANGING and one.acknowledged_at and not one.refused]
     stock = [Mark(x, "zoom-out", "square", GREEN) for x in placed(rows, [one.at for one in zoom_outs])]
     return (*stock, *(Mark(x, "a person's step", "triangle", ORANGE) for x in placed(rows, steps)))
+
+
+def placed(rows: Sequence[Row], times: Sequence[float]) -> list[float]:
+    """Where on the axis of experiments something happened: half a step after the last one proposed by then.
+
+    Args:
+        rows: All experiments by number.
+        times: UTC seconds.
+    """
+    proposed = [row.experiment.proposed_at for row in rows]
+    return [max(bisect_right(proposed, at) - 0.5, -0.5) for at in times]
 
 
 def win_rate(row: Row) -> Interval | None:
@@ -103,14 +146,17 @@ def held_out(row: Row) -> Interval | None:
     return _alone(None if row.val_pref_acc is None else 100 * row.val_pref_acc)
 
 
-def elo(standings: Sequence[Standing]) -> Value:
+def elo(rows: Sequence[Row], standings: Sequence[Standing], simulated: bool) -> Trail | None:
     """Elo as the ranking stands now, by the interval of the win rate against the reference."""
-    found: Mapping[int | None, Interval] = {
+    found = {
         one.experiment: Interval(one.elo, _points_of(one.reference.low), _points_of(one.reference.high))
         for one in standings
         if one.experiment is not None
     }
-    return lambda row: found.get(row.experiment.number)
+    label = f"Elo{', simulated voters' if simulated else ''}"
+    return trail(
+        rows, lambda row: found.get(row.experiment.number), "Elo by experiment", label, Rule(ELO_REFERENCE, "reference")
+    )
 
 
 def _points_of(rate: float) -> float:

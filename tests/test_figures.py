@@ -10,8 +10,9 @@ from runs import write_run
 
 from checkpoints.reader import Reader
 from checkpoints.records import State
-from runner.figures import LOOKS, Band, Figure, Line, Mark, Points, Rule, placed, progress
+from runner.figures import LOOKS, Band, Figure, Line, Mark, Points, Rule
 from runner.pictures import DrawingFailed, draw, draw_now
+from runner.trails import placed, progress
 
 HOSTILE = r"$\frac{ _x <script>alert(1)</script> \x1b]52;c;aGk=\x07 漢字 🙂 $" + "\x1b[2J\u202e" + "a" * 10_000
 

@@ -20,10 +20,10 @@ from checkpoints.records import (
     Verdict,
     ZoomOut,
 )
-from runner.figures import BLUE, EVEN, ORANGE, Figure, Line
+from runner.figures import BLUE, ORANGE, Figure, Line
+from runner.trails import framed, marks, win_rates
 from tui.axes import Limits, around, experiments_ahead, log_ticks
 from tui.plots import Frame, load, loaded, paint
-from tui.plots.progress import framed, marks, trail, win_rate
 from tui.plots.thinning import smooth, thin
 from tui.plots.training import logged, shown, training
 from tui.plots.votes import Ballots, votes
@@ -47,9 +47,11 @@ def drawn(
 ) -> list[str]:
     """The plot of win rates, line by line."""
     load()
-    found = trail(rows, win_rate, "Win rate", "%", EVEN)
+    found = win_rates(rows, "", False)
     assert found
-    lines = paint(framed(found, limits, ()), Frame(width, height, Limits(-0.6, right + 0.6), limits))
+    lines = paint(
+        framed(found, (limits.lower, limits.upper), ()), Frame(width, height, Limits(-0.6, right + 0.6), limits)
+    )
     assert len(lines) == height and all(line.cell_len == width for line in lines)
     return [line.plain for line in lines]
 
@@ -158,10 +160,8 @@ def test_of_ten_thousand_experiments_every_keep_is_drawn_and_the_rest_is_a_cloud
 
 
 def test_one_that_failed_badly_does_not_flatten_all_others() -> None:
-    near = trail([row(n, State.DISCARDED, 50 + n) for n in range(9)], win_rate, "", "", EVEN)
-    far = trail(
-        [*(row(n, State.DISCARDED, 50 + n) for n in range(9)), row(9, State.DISCARDED, 3)], win_rate, "", "", EVEN
-    )
+    near = win_rates([row(n, State.DISCARDED, 50 + n) for n in range(9)], "", False)
+    far = win_rates([*(row(n, State.DISCARDED, 50 + n) for n in range(9)), row(9, State.DISCARDED, 3)], "", False)
     assert near and far
     assert far.seen == near.seen
 
@@ -179,7 +179,7 @@ def test_marks_stand_where_a_person_changed_something_and_where_stock_was_taken(
     ]  # fmt: skip
     found = marks(rows, done, [ZoomOut(1, "forced", "", "", (), 41.0)])
     assert [(mark.x, mark.label) for mark in found] == [(4.5, "zoom-out"), (2.5, "a person's step")]
-    figure = framed(trail(rows, win_rate, "", "", EVEN) or pytest.fail("no trail"), LIMITS, found)
+    figure = framed(win_rates(rows, "", False) or pytest.fail("no trail"), (45, 65), found)
     axis = paint(figure, Frame(60, 12, Limits(-0.6, 20.6), LIMITS))[-2].plain
     assert axis.index("▴") < axis.index("↗")
 
@@ -209,7 +209,7 @@ def test_a_plain_plot_has_no_sign_that_is_not_ascii_but_those_of_states() -> Non
     assert all(line.isascii() for line in lines)
     assert any("****" in line for line in lines) and any("++" in line for line in lines)
     figure = framed(
-        trail([row(0, State.KEPT, 53), row(5, State.KEPT, 58)], win_rate, "", "", EVEN) or pytest.fail(), LIMITS, ()
+        win_rates([row(0, State.KEPT, 53), row(5, State.KEPT, 58)], "", False) or pytest.fail(), (45, 65), ()
     )
     plain = paint(figure, Frame(60, 12, Limits(-0.6, 20.6), LIMITS, plain=True))
     assert all(line.plain.replace("●", "").isascii() for line in plain)

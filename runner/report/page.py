@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from checkpoints.records import BASELINE, RunState, State, Step
-from runner.figures import progress
 from runner.report.beliefs import beliefs, next_steps
 from runner.report.blocks import Block, Picture, Report, Section
 from runner.report.costs import costs, spent
@@ -16,6 +15,7 @@ from runner.report.kept import doubts, kept, noise, whole_gain
 from runner.report.people import steps, stock
 from runner.report.tried import crashes, tried
 from runner.report.wording import changed, count, day_and_time, listed, long, per_cent, points, shortened, with_interval
+from runner.trails import progress
 
 _LEVELS = "▁▂▃▄▅▆▇█"
 _COLUMNS = 40

@@ -25,7 +25,7 @@ _plain = threading.Event()
 _drawing = threading.Lock()
 """plotext draws on one figure of the process."""
 
-_ASCII = str.maketrans("│┤├┼┬┴─┈└┌┐┘╭╮╰╯", "||||---.++++++++")
+_ASCII = str.maketrans("│┤├┼┬┴─┈└┌┐┘╭╮╰╯", "||||++-.++++++++")
 """Of what frames a plot; signs are replaced where all signs are."""
 
 

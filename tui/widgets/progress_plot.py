@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from textual.message import Message
 
 from checkpoints.records import Experiment, Lane, Row, State
-from runner.figures import EVEN, Mark
+from runner import trails
+from runner.figures import Mark
+from runner.trails import Trail
 from tui import plots
 from tui.axes import Limits, around, counts_ahead, experiments_ahead
-from tui.plots import progress
 from tui.plots.known import Known
 from tui.plots.painter import MARKS, SIGNS
-from tui.plots.progress import Trail
 from tui.plots.votes import Ballots, seen, votes
 from tui.snapshot import Snapshot
 from tui.widgets.curves import Picture, Plot
@@ -65,15 +65,16 @@ class ProgressPlot(Plot):
         if trail is None:
             return None
         marks = self._marks.of(
-            lambda: progress.marks(now.rows, now.interventions, now.zoom_outs),
+            lambda: trails.marks(now.rows, now.interventions, now.zoom_outs),
             now.rows,
             now.interventions,
             now.zoom_outs,
         )
         limits = self._held(self._view, trail.seen)
+        ends = limits.lower, limits.upper
         right = experiments_ahead(trail.last, now.run.experiments, width)
         return self._pictures[self._view].of(
-            lambda: Picture(progress.framed(trail, limits, marks), Limits(-0.6, right + 0.6), limits),
+            lambda: Picture(trails.framed(trail, ends, marks), Limits(-0.6, right + 0.6), limits),
             trail, limits, marks, right,
         )  # fmt: skip
 
@@ -103,7 +104,7 @@ class ProgressPlot(Plot):
         crowd = plots.crowded(figure.points, width)
         found = [(SIGNS[one.sign].mark, one.label) for one in figure.points if not (crowd and one.sign in plots.CLOUD)]
         if crowd:
-            found.insert(1, ("⡐", "not kept"))
+            found.insert(1, ("." if plots.is_plain() else "⡐", "not kept"))
         happened = {mark.label for mark in figure.marks}
         marks = [(sign.mark, sign.word) for label, sign in MARKS.items() if label in happened]
         return [
@@ -176,21 +177,11 @@ class ProgressPlot(Plot):
 
     def _trail(self, now: Snapshot, view: str) -> Trail | None:
         make: Mapping[str, Callable[[], Trail | None]] = {
-            _RATE: lambda: progress.trail(
-                now.rows,
-                progress.win_rate,
-                f"{now.metric or 'Win rate'} by experiment",
-                f"{now.metric}, % of held-out pairs"
-                if now.metric
-                else f"win rate against the reference, %{_voters(now)}",
-                EVEN,
-            ),
-            _ELO: lambda: progress.trail(
-                now.rows, progress.elo(now.standings), "Elo by experiment", f"Elo{_voters(now)}", progress.ELO_REFERENCE
-            ),
-            _LOSS: lambda: progress.trail(now.rows, progress.final_loss, "Final loss by experiment", "loss"),
-            _HELD_OUT: lambda: progress.trail(
-                now.rows, progress.held_out, "val_pref_acc by experiment", "held-out pairs in the right order, %", EVEN
+            _RATE: lambda: trails.win_rates(now.rows, now.metric, now.simulated),
+            _ELO: lambda: trails.elo(now.rows, now.standings, now.simulated),
+            _LOSS: lambda: trails.trail(now.rows, trails.final_loss, "Final loss by experiment", "loss"),
+            _HELD_OUT: lambda: trails.trail(
+                now.rows, trails.held_out, "val_pref_acc by experiment", "held-out pairs in the right order, %"
             ),
         }
         return self._trails[view].of(make[view], now.judged, now.standings, now.metric, now.simulated)
@@ -250,7 +241,3 @@ def _judged(now: Snapshot, experiment: Experiment) -> float:
 def _expected(now: Snapshot, experiment: Experiment) -> int:
     judging = now.progress.get(Lane.EVALUATE)
     return int(judging.total) if judging and judging.experiment == experiment.number else 0
-
-
-def _voters(now: Snapshot) -> str:
-    return ", simulated voters" if now.simulated else ""
