@@ -28,7 +28,8 @@ from tui.plots.thinning import smooth, thin
 from tui.plots.training import logged, shown, training
 from tui.plots.votes import Ballots, votes
 from tui.signs import STATES
-from tui.snapshot import Series
+from tui.snapshot import Series, Snapshot
+from tui.widgets.training_plot import TrainingPlot
 
 values = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=50)
 LIMITS = Limits(45, 65)
@@ -219,6 +220,18 @@ def test_a_loss_beyond_the_axis_is_drawn_at_its_edge_and_breaks_nothing() -> Non
     lines = curves(((1.0, 2.0), (1e9, 1.0)), right=10, limits=Limits(0, 2), size=(40, 8))
     assert len(lines) == 8
     assert "candidate #4" in "".join(lines)
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_numbers_as_large_and_as_small_as_there_are_break_nothing(log: bool) -> None:
+    plot = TrainingPlot()
+    logged = [1.7e308, 5e-324, 1.0] if log else [1.7e308, -1.7e308, 5e-324]
+    trained = Series(4, tuple(Metric(4, "train", step, {"loss": loss}) for step, loss in enumerate(logged, 1)))
+    plot.snapshot = Snapshot(candidate=trained)
+    plot.turn_axis()
+    picture = plot.picture(58)
+    assert picture and picture.log is log
+    assert len(paint(picture.figure, Frame(58, 12, picture.x, picture.y, picture.log))) == 12
 
 
 def test_a_logarithmic_axis_gives_each_tenfold_the_same_room() -> None:

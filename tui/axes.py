@@ -7,6 +7,9 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+_FARTHEST = 1e300
+"""Beyond it the distance of two numbers may be no number."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -28,7 +31,7 @@ class Limits:
 
 def around(values: Sequence[float], room: float = 0.06) -> Limits:
     """Round limits around values; ``room`` is the share of their spread that is left free on both sides."""
-    low, high = min(values), max(values)
+    low, high = max(min(values), -_FARTHEST), min(max(values), _FARTHEST)
     spread = (high - low) or abs(high) or 1.0
     step = _step(spread * (1 + 2 * room)) / 2
     return Limits(math.floor((low - spread * room) / step) * step, math.ceil((high + spread * room) / step) * step)
@@ -82,14 +85,13 @@ def log_ticks(limits: Limits, most: int) -> list[float]:
     """
     if limits.upper - limits.lower < 1:
         return [value for value in ticks(Limits(10**limits.lower, 10**limits.upper), most) if value > 0]
+    most = max(2, most)
     powers = range(math.floor(limits.lower), math.ceil(limits.upper) + 1)
-    found = list[float]()
-    for factors in ((1, 2, 5), (1,)):
-        found = [factor * 10.0**power for power in powers for factor in factors]
-        found = [value for value in found if limits.lower <= math.log10(value) <= limits.upper]
-        if len(found) <= max(2, most):
-            break
-    return found[:: math.ceil(len(found) / max(2, most))]
+    values = [factor * 10.0**power for power in powers for factor in (1, 2, 5)]
+    values = [value for value in values if limits.lower <= math.log10(value) <= limits.upper]
+    tens = [value for value in values if math.log10(value).is_integer()]
+    found = values if len(values) <= most or len(tens) < 2 else tens
+    return found[:: math.ceil(len(found) / most)]
 
 
 def whole_ticks(right: int, width: int) -> list[float]:

@@ -13,6 +13,9 @@ from tui.plots.training import LOSS, Shown, logged, named, rises, shown, trainin
 from tui.snapshot import Series, Snapshot
 from tui.widgets.curves import Picture, Plot
 
+_POWERS = -300.0, 300.0
+"""Of ten, as far as numbers go."""
+
 
 class TrainingPlot(Plot):
     """One series of the candidate over its champion's."""
@@ -89,7 +92,8 @@ class TrainingPlot(Plot):
         values = [*own.all, *(rival.all if rival else ())]
         log = self._log and min(values) > 0
         held = self._hold((own.experiment, self._name, log), [math.log10(value) for value in values] if log else values)
-        y = Limits(10**held.lower, 10**held.upper) if log else held
+        ends = held.within(*_POWERS)
+        y = Limits(10**ends.lower, 10**ends.upper) if log else held
         figure = replace(training(self._name, own, rival), y_limits=(y.lower, y.upper), log_y=log)
         curve = (rival or own).all
         return Picture(figure, Limits(0, right), y, log, not rises(curve, y.lower, y.upper))
