@@ -33,6 +33,11 @@ class Found:
             self._places = {row.experiment.number: place for place, row in enumerate(self._rows)}
         return self._rows
 
+    def prepare(self, everything: Sequence[Row]) -> None:
+        """Make what words are looked for in: of ten thousand that takes longer than anybody waits for a letter."""
+        for row in everything:
+            self._text(row)
+
     def place(self, number: int) -> int:
         """Where an experiment stands among those found last; 0 where it is not among them."""
         return self._places.get(number, 0)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import select
+from codecs import getincrementaldecoder
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rich.color import ColorSystem
+from textual import constants
+from textual._xterm_parser import XTermParser
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.events import Resize
 from textual.filter import LineFilter, Monochrome
+from textual.message import Message
 
 from tui import plots
 from tui.glyphs import Characters, speaks_unicode, started_with
@@ -18,6 +23,13 @@ from tui.guest import Guest, Intervene
 from tui.leaving import Leave
 from tui.screens.small import Small, too_small
 from tui.themes import THEMES, colours_for, theme_for
+
+_LOOKS = 0.1
+"""Seconds between two looks whether the screen has ended."""
+
+if "ESCDELAY" not in os.environ:
+    # Terminals send what begins with it in one piece; a tenth of a second, as Textual waits, is felt at every Esc.
+    constants.__dict__["ESCAPE_DELAY"] = 0.03
 
 
 class Terminals(Guest):
@@ -67,12 +79,24 @@ class Terminals(Guest):
 
 
 class Sturdy(LinuxDriver):
-    """Reads on after bytes that are not UTF-8: an accent typed in a terminal with another charset, noise on a line."""
+    """Reads on after bytes that are not UTF-8: an accent typed in a terminal with another charset, noise on a line.
+
+    And it knows sooner than Textual's own that Esc alone is a key and not the beginning of another one.
+    """
 
     def run_input_thread(self) -> None:
-        """Read keys; what was read together with such a byte is lost."""
-        while True:
-            try:
-                return super().run_input_thread()
-            except UnicodeDecodeError:
-                continue
+        """Read keys."""
+        parser, decode = XTermParser(self._debug), getincrementaldecoder("utf-8")("replace").decode
+        wait = _LOOKS
+        while not self.exit_event.is_set():
+            if select.select([self.fileno], [], [], wait)[0]:
+                text = decode(os.read(self.fileno, 4096))
+                self._tell(parser.feed(text) if text else ())
+                wait = constants.ESCAPE_DELAY if text.endswith("\x1b") else _LOOKS
+            else:
+                wait = _LOOKS
+            self._tell(parser.tick())
+
+    def _tell(self, events: Iterable[Message]) -> None:
+        for event in events:
+            self.process_message(event)

@@ -57,3 +57,5 @@ class Views(Guest):
             self.main.retitle()
 
         self.push_screen(Filter(panel.id or "", words, use))
+        if isinstance(panel, Experiments):
+            self.call_after_refresh(panel.prepare)

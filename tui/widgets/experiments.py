@@ -55,6 +55,10 @@ class Experiments(Lines, can_focus=True):
         self.post_message(self.Chosen())
         return self.found.order
 
+    def prepare(self) -> None:
+        """A person is about to type a filter's first letter."""
+        self.found.prepare(self.snapshot.rows if self.snapshot else ())
+
     def filter(self, words: str) -> None:
         """Show only experiments in which all of these words occur."""
         self.found.words = words
