@@ -101,6 +101,8 @@ async def test_a_very_long_answer_is_cut_and_its_rest_counted(folder: Path) -> N
         await until_shown(pilot, "candidate #14")
         await choose(pilot, 10)
         await pilot.press("enter")
+        await until_shown(pilot, "Samples")
+        await pilot.press("end")
         screen = await until_shown(pilot, "… 16800 more characters", "[red [/]")
         assert not set(screen) & {"\x1b", "\x07", "\u202e"}
 

@@ -16,7 +16,7 @@ from tui.keys import ACTIONS
 from tui.leaving import Leave
 from tui.screens.arena import VOTING
 from tui.screens.detail import MOVING
-from tui.screens.page import READING
+from tui.screens.page import BY_SECTION, READING
 from tui.signs import STATES
 
 
@@ -76,7 +76,7 @@ async def test_help_has_every_key_of_every_screen_and_every_sign_also_on_a_small
             seen += screen
             await pilot.press("pagedown")
         words = " ".join((seen + screen).split())
-    for action in (*ACTIONS, *READING, *MOVING, *VOTING):
+    for action in (*ACTIONS, *READING, *BY_SECTION, *MOVING, *VOTING):
         assert " ".join(action.help.split()[:4]) in words, action
     assert all(f"{sign.mark} {sign.word}" in words for sign in STATES.values())
     assert all(lane in words for lane in ("train", "upload", "evaluate", "analyze"))

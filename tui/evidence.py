@@ -14,7 +14,7 @@ from tui.battles import PERSON, rival_of, tally
 from tui.snapshot import Series, read_on
 
 SAMPLES = 12
-"""Prompts whose answers are shown side by side."""
+"""Prompts whose answers are shown side by side, those first that were voted on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,8 @@ def count(row: Row, votes: Sequence[Vote]) -> Votes:
 
 def _samples(reader: Reader, row: Row, votes: Votes) -> tuple[Sample, ...]:
     number, own, rival = row.experiment.number, row.experiment.model, rival_of(row)
-    prompts = reader.answered(number, own, rival)[:SAMPLES]
+    answered = reader.answered(number, own, rival)
+    prompts = sorted(answered, key=lambda prompt: prompt not in votes.by_prompt)[:SAMPLES]
     if not prompts:
         return ()
     said = {(answer.prompt, answer.model): answer.text for answer in reader.answers(number, *prompts)}

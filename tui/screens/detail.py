@@ -16,7 +16,7 @@ from textual.events import Resize
 from checkpoints.records import Row
 from tui.evidence import Evidence, read_evidence
 from tui.keys import Action
-from tui.screens.page import Page, rendered
+from tui.screens.page import Sectioned, rendered
 from tui.sections import sections
 from tui.signs import BLUE, BRIGHT, RED, STATES
 from tui.snapshot import Snapshot
@@ -25,8 +25,6 @@ from tui.widgets.lines import said, styled
 MOVING = (
     Action("neighbour(-1)", ("left", "h"), "← h", "Previous", "The experiment above it in the table"),
     Action("neighbour(1)", ("right", "l"), "→ l", "Next", "The experiment below it in the table"),
-    Action("section(1)", ("tab", "n"), "Tab n", "Next section", "On to the next section"),
-    Action("section(-1)", ("shift+tab", "N"), "⇧Tab N", "Section before", "Back to the section before"),
 )
 """Keys of this page beside those of every page."""
 
@@ -37,7 +35,7 @@ Neighbour = Callable[[int, int], int]
 """The experiment that stands so many lines below one in the table; the same one at an end."""
 
 
-class Detail(Page):
+class Detail(Sectioned):
     """Shows what is known at once, and reads the rest in a thread."""
 
     BINDINGS: ClassVar[list[BindingType]] = [binding for action in MOVING for binding in action.bindings]
@@ -48,7 +46,6 @@ class Detail(Page):
         self.about: int | None = number
         self._folder, self._neighbour, self._snapshot = folder, neighbour, snapshot
         self._evidence: Evidence | None = None
-        self._starts: list[int] = []
         self._reading, self._again, self._read_at = False, False, 0.0
         self._read_of: object = None
 
@@ -84,13 +81,6 @@ class Detail(Page):
         self.change(_heading(self.row), [])
         self._read()
 
-    def action_section(self, step: int) -> None:
-        """Have another section at the top."""
-        top = self.top
-        beyond = [start for start in self._starts if (start > top if step > 0 else start < top)]
-        if beyond:
-            self.action_read((beyond[0] if step > 0 else beyond[-1]) - top)
-
     def _read(self) -> None:
         """Read and draw; where that is under way, once more after it."""
         self._again = True
@@ -106,7 +96,7 @@ class Detail(Page):
                 row, snapshot, width = self.row, self._snapshot, self.columns
                 lines, starts = await asyncio.to_thread(self._made, row, snapshot, width)
                 if self.about == row.experiment.number:
-                    self._starts = starts
+                    self.starts = starts
                     self.change(_heading(row), lines)
         finally:
             self._reading = False

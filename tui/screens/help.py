@@ -13,7 +13,7 @@ from tui.keys import ACTIONS, Action
 from tui.reach import group_of
 from tui.screens.arena import VOTING
 from tui.screens.detail import MOVING
-from tui.screens.page import READING, Page
+from tui.screens.page import BY_SECTION, READING, Page
 from tui.screens.report import REPORTING
 from tui.signs import BLUE, BRIGHT, STATES
 
@@ -39,6 +39,8 @@ _NUMBERS = (
     ("Δloss", "last training loss less that of the champion it was built on"),
 )
 
+_STEERING = (("v u …", "What steers the run applies to this experiment"),)
+
 _DIALOGUES = (
     ("↑ ↓ j k", "Another choice"),
     ("⏎", "Go on with it; where words are asked for, send them"),
@@ -59,7 +61,8 @@ def _parts() -> Iterator[RenderableType]:
     for title, actions in groups.items():
         yield from _section(title, _keys(actions))
     yield from _section("On a page", _keys(READING))
-    yield from _section("On an experiment's page", _keys(MOVING))
+    yield from _section("On a page of several sections", _keys(BY_SECTION))
+    yield from _section("On an experiment's page", [*_keys(MOVING), *_named(_STEERING)])
     yield from _section("On the report", _keys(REPORTING))
     yield from _section("In the arena", _keys(VOTING))
     yield from _section("In a dialogue", _named(_DIALOGUES))

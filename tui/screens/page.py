@@ -28,6 +28,12 @@ READING = (
 )
 """Keys of every page."""
 
+BY_SECTION = (
+    Action("section(1)", ("tab", "n"), "Tab n", "Next section", "On to the next section"),
+    Action("section(-1)", ("shift+tab", "N"), "⇧Tab N", "Section before", "Back to the section before"),
+)
+"""Keys of a page of several sections."""
+
 _PLAIN = Console()
 """Only to break what is shown into lines; what it knows of a terminal is not used."""
 
@@ -107,6 +113,22 @@ class Page(Screen[None]):
     def _tell(self) -> None:
         self._foot.below = self._body.below
         self._foot.update()
+
+
+class Sectioned(Page):
+    """A page of several sections, which a key goes to one after the other."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [binding for action in BY_SECTION for binding in action.bindings]
+
+    starts: Sequence[int] = ()
+    """Lines at which sections begin."""
+
+    def action_section(self, step: int) -> None:
+        """Have another section at the top."""
+        top = self.top
+        beyond = [start for start in self.starts if (start > top if step > 0 else start < top)]
+        if beyond:
+            self.action_read((beyond[0] if step > 0 else beyond[-1]) - top)
 
 
 def rendered(content: RenderableType, width: int) -> list[Text]:

@@ -17,21 +17,19 @@ from runner.report import blocks
 from tui import exports
 from tui.keys import Action
 from tui.report_lines import parts
-from tui.screens.page import Page
+from tui.screens.page import Sectioned
 from tui.signs import BLUE, GREY, RED
 from tui.snapshot import Snapshot
 from tui.widgets.lines import said, styled
 
 REPORTING = (
-    Action("section(1)", ("tab", "n"), "Tab n", "Next section", "On to the next section"),
-    Action("section(-1)", ("shift+tab", "N"), "⇧Tab N", "Section before", "Back to the section before"),
     Action("again", ("r",), "r", "Again", "Read the run again: the page stays as it was when it was opened"),
     Action("web_page", ("e",), "e", "Web page", "The same as HTML in a file, with the plot, for a browser"),
 )
 """Keys of this page beside those of every page."""
 
 
-class ReportPage(Page):
+class ReportPage(Sectioned):
     """Says at once that it reads; the page comes a moment later."""
 
     BINDINGS: ClassVar[list[BindingType]] = [binding for action in REPORTING for binding in action.bindings]
@@ -40,7 +38,6 @@ class ReportPage(Page):
         super().__init__(Text("Report"), Text("reading the run…", GREY), "↑ ↓ read  Tab section  e web page  Esc back")
         self._folder, self._snapshot = folder, snapshot
         self._report: blocks.Report | None = None
-        self._starts: list[int] = []
 
     def show(self, snapshot: Snapshot) -> None:
         """Stay as it is for whoever reads; ``r`` asks for what is new."""
@@ -61,20 +58,13 @@ class ReportPage(Page):
         self._report = None
         self.run_worker(self._draw(), group="report", exclusive=True)
 
-    def action_section(self, step: int) -> None:
-        """Have another section at the top."""
-        top = self.top
-        beyond = [start for start in self._starts if (start > top if step > 0 else start < top)]
-        if beyond:
-            self.action_read((beyond[0] if step > 0 else beyond[-1]) - top)
-
     def action_web_page(self) -> None:
         """Write it for a browser."""
         self._tell_person("making the web page…")
         self.run_worker(self._export(), group="export", exclusive=True)
 
     async def _draw(self) -> None:
-        heading, lines, self._starts = await asyncio.to_thread(self._made, self._snapshot, self.columns)
+        heading, lines, self.starts = await asyncio.to_thread(self._made, self._snapshot, self.columns)
         self.change(heading, lines)
 
     def _made(self, snapshot: Snapshot, width: int) -> tuple[Text, list[Text], list[int]]:
