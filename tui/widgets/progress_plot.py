@@ -8,7 +8,7 @@ from textual.message import Message
 
 from checkpoints.records import Experiment, Lane, Row, State
 from runner import trails
-from runner.figures import Mark
+from runner.figures import Figure, Mark
 from runner.trails import Trail
 from tui import plots
 from tui.axes import Limits, around, counts_ahead, experiments_ahead
@@ -52,6 +52,7 @@ class ProgressPlot(Plot):
         self._marks = Known[tuple[Mark, ...]]()
         self._pictures = {view: Known[Picture]() for view in VIEWS}
         self._ballots: Ballots | None = None
+        self._seen = Known[list[float]]()
         self._asked: object = None
 
     def picture(self, width: int) -> Picture | None:
@@ -81,7 +82,9 @@ class ProgressPlot(Plot):
     def nothing(self) -> str:
         """Before the first evidence."""
         if self._view == _VOTES:
-            return "reading the votes…" if self._voted(self.snapshot or Snapshot()) else "no votes yet"
+            voted = self._voted(self.snapshot or Snapshot())
+            read = voted and self._ballots and self._ballots.experiment == voted.number
+            return "no decisive votes yet" if read or not voted else "reading the votes…"
         return {
             _RATE: "the first point comes with the baseline's votes",
             _ELO: "no ranking yet",
@@ -197,9 +200,9 @@ class ProgressPlot(Plot):
         if voted is None or ballots is None or not ballots.wins or ballots.experiment != voted.number:
             return None
         right = counts_ahead(len(ballots.wins), _expected(now, voted))
-        limits = self._held(_VOTES, seen(ballots))
+        limits = self._held(_VOTES, self._seen.of(lambda: seen(ballots), ballots))
         return self._pictures[_VOTES].of(
-            lambda: Picture(votes(ballots, right, width, now.simulated), Limits(0, right), limits),
+            lambda: _narrowing(votes(ballots, right, width, now.simulated), right, limits),
             ballots,
             right,
             limits,
@@ -224,6 +227,12 @@ class ProgressPlot(Plot):
         if asked != self._asked:
             self._asked = asked
             self.post_message(self.BallotsWanted(self, voted, self._ballots))
+
+
+def _narrowing(figure: Figure, right: int, limits: Limits) -> Picture:
+    """The votes on their axes, the names on the side of the lower half where the win rate is in the upper."""
+    at_top = figure.lines[0].ys[-1] <= (limits.lower + limits.upper) / 2
+    return Picture(figure, Limits(0, right), limits, names_at_top=at_top)
 
 
 def _has_votes(row: Row) -> bool:
