@@ -21,6 +21,7 @@ from tui import plots
 from tui.glyphs import Characters, speaks_unicode, started_with
 from tui.guest import Guest, Intervene
 from tui.leaving import Leave
+from tui.patience import Patient
 from tui.screens.small import Small, too_small
 from tui.themes import THEMES, colours_for, theme_for
 
@@ -78,7 +79,7 @@ class Terminals(Guest):
         return Sturdy if chosen is LinuxDriver else chosen
 
 
-class Sturdy(LinuxDriver):
+class Sturdy(Patient):
     """Reads on after bytes that are not UTF-8: an accent typed in a terminal with another charset, noise on a line.
 
     And it knows sooner than Textual's own that Esc alone is a key and not the beginning of another one.

@@ -1,0 +1,88 @@
+"""A terminal that stops reading holds nothing up: what it cannot take is left out, and later it gets the whole screen.
+
+A connection that is dead but not closed, as behind the lid of a laptop, reads nothing for hours. Textual's writer takes
+thirty pieces and then has whoever draws wait, and that is the event loop, which drives the run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TextIO
+
+from textual.drivers.linux_driver import LinuxDriver
+
+_PIECES = 12
+"""Pieces under way from which on no more are taken; what restores the terminal in the end still finds room."""
+
+_LOOK_SECONDS = 0.25
+"""How often a terminal that is behind is looked after."""
+
+_LAST_SECONDS = 1.0
+"""How long a terminal that is behind is waited for in the end."""
+
+
+class Patient(LinuxDriver):
+    """Writes only as fast as the terminal reads."""
+
+    def start_application_mode(self) -> None:
+        """Count from here what is asked and what is taken."""
+        self._asked, self._behind, self._leaving = 0, False, False
+        self._taken = Taken(self._file)  # type: ignore[arg-type]
+        self._file = self._taken  # type: ignore[assignment]
+        super().start_application_mode()
+
+    def write(self, data: str) -> None:
+        """Send a piece, unless the terminal is behind."""
+        if self._behind and not self._leaving:
+            return
+        if self._asked - self._taken.pieces >= _PIECES and not self._leaving:
+            self._behind = True
+            asyncio.get_running_loop().call_later(_LOOK_SECONDS, self._catch_up)
+            return
+        self._asked += 1
+        super().write(data)
+
+    def stop_application_mode(self) -> None:
+        """What restores the terminal is sent, whoever reads it."""
+        self._leaving = True
+        super().stop_application_mode()
+
+    def close(self) -> None:
+        """Wait for the last piece, but not for ever."""
+        waiting = threading.Thread(target=super().close, name="textual-close", daemon=True)
+        waiting.start()
+        waiting.join(_LAST_SECONDS)
+
+    def _catch_up(self) -> None:
+        """When the terminal has read all that it was sent, the whole screen."""
+        if self._leaving:
+            return
+        if self._asked > self._taken.pieces:
+            asyncio.get_running_loop().call_later(_LOOK_SECONDS, self._catch_up)
+            return
+        self._behind = False
+        self._app.refresh(layout=True)
+        self._app.screen.refresh()
+
+
+class Taken:
+    """Counts the pieces that a terminal has taken; as much of a file as Textual's writer asks for."""
+
+    def __init__(self, file: TextIO) -> None:
+        self.pieces = 0
+        self._file = file
+
+    def write(self, text: str) -> int:
+        """Returns when the terminal has it."""
+        self._file.write(text)
+        self._file.flush()
+        self.pieces += 1
+        return len(text)
+
+    def flush(self) -> None:
+        """Done with every piece."""
+
+    def fileno(self) -> int:
+        """Of the terminal."""
+        return self._file.fileno()
