@@ -102,7 +102,7 @@ class ProgressPlot(Plot):
     def legends(self, picture: Picture, width: int) -> Sequence[str]:
         """The signs that are to be seen."""
         if self._view == _VOTES:
-            return ["grey: 95 % interval, however often one looks", "grey: 95 % at any time", ""]
+            return ["dashed: 95 % interval, however often one looks", "dashed: 95 % at any time", ""]
         figure = picture.figure
         crowd = plots.crowded(figure.points, width)
         found = [(SIGNS[one.sign].mark, one.label) for one in figure.points if not (crowd and one.sign in plots.CLOUD)]
