@@ -2,9 +2,12 @@
 
 import ast
 import itertools
+import os
 import random
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -272,3 +275,9 @@ def test_a_byte_that_is_no_utf_8_is_no_end(written: Path) -> None:
         assert terminal.child.isalive()
     finally:
         terminal.child.close(force=True)
+
+
+def test_what_is_printed_where_there_is_no_unicode_has_question_marks_and_is_no_error(written: Path) -> None:
+    command = [sys.executable, "-m", "tui.main", "results", str(written)]
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True)
+    assert done.returncode == 0 and done.stdout.isascii() and b" ? " in done.stdout

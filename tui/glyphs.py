@@ -13,6 +13,8 @@ from rich.segment import Segment
 from textual.color import Color
 from textual.filter import LineFilter
 
+from checkpoints.text import clean
+
 _JOINED = re.compile("\u200d[\u2190-\u2bff\U0001f000-\U0001faff]\ufe0f?")
 """What is joined to an emoji before it: one terminal draws one picture, the next draws all of them side by side."""
 
@@ -33,6 +35,7 @@ _LEFT_TO_RIGHT_MARK = "\u200e"
 _ASCII = {
     **dict(zip("·▶▷▲△◆◇●○◐×⊘–⏸■⚠▴", ".>)^A%&*o~xV-=#!^", strict=True)),
     **dict(zip("✓✗⧗↗▸▹❯⏎↑↓←→✎⚑±Δ∆—…≤≥≈“”‘’„°−•▾▼◂◀√∞", '+x~Z>>><^v<>/P~dd-.<>~""\'\'"o-*vv<</8', strict=True)),
+    **dict(zip("⇧␣", "S_", strict=True)),
     **dict.fromkeys("─╌┄┈", "-"),
     **dict.fromkeys("│┆┊╎", "|"),
     **dict.fromkeys("┌┐└┘├┤┬┴┼╭╮╯╰", "+"),
@@ -129,7 +132,9 @@ def _ascii(character: str) -> str:
     if "\u2800" <= character <= "\u28ff":
         return _dots(ord(character) - 0x2800)
     letter = unicodedata.normalize("NFKD", character)[:1]
-    return _ASCII.get(character, letter if letter.isascii() and letter.isprintable() else "?" * width)[:width].ljust(width)
+    return _ASCII.get(character, letter if letter.isascii() and letter.isprintable() else "?" * width)[:width].ljust(
+        width
+    )
 
 
 def _dots(dots: int) -> str:
@@ -149,7 +154,12 @@ class Characters(LineFilter):
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         """Segments as wide as before."""
-        return [
-            segment if segment.text.isascii() else Segment(self._drawn(segment.text), segment.style, segment.control)
-            for segment in segments
-        ]
+        return [self._sent(segment) if not segment.control else segment for segment in segments]
+
+    def _sent(self, segment: Segment) -> Segment:
+        text = segment.text
+        if text.isprintable() and text.isascii():
+            return segment
+        # Whatever was forgotten before, nothing gives orders to the terminal.
+        text = clean(text)
+        return Segment(text if text.isascii() else self._drawn(text), segment.style)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from pathlib import Path
 
@@ -36,6 +37,9 @@ COMMANDS = ("dashboard", "run", "attach", "status", "results", "init", "report",
 def main(argv: list[str] | None = None) -> int:
     """Run a command; returns its exit status."""
     arguments = sys.argv[1:] if argv is None else argv
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without Unicode gets a question mark, not a trace
     if not arguments or (arguments[0] not in COMMANDS and arguments[0] not in ("-h", "--help", "--version")):
         arguments = ["dashboard", *arguments]
     asked = parser().parse_args(arguments)

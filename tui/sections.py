@@ -9,7 +9,6 @@ from rich.table import Table
 from rich.text import Text
 
 from checkpoints.records import Experiment, Intervention, Row, Stage, StageState, Step, Tally
-from checkpoints.text import clean
 from tui import plots
 from tui.battles import PERSON
 from tui.evidence import Evidence, Sample, Votes
@@ -18,7 +17,7 @@ from tui.plots.training import LOSS, series_lines
 from tui.recipes import compared, recipe
 from tui.signs import BLUE, BRIGHT, GREEN, GREY, ORANGE, RED
 from tui.snapshot import Series, Snapshot
-from tui.widgets.lines import said
+from tui.widgets.lines import paragraphs, said
 from tui.words import clock, duration
 
 LONGEST = 1200
@@ -142,7 +141,7 @@ def _answer(name: str, colour: str, text: str) -> Text:
 
 def _shortened(text: str, style: str = "") -> Text:
     """As it was said, also over several lines."""
-    shown = Text().append(clean(text[:LONGEST].strip()), style)
+    shown = Text().append_text(paragraphs(text[:LONGEST].strip(), style))
     rest = len(text) - LONGEST
     return shown.append(f" … {rest} more characters", GREY) if rest > 0 else shown
 

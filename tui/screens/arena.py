@@ -20,7 +20,7 @@ from tui.keys import Action
 from tui.screens.page import Page
 from tui.signs import BLUE, BRIGHT, FAINT, GREY, ORANGE, STATES, YELLOW
 from tui.snapshot import Snapshot
-from tui.widgets.lines import fitted, said, styled, wrapped
+from tui.widgets.lines import fitted, paragraphs, said, styled, wrapped
 from tui.words import per_cent
 
 VOTING = (
@@ -269,4 +269,4 @@ def _beside(columns: Sequence[Sequence[Text]], width: int) -> list[Text]:
 
 
 def _wrapped(text: str, width: int) -> list[Text]:
-    return wrapped(Text(clean(text).strip()), width) or [said("(nothing was said)", GREY)]
+    return wrapped(paragraphs(text.strip()), width) or [said("(nothing was said)", GREY)]

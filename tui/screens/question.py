@@ -6,15 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from rich.console import Group
+from rich.padding import Padding
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import BindingType
-from textual.containers import Vertical
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.events import Resize
 from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from tui.signs import BRIGHT, GREY
+
+_AIRY = 24
+"""Rows of the terminal from which there are frames and blank lines inside the question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +44,13 @@ class Answered:
 class Question(ModalScreen[Answered | None]):
     """Dismissed with the answer; with None by Escape."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [("escape", "back", "Back"), ("j", "down", "Down"), ("k", "up", "Up")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        ("escape", "back", "Back"),
+        ("j", "down", "Down"),
+        ("k", "up", "Up"),
+        Binding("pagedown", "turn(1)", priority=True),
+        Binding("pageup", "turn(-1)", priority=True),
+    ]
 
     def __init__(
         self, title: str, told: Text, options: Sequence[Choice], asked: str = "", needed: bool = False
@@ -60,20 +72,25 @@ class Question(ModalScreen[Answered | None]):
         """What follows, choices, words."""
         with Vertical() as frame:
             frame.border_title = self._title
-            if self._told.plain:
-                yield Static(self._told, markup=False)
-            if len(self._options) > 1 or not self._asked:
-                choices = (Option(_prompt(option, False), id=option.name) for option in self._options)
-                yield OptionList(*choices, markup=False)
-            if self._asked:
-                words = Input(placeholder=self._asked, select_on_focus=False)
-                words.cursor_blink = False
-                yield words
+            with VerticalScroll(can_focus=False):
+                if self._told.plain:
+                    yield Static(self._told, markup=False)
+                if len(self._options) > 1 or not self._asked:
+                    choices = (Option(_prompt(option, False), id=option.name) for option in self._options)
+                    yield OptionList(*choices, markup=False)
+                if self._asked:
+                    words = Input(placeholder=self._asked, select_on_focus=False)
+                    words.cursor_blink = False
+                    yield words
             yield Static(Text(self._hint(), style=GREY), id="hint", markup=False)
 
     def on_mount(self) -> None:
         """Choices first."""
         self.query("OptionList, Input").first().focus()
+
+    def on_resize(self, event: Resize) -> None:
+        """Where rows are few, none is for looks."""
+        self.set_class(event.size.height < _AIRY, "-low")
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         """The choice under the cursor counts when words are sent; a sign marks it, not colour alone."""
@@ -111,11 +128,16 @@ class Question(ModalScreen[Answered | None]):
         if isinstance(self.focused, OptionList):
             self.focused.action_cursor_up()
 
+    def action_turn(self, screens: int) -> None:
+        """Read on where the terminal is too small for all of it."""
+        body = self.query_one(VerticalScroll)
+        body.scroll_relative(y=screens * max(body.size.height - 1, 1), animate=False)
+
     def _hint(self) -> str:
         chooses = "↑ ↓ choose   " if len(self._options) > 1 else ""
         return f"{chooses}⏎ go on   Esc back"
 
 
-def _prompt(option: Choice, chosen: bool) -> Text:
-    text = Text().append(f"{'▸' if chosen else ' '} {option.label}", f"bold {BRIGHT}")
-    return text.append(f"\n  {option.follows}") if option.follows else text
+def _prompt(option: Choice, chosen: bool) -> Group:
+    label = Text(f"{'▸' if chosen else ' '} {option.label}", f"bold {BRIGHT}")
+    return Group(label, *([Padding(Text(option.follows), (0, 0, 0, 2))] if option.follows else []))

@@ -62,7 +62,7 @@ def _work(snapshot: Snapshot, lane: Lane, width: int) -> Text:
     if progress is None:
         return name.append("—", style=GREY)
     if progress.experiment is None:
-        return name.append_text(said(_waiting(progress, width - name.cell_len), GREY))
+        return name.append_text(said(_waiting(progress, width - name.cell_len - 1), GREY))
     room = max(width - name.cell_len, 12)
     what = _what(snapshot, progress) if room >= 48 else styled(f"#{progress.experiment}", f"bold {ORANGE}")
     what = fitted(what, room * 5 // 10) if room >= 48 else what

@@ -1,0 +1,99 @@
+"""Hostile text on every screen: the terminal gets no order from it, the screen is drawn, and keys are answered."""
+
+import json
+import re
+import shutil
+import time
+import unicodedata
+from pathlib import Path
+
+import pytest
+from hostile import PAYLOADS, poison
+from rich.cells import cell_len
+from rich.segment import Segment
+from runs import write_run
+from test_terminal import show
+from textual.color import Color
+
+from checkpoints.text import clean
+from tui.glyphs import Characters
+from tui.widgets.lines import paragraphs, said, wrapped
+
+BIDIRECTIONAL = re.compile("[\u061c\u200f\u202a-\u202e\u2066-\u2069]")
+SEQUENCE = re.compile(rb"\x1b\[[?>=<]?[\d;:]*[ $!\"']?[@-~]|\x1b\]22;default\x07")
+"""What Textual sends: cursor, colours, modes, and the pointer's shape."""
+
+KINDS = {b"\x1b[m", b"\x1b[H", b"\x1b[?h", b"\x1b[?l", b"\x1b[?$p", b"\x1b[>u", b"\x1b]default\x07"}
+"""The same without numbers."""
+
+SCREENS = ("4", "m", "5", "m", "3", "\r", "q", "?", "q", "Z", "q", "r", "q", "j", "j", "j", "v", "\x1b")
+"""Keys that open what shows text from outside, and close it."""
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("written") / "run"
+    write_run(folder, 6)
+    return folder
+
+
+def kinds(sent: bytes) -> set[bytes]:
+    """What a terminal was ordered to do, without the numbers."""
+    return {re.sub(rb"[\d;:]", b"", sequence) for sequence in SEQUENCE.findall(sent)}
+
+
+def visited(folder: Path) -> bytes:
+    """All that is sent while a person looks at every screen."""
+    terminal = show(folder)
+    try:
+        terminal.until("Experiments", "q Quit…", "candidate #8")
+        for key in SCREENS:
+            terminal.child.send(key)
+            terminal.read(0.2)
+        terminal.child.send("?")
+        terminal.until("Help", "Esc back")
+        return terminal.sent
+    finally:
+        terminal.child.close(force=True)
+
+
+@pytest.mark.parametrize("group", PAYLOADS)
+def test_no_text_gives_orders_to_the_terminal_or_ends_the_screen(written: Path, tmp_path: Path, group: str) -> None:
+    folder = Path(shutil.copytree(written, tmp_path / "run"))
+    poison(folder, PAYLOADS[group])
+    sent = visited(folder)
+    assert kinds(sent) <= KINDS
+    rest = SEQUENCE.sub(b"", sent).decode()
+    assert not {character for character in rest if unicodedata.category(character) == "Cc"} - set("\r\n")
+    assert not BIDIRECTIONAL.search(rest)
+
+
+@pytest.mark.parametrize("group", PAYLOADS)
+def test_whatever_is_said_can_be_drawn_and_is_as_wide_as_its_cells(group: str) -> None:
+    for payload in PAYLOADS[group]:
+        line, page = said(payload).plain, paragraphs(payload).plain
+        assert not [
+            text for text in line + page if unicodedata.category(text) in ("Cc", "Cf", "Cs", "Cn") and text != "\n"
+        ]
+        assert "\n" not in line
+        assert cell_len(line) == sum(map(cell_len, line))
+
+
+def test_a_million_characters_cost_no_more_than_a_page() -> None:
+    started = time.perf_counter()
+    for payload in PAYLOADS["long"]:
+        said(payload)
+        wrapped(said(payload), 60)
+        paragraphs(payload)
+    assert (time.perf_counter() - started) / len(PAYLOADS["long"]) < 0.05
+
+
+def test_half_a_character_of_a_models_json_can_be_kept_and_sent() -> None:
+    assert clean(json.loads('"a\\ud83d b"')) == "a\ufffd b"
+
+
+def test_nothing_that_a_widget_forgets_to_clean_reaches_the_terminal() -> None:
+    forgotten = Segment("a\x1b]52;c;ZXZpbA==\x07b\x9bc\u202ed 漢 e")
+    for unicode, sent in ((True, "a]52;c;ZXZpbA==bcd 漢 e"), (False, "a]52;c;ZXZpbA==bcd ?? e")):
+        drawn = Characters(unicode).apply([forgotten], Color.parse("black"))
+        assert drawn[0].text == sent and drawn[0].cell_length == forgotten.cell_length
