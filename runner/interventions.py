@@ -6,9 +6,8 @@ Nothing here but the records: the dashboard foretells with it, the runner carrie
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import cast
 
-from checkpoints.records import BASELINE, ENDS, PERSON, Championship, Change, Json, Outcome, Row, State
+from checkpoints.records import BASELINE, ENDS, PERSON, Championship, Change, Outcome, Row, State
 from runner.consequence import Consequence
 
 REQUEUED = frozenset({State.DISCARDED, State.INCONCLUSIVE, State.CRASHED, State.CANCELLED, State.VETOED})
@@ -27,7 +26,7 @@ def veto(rows: Sequence[Row], reigns: Sequence[Championship], number: int, branc
     """What taking back the keep ``number`` does, or, with ``branch``, taking back every keep that contains it, too.
 
     Args:
-        rows: All experiments of the run, by number.
+        rows: All experiments of the run, by number; their recipes are not needed.
         reigns: All reigns, the first one first.
 
     Raises:
@@ -207,16 +206,10 @@ def why_not_again(rows: Sequence[Row], number: int, champion: int) -> str:
     for row in reversed(rows):
         if row.experiment.state not in ENDS and _same(row.experiment.proposal.change, change):
             return f"its change is tried as #{row.experiment.number} already"
-    if value_at(rows[champion].experiment.recipe or {}, change.field) == change.new:
+    made = _change_of(rows, champion, change.field)
+    if made and _same(made, change):
         return f"champion #{champion} has {change.field} {change.new} already"
     return ""
-
-
-def value_at(recipe: object, path: str) -> object:
-    """The value at a dotted path of a recipe; None where it has no such field."""
-    head, _, rest = path.partition(".")
-    value: object = cast(Json, recipe).get(head) if isinstance(recipe, dict) else None
-    return value_at(value, rest) if rest else value
 
 
 def _after(rows: Sequence[Row], reigns: Sequence[Championship], vetoed: set[int]) -> int:
@@ -227,6 +220,17 @@ def _after(rows: Sequence[Row], reigns: Sequence[Championship], vetoed: set[int]
         if reign.experiment == BASELINE or (reign.experiment not in vetoed and _is_kept(rows[reign.experiment])):
             return reign.experiment
     return BASELINE
+
+
+def _change_of(rows: Sequence[Row], champion: int, field: str) -> Change | None:
+    """The last change of a field on the champion's line of parents; None where none was made."""
+    number: int | None = champion
+    while number is not None:
+        experiment = rows[number].experiment
+        if experiment.proposal.change and experiment.proposal.change.field == field:
+            return experiment.proposal.change
+        number = experiment.parent
+    return None
 
 
 def _is_kept(row: Row) -> bool:

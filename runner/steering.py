@@ -108,7 +108,7 @@ class Steering:
     def _look(self) -> Look:
         read = self.store.read
         self._mark, _ = read.touched(self._mark)
-        return Look(self._mark, read.rows(), read.championships(), read.interventions())
+        return Look(self._mark, read.rows(recipes=False), read.championships(), read.interventions())
 
     def _consequence(self, step: Intervention, look: Look) -> Consequence:
         """What follows, by the same rules that the dashboard foretells it by."""

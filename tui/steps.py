@@ -67,17 +67,17 @@ class Steps(Guest):
         """Have an idea tried next."""
         if not self.going("put an idea into"):
             return
-        if not self.snapshot.reigns:
+        if (champion := self.snapshot.champion) is None:
             self.say("there is no champion to change yet: the baseline is first")
             return
         from tui.screens.inject import inject, read_space
 
         try:
-            space = await asyncio.to_thread(read_space, self.folder)
+            space = await asyncio.to_thread(read_space, self.folder, champion)
         except (OSError, sqlite3.Error):
-            space = dict[str, str]()  # the form is said all the same
+            space = []  # the form is said all the same
         self.push_screen(
-            inject(self.snapshot, space, self.size.height),
+            inject(space, self.size.height),
             lambda answer: answer and self.ask_for(Step.INJECT, detail={"text": answer.text}),
         )
 
