@@ -105,7 +105,8 @@ class Sitter:
 
     def __init__(self, app: _Still, pilot: Pilot[Leave]) -> None:
         self._app, self._pilot = app, pilot
-        self._maximised = self._moved = False
+        self._way_back: list[str] = []
+        """Actions that lead to the main screen as it was."""
 
     async def show(self, screen: str) -> Picture:
         """Go to a screen and picture it.
@@ -115,9 +116,7 @@ class Sitter:
         """
         try:
             async with asyncio.timeout(_SECONDS):
-                if self._moved:
-                    await self._go_back()
-                self._moved = True
+                await self._go_back()
                 await self._reach(*_parsed(screen))
                 svg = await self._drawn()
         except TimeoutError:
@@ -130,8 +129,9 @@ class Sitter:
         if name == "panel":
             await app.run_action(f"panel({number})")
             await self._settle()
+            self._way_back = ["panel(3)"]
             if not app.main.compact:
-                self._maximised = True
+                self._way_back.insert(0, "maximise")
                 await app.run_action("maximise")
         elif name != "main":
             if number is not None:
@@ -145,18 +145,17 @@ class Sitter:
         newest = len(self._app.snapshot.rows) - 1
         if not 0 <= number <= newest:
             raise RunError(f"there is no experiment {number}: the newest is #{newest}")
+        self._way_back = ["move(-1000000)"]
         await self._app.run_action(f"move({newest - number})")
 
     async def _go_back(self) -> None:
-        """To the main screen, with the newest experiment chosen in the table."""
         app = self._app
         while app.screen is not app.main:
             await app.pop_screen()
-        await self._settle()
-        for action in (*(["maximise"] if self._maximised else []), "panel(3)", "move(-1000000)"):
+        for action in self._way_back:
             await app.run_action(action)
             await self._settle()  # a panel has the focus a moment later
-        self._maximised = False
+        self._way_back = []
 
     async def _settle(self) -> None:
         """Until nothing is read, made or drawn any more."""
