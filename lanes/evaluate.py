@@ -127,7 +127,9 @@ class EvaluateLane:
 
     def revise(self, stage: Stage, failure: StageFailed) -> Json | None:
         """Once more, with the votes that are there, unless what was given is wrong."""
-        again = failure.kind is not FailureKind.INPUT and stage.attempt < ATTEMPTS
+        # Not by the attempt's number: one that ended because its opponent reigns no longer has not failed.
+        failed = 1 + len(self._store.read.failures(stage.experiment, self.name))
+        again = failure.kind is not FailureKind.INPUT and failed < ATTEMPTS
         return stage.order if again else None
 
     async def pause(self) -> None:

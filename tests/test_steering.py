@@ -15,8 +15,10 @@ from test_pipeline import FAST, SLOW_VOTES, intervene, running, until
 
 from checkpoints import writes
 from checkpoints.reader import Reader
-from checkpoints.records import Answer, Lane, RunState, StageState, State, Step, model_name
+from checkpoints.records import Answer, FailureKind, Lane, RunState, StageState, State, Step, model_name
 from checkpoints.store import Store
+from lanes.evaluate import EvaluateLane, EvaluateSettings
+from lanes.lane import StageFailed
 
 CALM = FAST | {Lane.TRAIN: 0.3}
 
@@ -128,6 +130,19 @@ async def test_an_undone_pause_goes_on_and_an_undone_resume_pauses(store: Store)
         run = store.read.run()
         assert run and run.state is RunState.PAUSED
         await intervene(store, Step.RESUME)
+
+
+async def test_an_evaluation_begun_again_for_another_opponent_has_its_second_try_still(store: Store) -> None:
+    lane = EvaluateLane(store, EvaluateSettings("model", None))
+    died = StageFailed(FailureKind.CRASH, "the server died")
+    await drive(store, 1, FAST)
+    for _ in range(2):
+        await store.do(writes.evaluate_again, 1, "its opponent reigns no longer")
+        await store.do(writes.start_stage, 1, Lane.EVALUATE, {"against": "another"}, opponent=0)
+    stage = store.read.open_stage(Lane.EVALUATE)
+    assert stage and stage.attempt == 3 and lane.revise(stage, died) == stage.order
+    await store.do(writes.fail_stage, 1, Lane.EVALUATE, 3, died.kind, str(died), 1.0)
+    assert lane.revise(stage, died) is None
 
 
 def test_no_commit_lies_between_a_step_and_its_acknowledgement(tmp_path: Path) -> None:
