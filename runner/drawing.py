@@ -23,11 +23,14 @@ from runner.figures import GREY, INK, PAPER, Band, Figure, Line, Points
 SIZE = (9.0, 4.6)
 """Inches."""
 
-_DOTS = 160
-"""Dots an inch of a PNG."""
+_DOTS = {".png": 160, ".svg": 90}
+"""Dots an inch; of an SVG those of a cloud that it holds as a picture."""
 
 _MANY = 700
-"""Points of one kind from which an SVG holds them as a picture: as shapes they would be megabytes."""
+"""Points from which they are a crowd: small, and in an SVG a picture; as shapes they would be megabytes."""
+
+_FIRST = "dot"
+"""The sign that stands out of a crowd, and keeps its intervals there."""
 
 _SIGNS: dict[str, dict[str, Any]] = {
     "dot": {"marker": "o"},
@@ -52,7 +55,7 @@ def main(paths: list[pathlib.Path]) -> None:
         part = path.with_name(f".{path.name}.part")
         canvas: Any = FigureCanvasSVG(sheet) if path.suffix == ".svg" else FigureCanvasAgg(sheet)
         metadata = {"Date": None, "Creator": None} if path.suffix == ".svg" else {"Software": None}
-        canvas.print_figure(part, format=path.suffix[1:], dpi=_DOTS, metadata=metadata)
+        canvas.print_figure(part, format=path.suffix[1:], dpi=_DOTS[path.suffix], metadata=metadata)
         part.replace(path)
 
 
@@ -65,7 +68,8 @@ def draw(figure: Figure) -> Sheet:
         axes.axhline(rule.y, color=GREY, linestyle=":", linewidth=1, zorder=1)
     handles = [_band(axes, band) for band in figure.bands]
     handles += [_line(axes, line) for line in figure.lines]
-    handles += [_points(axes, points) for points in figure.points]
+    crowd = sum(len(points.xs) for points in figure.points) > _MANY
+    handles += [_points(axes, points, crowd) for points in figure.points]
     labels = [layer.label for layer in (*figure.bands, *figure.lines, *figure.points)]
     for name, handle in _marks(axes, figure).items():
         handles.append(handle)
@@ -118,18 +122,17 @@ def _line(axes: Any, line: Line) -> Any:
     return drawn
 
 
-def _points(axes: Any, points: Points) -> Any:
-    many = len(points.xs) > _MANY
-    if points.low:
+def _points(axes: Any, points: Points, crowd: bool) -> Any:
+    if points.low and not (crowd and points.sign != _FIRST):
         # One path with gaps: a path for each interval would be most of the file.
         xs = [at for x in points.xs for at in (x, x, x)]
         ends = [at for low, high in zip(points.low, points.high, strict=True) for at in (low, high, float("nan"))]
-        width, alpha = (0.5, 0.15) if many else (1.2, 0.45)
-        axes.plot(xs, ends, color=points.colour, alpha=alpha, linewidth=width, zorder=2, rasterized=many)
-    sign = _SIGNS[points.sign]
+        width, alpha = (0.5, 0.2) if crowd else (1.2, 0.45)
+        axes.plot(xs, ends, color=points.colour, alpha=alpha, linewidth=width, zorder=2, rasterized=crowd)
+    size = 6.5 if not crowd else 3.5 if points.sign == _FIRST else 2.5
     (drawn,) = axes.plot(
-        points.xs, points.ys, linestyle="none", color=points.colour, markersize=2.5 if many else 6.5, zorder=5,
-        clip_on=False, rasterized=many, **sign,
+        points.xs, points.ys, linestyle="none", color=points.colour, markersize=size, zorder=5,
+        clip_on=False, rasterized=crowd, **_SIGNS[points.sign],
     )  # fmt: skip
     return drawn
 

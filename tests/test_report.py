@@ -24,6 +24,7 @@ from runner.report.kept import noise
 from runner.report.markdown import markdown, text
 from runner.report.page import report
 from tui.app import Dashboard
+from tui.report_lines import parts
 
 HOSTILE = (
     "<script>alert(1)</script> <img src=http://evil.example/x onerror=alert(1)> ![x](http://evil.example/y) "
@@ -267,6 +268,14 @@ def test_nothing_from_outside_is_markup_in_markdown(hostile: Report) -> None:
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in made and "[z](javascript" in made
     assert made.count("<h1>") == 1 and made.count("<hr") == 1 and made.count("<ol>") == 0
     assert not any(control in page for control in ("\x1b", "\x07", "\u202e"))
+
+
+@pytest.mark.parametrize("width", [58, 78, 118])
+def test_no_line_is_wider_than_the_terminal_and_none_steers_it(hostile: Report, facts: Facts, width: int) -> None:
+    for page in (hostile, report(facts)):
+        lines = [line for part in parts(page, width) if isinstance(part, list) for line in part]
+        assert max(line.cell_len for line in lines) <= width
+        assert all(line.plain.isprintable() for line in lines)
 
 
 def test_names_of_fields_need_no_backslash() -> None:

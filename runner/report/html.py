@@ -131,6 +131,9 @@ def _table(table: Table) -> Iterator[str]:
 
 def _picture(picture: Picture) -> Iterator[str]:
     label = _text(picture.instead)
+    if not picture.figure.points:
+        yield f"<p>{label}</p>"
+        return
     try:
         drawn = _svg(picture.figure)
     except DrawingFailed as failed:

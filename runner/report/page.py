@@ -82,7 +82,8 @@ def _worth(facts: Facts) -> str:
     gain = whole_gain(facts)
     overlap = " The champion's interval still overlaps the baseline's." if gain and gain[1].low <= gain[0].high else ""
     if doubted:
-        return f"Be careful with {listed(doubted, 6)}: that may be noise or luck (see below).{overlap}"
+        which = listed(doubted) if len(doubted) <= 6 else f"{len(doubted):,} of the {len(keeps):,} keeps"
+        return f"Be careful with {which}: that may be noise or luck (see below).{overlap}"
     return f"No keep looks like noise by itself.{overlap}"
 
 
