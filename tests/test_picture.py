@@ -13,7 +13,6 @@ from runs import write_run
 from terminal import ROOT
 
 from checkpoints.reader import DATABASE
-from tui.headless import RunError
 from tui.main import main
 from tui.picture import picture, sitting
 
@@ -88,6 +87,9 @@ async def test_without_colour_a_picture_is_grey_and_says_the_same(run: Path, mon
     assert used and all(max(bytes.fromhex(colour)) - min(bytes.fromhex(colour)) <= 3 for colour in used)
 
 
-async def test_a_run_that_has_not_begun_is_no_picture(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="cannot read the run"):
-        await picture(tmp_path)
+def test_a_store_that_cannot_be_read_gets_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / DATABASE).write_bytes(b"no database" * 1000)
+    assert main(["screenshot", str(tmp_path), "-o", str(tmp_path / "x.svg")]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert str(tmp_path / DATABASE) in line
+    assert not (tmp_path / "x.svg").exists()

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import html
 import re
-import sqlite3
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +15,9 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 from textual.worker import WorkerCancelled
 
-from checkpoints.reader import Reader
 from checkpoints.records import Json, Step
 from checkpoints.store import holder
+from checkpoints.visitor import reading
 from tui import plots
 from tui.app import Dashboard
 from tui.headless import RunError
@@ -95,6 +94,7 @@ async def picture(
 
     Raises:
         RunError: There is no such screen, or its key does not apply, which the message then says as the key would.
+        StoreError: The store cannot be read.
     """
     async with sitting(run_folder, size, theme) as sitter:
         return await sitter.show(screen)
@@ -227,11 +227,8 @@ class _Done(Watcher):
 
 def _glance(folder: Path) -> Snapshot:
     plots.load()
-    try:
-        with closing(Reader(folder)) as reader:
-            snapshot = look(reader, Snapshot(), driven=holder(folder) is not None)
-    except (sqlite3.Error, FileNotFoundError) as error:
-        raise RunError(f"cannot read the run in {folder}: {error}") from error
+    with reading(folder) as reader:
+        snapshot = look(reader, Snapshot(), driven=holder(folder) is not None)
     if snapshot.run is None:
         raise RunError(f"the run in {folder} has not begun, there is nothing to picture")
     return snapshot
