@@ -184,6 +184,8 @@ class Contest:
                         break
         finally:
             await asyncio.gather(*(asyncio.wrap_future(future) for future in pending))
+        # A person at the dashboard votes past this source.
+        self.tally = self._store.read.tally(self._terms.experiment, self._terms.candidate, self._terms.opponent)
         await self._store.do(writes.set_progress, self._progress())
 
     def _count(self, vote: Vote) -> None:

@@ -2,6 +2,8 @@
 
 import re
 import shutil
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,10 @@ from checkpoints import writes
 from checkpoints.reader import Reader
 from checkpoints.records import Answer, Choice, RunState, State, Step, Vote
 from checkpoints.store import Store
+from lanes.analyze.verdict import Rule
+from lanes.contest import Contest, Terms
+from lanes.rows import Prompt
+from lanes.votes import Battle as Asked
 from tui.app import Dashboard
 from tui.battles import Battle, next_battle, voter
 
@@ -155,3 +161,34 @@ def test_a_pair_that_the_voter_has_voted_on_elsewhere_is_not_shown_again(folder:
         store.submit(writes.add_votes, [vote]).result()
     assert before.prompt not in {one.prompt for one in battles(folder, ANA, 40) if one.experiment == before.experiment}
     assert battles(folder, "person:ben", 40) != []
+
+
+class OneVoteABattle:
+    """Votes once on each battle, while a person votes at the dashboard."""
+
+    simulated = False
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    async def cast(self, battles: Sequence[Asked], last: bool) -> AsyncGenerator[Vote]:
+        for battle in battles:
+            await self.store.do(
+                writes.add_votes, [replace(battle.vote(ANA, Choice.A, False), key=f"person/{battle.id}")]
+            )
+            yield battle.vote("ben", Choice.TIE, False)
+
+
+async def test_what_a_person_votes_at_the_dashboard_counts_in_the_evaluation_under_way(folder: Path) -> None:
+    async def answers(wanted: Sequence[Any]) -> list[str]:
+        return ["an answer"] * len(wanted)
+
+    with Store(folder) as store:
+        before = store.read.tally(4, "exp-0004", "exp-0001")
+        terms = Terms(4, "exp-0004", "exp-0001", Rule(max_votes=2000), 1, 0.0, 7)
+        prompts = [Prompt(f"new-{place}", ({"role": "user", "content": "Hi"},), None, "") for place in range(5)]
+        contest = Contest(store, terms, prompts, answers, OneVoteABattle(store))
+        await contest.run()
+        assert contest.tally == store.read.tally(4, "exp-0004", "exp-0001")
+    assert contest.tally.decisive == before.decisive + 5
+    assert contest.tally.ties == before.ties + 5
