@@ -27,7 +27,7 @@ SCALE = 41
 def judgement(snapshot: Snapshot, row: Row, votes: Votes, width: int) -> RenderableType:
     """The evidence; drawn where there is room for it."""
     lines = [*_counts(snapshot, row, votes), *_rates(snapshot, row, votes, width - _NAME), *_costs(snapshot, row)]
-    return _named(lines) if lines else Text("none yet", style=GREY)
+    return _named(lines) if lines else Text().append("none" if row.experiment.ended_at else "none yet", GREY)
 
 
 def _counts(snapshot: Snapshot, row: Row, votes: Votes) -> Iterator[tuple[str, Text]]:
