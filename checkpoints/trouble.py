@@ -52,9 +52,10 @@ def why_unreadable(path: Path, error: Exception) -> str:
 
 
 def whose(path: Path) -> str:
-    """The user whom a file belongs to."""
-    with contextlib.suppress(OSError, KeyError):
-        return pwd.getpwuid(path.stat().st_uid).pw_name
+    """The user whom a file belongs to, or the nearest folder around it that may be asked."""
+    for place in (path, *path.parents):
+        with contextlib.suppress(OSError, KeyError):
+            return pwd.getpwuid(place.stat().st_uid).pw_name
     return "another user"
 
 

@@ -40,6 +40,8 @@ def check(folder: Path) -> None:
         StoreError: For another reason; the message says what to do.
     """
     path = folder / DATABASE
+    if not path.exists():
+        raise StoreError(f"there is no run in {folder}")
     try:
         with closing(connected(path)) as connection:
             schema.check(connection)
