@@ -211,7 +211,7 @@ class Steering:
 
     async def _vote(self, step: Intervention) -> None:
         vote = _vote(step)
-        answered = {(one.prompt, one.model) for one in self.store.read.answers(vote.experiment)}
+        answered = {(one.prompt, one.model) for one in self.store.read.answers(vote.experiment, vote.prompt)}
         if not {(vote.prompt, vote.model_a), (vote.prompt, vote.model_b)} <= answered:
             raise Refused(f"experiment {vote.experiment} has no such pair of answers")
 

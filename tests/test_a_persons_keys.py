@@ -88,7 +88,7 @@ async def test_a_pin_says_what_follows_is_pending_until_it_is_done_and_can_be_un
         await pilot.press("u")
         await until_said(pilot, "the last step is still under way")
         await take_up(store, steering)
-        await until_said(pilot, "pin of #12: champion #10 → #12, pinned; #13 is judged again from the start")
+        await until_said(pilot, "pin of #12: champion #10 → #12, pinned; #13 is judged again", "● champion #12 pinned")
         await pilot.press("u")
         await until_said(pilot, "Undo the pin of #12 at", "nicer", "champion #12 → #10")
         await pilot.press("enter")

@@ -26,4 +26,4 @@ def follows(row: Row, when: str, sentence: str) -> Text:
         when: For example ``If it is skipped``.
         sentence: The consequence.
     """
-    return about(row).append(f"\n\n{when}: ", f"bold {BRIGHT}").append(sentence)
+    return about(row).append(f"\n\n{when}: ", f"bold {BRIGHT}").append_text(said(sentence))

@@ -18,6 +18,7 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from tui.signs import BRIGHT, GREY
+from tui.widgets.lines import said
 
 _AIRY = 24
 """Rows of the terminal from which there are frames and blank lines inside the question."""
@@ -140,4 +141,4 @@ class Question(ModalScreen[Answered | None]):
 
 def _prompt(option: Choice, chosen: bool) -> Group:
     label = Text(f"{'▸' if chosen else ' '} {option.label}", f"bold {BRIGHT}")
-    return Group(label, *([Padding(Text(option.follows), (0, 0, 0, 2))] if option.follows else []))
+    return Group(label, *([Padding(Text(said(option.follows).plain), (0, 0, 0, 2))] if option.follows else []))

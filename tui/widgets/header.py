@@ -126,7 +126,8 @@ def _champion(snapshot: Snapshot) -> Text:
     row = snapshot.row(snapshot.champion)
     if row is None:
         return Text("no champion yet", style=GREY)
-    text = styled(f"● champion #{row.experiment.number}", f"bold {BLUE}")
+    pinned = " pinned" if snapshot.pinned else ""
+    text = styled(f"● champion #{row.experiment.number}{pinned}", f"bold {BLUE}")
     if row.verdict and row.verdict.reference:
         rate = row.verdict.reference
         text.append(f" {per_cent(rate.estimate)}%", style=f"bold {BRIGHT}").append(f" {half_width(rate)}")
