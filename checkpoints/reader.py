@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import sqlite3
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from checkpoints.collection import no_collection
 from checkpoints.records import (
     Answer,
     Championship,
@@ -129,7 +128,7 @@ class Reader:
             recipes: Whether they have their recipes, which are more than half of the time and of the memory.
         """
         limit = "" if last is None else f"WHERE number > (SELECT max(number) FROM experiments) - {int(last)}"
-        with _no_collection():
+        with no_collection():
             experiments = list(self._experiments(f"{limit} ORDER BY number", recipes=recipes))
             verdicts = {verdict.experiment: verdict for verdict in self.verdicts()}
         trained = {number: (loss, accuracy, took) for number, loss, accuracy, took in self._all(_TRAINED)}
@@ -169,7 +168,9 @@ class Reader:
     def recipes(self, *numbers: int) -> dict[int, Json]:
         """Complete recipes of experiments by number; one that has none yet is left out."""
         marks = ", ".join("?" * len(numbers))
-        rows = self._all(f"SELECT number, recipe FROM experiments WHERE recipe IS NOT NULL AND number IN ({marks})", *numbers)
+        rows = self._all(
+            f"SELECT number, recipe FROM experiments WHERE recipe IS NOT NULL AND number IN ({marks})", *numbers
+        )
         return {number: json.loads(recipe) for number, recipe in rows}
 
     def tried_hashes(self) -> set[str]:
@@ -442,18 +443,6 @@ class _Lineage:
         for ancestor in reversed(line):
             contained = self._from[ancestor] = contained | {ancestor}
         return contained
-
-
-@contextmanager
-def _no_collection() -> Generator[None]:
-    """While many records are made, none of which is garbage, looking for garbage takes a third of the time."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
 
 
 def _interval(text: str | None) -> Interval | None:

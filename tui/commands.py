@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from checkpoints.collection import no_collection
 from checkpoints.store import Held, StoreError, holder
 from runner.front_matter import ProgramError
 from tui.headless import RUN, RunError
@@ -42,7 +43,8 @@ def dashboard(asked: argparse.Namespace) -> int:
         return _visit(held, folder)
     try:
         with signals_held_back():
-            from tui.owner import own
+            with no_collection():
+                from tui.owner import own
 
             return own(_to_drive(folder))
     except Held:  # somebody was faster
@@ -170,7 +172,8 @@ def _visit(run_folder: Path, folder: Path) -> int:
 
     if (run_folder / DATABASE).exists():  # else its owner has just begun
         _check(run_folder)
-    from tui.visitor import Visitor
+    with no_collection():
+        from tui.visitor import Visitor
 
     return asyncio.run(Visitor(run_folder, f"autoresearch-tui {folder}").look())
 

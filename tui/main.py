@@ -7,6 +7,8 @@ import io
 import sys
 from pathlib import Path
 
+from checkpoints.collection import no_collection
+
 FINISHED, WRONG, USAGE, HELD, STUCK = 0, 1, 2, 3, 4
 
 EXAMPLES = """\
@@ -43,7 +45,8 @@ def main(argv: list[str] | None = None) -> int:
     if not arguments or (arguments[0] not in COMMANDS and arguments[0] not in ("-h", "--help", "--version")):
         arguments = ["dashboard", *arguments]
     asked = parser().parse_args(arguments)
-    from tui import commands
+    with no_collection():
+        from tui import commands
 
     try:
         return getattr(commands, asked.command)(asked)
