@@ -93,7 +93,9 @@ def test_without_colour_every_state_still_has_its_sign(folder: Path) -> None:
     terminal = show(folder, NO_COLOR="1")
     try:
         terminal.until("● champion", "○ discarded", "◐ inconclusive", "▶ training", "⊘ vetoed")
-        colours = {cell.fg for row in terminal.screen.buffer.values() for cell in row.values()} - {"default"}
-        assert all(len({name[0:2], name[2:4], name[4:6]}) == 1 for name in colours)
+        cells = [cell for row in terminal.screen.buffer.values() for cell in row.values()]
+        assert {cell.fg for cell in cells} == {cell.bg for cell in cells} == {"default"}
+        chosen = next(y for y, line in enumerate(terminal.screen.display) if line.startswith("┃▸"))
+        assert [y for y in range(40) if terminal.screen.buffer[y][2].reverse] == [chosen]
     finally:
         terminal.child.close(force=True)

@@ -8,7 +8,8 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from rich.style import Style
 from runs import write_run
 from terminal import ROOT
 from test_dashboard import Recorded, until, until_shown
-from test_terminal import show
+from test_terminal import PROGRAM, show
 from textual.color import Color as Ground
 from textual.theme import Theme
 
@@ -281,3 +282,48 @@ def test_what_is_printed_where_there_is_no_unicode_has_question_marks_and_is_no_
     command = [sys.executable, "-m", "tui.main", "results", str(written)]
     done = subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True)
     assert done.returncode == 0 and done.stdout.isascii() and b" ? " in done.stdout
+
+
+@pytest.fixture
+def tmux(tmp_path: Path) -> Iterator[Callable[..., str]]:
+    """Calls of a tmux server of the test's own, without anybody's settings."""
+
+    def call(*arguments: str) -> str:
+        command = ["tmux", "-S", str(tmp_path / "socket"), "-f", os.devnull, "-u", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+
+    yield call
+    call("kill-server")
+
+
+@pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")
+def test_inside_tmux_keys_and_sizes_arrive_and_the_screen_is_given_back(
+    written: Path, tmux: Callable[..., str], tmp_path: Path
+) -> None:
+    script = tmp_path / "show.py"
+    script.write_text(PROGRAM, encoding="utf-8")
+    tmux("new-session", "-d", "sh")
+    tmux("resize-window", "-x", "120", "-y", "40")
+    tmux("send-keys", f"COLUMNS=80 LINES=24 PYTHONPATH={ROOT} {sys.executable} {script} {written}", "Enter")
+
+    def until_there(*texts: str) -> str:
+        for _ in range(200):
+            screen = tmux("capture-pane", "-p")
+            if all(text in screen for text in texts):
+                return screen
+            time.sleep(0.1)
+        pytest.fail(f"{texts} did not come; on the screen:\n{screen}")
+
+    until_there("champion #5", "candidate #8")
+    tmux("send-keys", "?")
+    until_there("Help", "Esc back")
+    tmux("resize-window", "-x", "40", "-y", "10")
+    assert "Help" not in until_there("this terminal is 40×10")
+    tmux("resize-window", "-x", "80", "-y", "24")
+    until_there("Help", "Esc back")
+    tmux("send-keys", "Escape")
+    until_there("[1 Win rate]")
+    tmux("send-keys", "q")
+    until_there("Detach")
+    tmux("send-keys", "Enter")
+    assert "Experiments" not in until_there("left: detach")

@@ -15,6 +15,7 @@ from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.events import Resize
 from textual.filter import LineFilter, Monochrome
+from textual.geometry import Size
 from textual.message import Message
 
 from tui import plots
@@ -22,7 +23,6 @@ from tui.glyphs import Characters, speaks_unicode, started_with
 from tui.guest import Guest, Intervene
 from tui.leaving import Leave
 from tui.patience import Patient
-from tui.screens.small import Small, too_small
 from tui.themes import THEMES, colours_for, theme_for
 
 _LOOKS = 0.1
@@ -33,10 +33,22 @@ if "ESCDELAY" not in os.environ:
     constants.__dict__["ESCAPE_DELAY"] = 0.03
 
 
+LEAST = Size(60, 16)
+"""Columns and rows that every screen of ours can do with."""
+
+
+def too_small(size: Size) -> bool:
+    """Whether the dashboard has no room."""
+    return size.width < LEAST.width or size.height < LEAST.height
+
+
 class Terminals(Guest):
     """Themes, translations on the way to the terminal, and one line where it is too small."""
 
     def __init__(self, folder: Path, intervene: Intervene) -> None:
+        # Textual believes these before the terminal itself; where a shell exports them, they are as old as the shell.
+        for name in ("COLUMNS", "LINES"):
+            os.environ.pop(name, None)
         super().__init__(folder, intervene)
         self._translations: tuple[str, list[LineFilter]] | None = None
         for theme in THEMES:
@@ -66,7 +78,11 @@ class Terminals(Guest):
 
     def on_resize(self, event: Resize) -> None:
         """Where there is no room for the dashboard, one line says so until there is."""
-        if too_small(event.size) and not any(isinstance(screen, Small) for screen in self.screen_stack):
+        if not too_small(event.size):
+            return
+        from tui.screens.small import Small
+
+        if not any(isinstance(screen, Small) for screen in self.screen_stack):
             self.push_screen(Small())
 
     def action_detach(self) -> None:

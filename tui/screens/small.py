@@ -12,15 +12,8 @@ from textual.geometry import Size
 from textual.screen import Screen
 from textual.widgets import Static
 
+from tui.terminals import LEAST, too_small
 from tui.widgets.lines import wrapped
-
-LEAST = Size(60, 16)
-"""Columns and rows that every screen of ours can do with."""
-
-
-def too_small(size: Size) -> bool:
-    """Whether the dashboard has no room."""
-    return size.width < LEAST.width or size.height < LEAST.height
 
 
 class Small(Screen[None]):
