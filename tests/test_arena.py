@@ -69,9 +69,12 @@ async def test_a_vote_is_blind_and_the_models_and_the_tally_are_told_after_it(wr
     assert f"{69 + wins} of 131 for it" in screen
 
 
-async def test_each_pair_comes_once_skipped_or_voted_on_and_the_last_one_says_so(written: Path) -> None:
+async def test_each_pair_comes_once_skipped_or_voted_on_and_the_last_one_says_so(folder: Path) -> None:
     recorded = Recorded()
-    async with Dashboard(written, recorded).run_test(size=NARROW, notifications=True) as pilot:
+    with Store(folder) as store:
+        few = "DELETE FROM answers WHERE experiment < 4 OR prompt > 'prompt-004'"
+        store.submit(lambda db: db.execute(few)).result()
+    async with Dashboard(folder, recorded).run_test(size=NARROW, notifications=True) as pilot:
         await until_shown(pilot, "champion #1")
         await pilot.press("a")
         await until_shown(pilot, "← upper", "→ lower")

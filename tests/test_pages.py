@@ -110,10 +110,6 @@ async def test_the_palette_reaches_everything_from_a_page_and_escape_leads_back(
         await until_shown(pilot, "1 zoom-out")
         await pilot.press("escape")
         await until_shown(pilot, "Verdict")
-        await palette(pilot, "Pause")
-        await until_shown(pilot, "After this stage")
-        await pilot.press("escape")
-        await until_shown(pilot, "Verdict")
         await palette(pilot, "Events")
         await until(pilot, lambda: len(pilot.app.screen_stack) == 1)
         focused = pilot.app.focused
