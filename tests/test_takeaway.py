@@ -208,7 +208,9 @@ async def test_a_table_is_exported_for_other_programs_in_the_order_shown(
     assert terminal.told == [f"exported run/exports/{table.stem}.tsv and .json"]
 
 
-async def test_a_page_is_copied_whole(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_page_is_copied_whole_and_says_of_other_keys_where_they_belong(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     app = Dashboard(folder, Recorded())
     async with app.run_test(size=NARROW) as pilot:
         await until_shown(pilot, "champion #10")
@@ -216,6 +218,8 @@ async def test_a_page_is_copied_whole(folder: Path, monkeypatch: pytest.MonkeyPa
         await pilot.press("enter", "y")
         await until(pilot, lambda: terminal.told)
         assert terminal.clipboard.startswith("#14 ▶ training") and "Hypothesis" in terminal.clipboard
+        await pilot.press("m")
+        assert terminal.told[1:] == ["m (Maximise) belongs to the main screen: Esc goes back there"]
     assert list((folder / "exports").glob("detail-14-*.txt"))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from textual.app import SystemCommand
 from textual.screen import Screen
@@ -52,6 +53,16 @@ class Reach(Guest):
         if not isinstance(screen, Page):
             return False
         return action in _GROUPS["Take along"] or (screen.about is not None and action in _GROUPS["Steer the run"])
+
+    async def run_action(self, action: Any, default_namespace: Any = None, namespaces: Any = None) -> bool:
+        """A key that does nothing here says where it does."""
+        if await super().run_action(action, default_namespace, namespaces):
+            return True
+        key = next((known for known in ACTIONS if known.name == action), None)
+        if key is None or default_namespace not in (None, self):
+            return False
+        self.say(f"{key.shown} ({key.label}) belongs to the main screen: Esc goes back there")
+        return True
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette: the same table as the keys."""
