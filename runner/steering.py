@@ -8,14 +8,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import sqlite3
 import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from checkpoints import writes
-from checkpoints.records import REFUSED, Choice, Intervention, Proposal, RunState, Step, Vote
-from checkpoints.store import Store
+from checkpoints.records import REFUSED, Choice, Intervention, Proposal, RunState, State, Step, Vote
+from checkpoints.store import Store, StoreError
 from runner import interventions
 from runner.carry_out import Look, carry_out, put_first
 from runner.consequence import Consequence
@@ -69,11 +70,18 @@ class Steering:
             except writes.Moved:
                 continue  # the run went on between the look and the write: decide again by what it is now
             except (Refused, ChangeRefused, writes.Conflict) as refused:
-                await self.store.do(writes.acknowledge, step.number, f"{REFUSED}{refused}")
+                await self._refuse(step, str(refused))
+            except (StoreError, sqlite3.Error):
+                raise  # what happens cannot be recorded any more
+            except Exception as error:
+                await self._refuse(step, " ".join(f"{type(error).__name__}: {error}".split()))
             break
         if step.step is Step.STOP:
             self.pipeline.leave()  # not before it is acknowledged: found pending, it would stop the next start
         self.pipeline.tell()
+
+    async def _refuse(self, step: Intervention, why: str) -> None:
+        await self.store.do(writes.acknowledge, step.number, f"{REFUSED}{why}")
 
     async def _do(self, step: Intervention) -> None:
         match step.step:
@@ -129,7 +137,7 @@ class Steering:
             case Step.KEEP:
                 return interventions.keep(rows, reigns, _needed(step))
             case Step.UNDO:
-                return undo(rows, reigns, look.interventions, int(step.detail.get("of", 0)))
+                return undo(rows, reigns, look.interventions, _of(step))
             case _:
                 raise Refused(f"{step.step} is not known to this loop")
 
@@ -214,8 +222,12 @@ class Steering:
         answered = {(one.prompt, one.model) for one in self.store.read.answers(vote.experiment, vote.prompt)}
         if not {(vote.prompt, vote.model_a), (vote.prompt, vote.model_b)} <= answered:
             raise Refused(f"experiment {vote.experiment} has no such pair of answers")
+        self._mark, _ = self.store.read.touched(self._mark)
+        if self.store.read.experiment(vote.experiment).state is State.EVALUATED:
+            return  # enough has been counted for its verdict: this one is counted when that has fallen
 
         def write(db: Database) -> None:
+            writes.as_seen(db, self._mark)
             counted = writes.add_votes(db, [vote])
             writes.acknowledge(db, step.number, "counted" if counted else "had been counted before")
 
@@ -236,6 +248,13 @@ def _needed(step: Intervention) -> int:
     if step.experiment is None:
         raise Refused(f"{step.step} needs the number of an experiment")
     return step.experiment
+
+
+def _of(step: Intervention) -> int:
+    of = step.detail.get("of")
+    if not isinstance(of, int):
+        raise Refused("undo needs the number of a step")
+    return of
 
 
 def _vote(step: Intervention) -> Vote:

@@ -19,6 +19,8 @@ from checkpoints.records import Answer, FailureKind, Lane, RunState, StageState,
 from checkpoints.store import Store
 from lanes.evaluate import EvaluateLane, EvaluateSettings
 from lanes.lane import StageFailed
+from runner.agent.memory import Memory
+from runner.agent.playbook import Playbook
 
 CALM = FAST | {Lane.TRAIN: 0.3}
 
@@ -117,6 +119,32 @@ async def test_a_persons_vote_counts_once_for_a_voter_and_a_pair(store: Store) -
         assert store.read.tally(1, one, other).wins == 1
         assert [(vote.voter, vote.simulated) for vote in store.read.votes(1)] == [("ana", False)]
         assert "a vote stays counted" in await intervene(store, Step.UNDO, of=1)
+
+
+async def test_a_vote_that_comes_between_the_last_vote_and_the_verdict_waits_for_the_verdict(store: Store) -> None:
+    async with running(store, 2, seconds=FAST | {Lane.ANALYZE: 0.5}):
+        await until(store, State.EVALUATED, 1)
+        one, other = model_name(1), model_name(0)
+        await store.do(writes.add_answers, [Answer(1, "p-1", model, "yes") for model in (one, other)])
+        vote = {"prompt": "p-1", "model_a": other, "model_b": one, "voter": "ana", "choice": "b"}
+        assert await intervene(store, Step.VOTE, 1, **vote) == "counted"
+        assert store.read.experiment(1).state is State.DISCARDED
+        assert await intervene(store, Step.UNDO, of="the last") == "refused: undo needs the number of a step"
+
+
+class SilentPlaybook(Playbook):
+    """Fails as a model without a key does."""
+
+    async def take_stock(self, memory: Memory, trigger: str, steering: str) -> tuple[str, tuple[str, ...]]:
+        raise RuntimeError("no key\nfor the model")
+
+
+async def test_a_step_that_fails_says_so_and_the_next_one_is_taken_up(store: Store) -> None:
+    async with running(store, 2, seconds=CALM, proposer=SilentPlaybook()):
+        await until(store, State.TRAINING, 1)
+        assert await intervene(store, Step.ZOOM_OUT) == "refused: RuntimeError: no key for the model"
+        assert await intervene(store, Step.PAUSE, when="stage") != ""
+        await intervene(store, Step.RESUME)
 
 
 async def test_an_undone_pause_goes_on_and_an_undone_resume_pauses(store: Store) -> None:
