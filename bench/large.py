@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bench.parts import large_run
 from bench.parts.presses import Presses, p99
-from bench.parts.terminal import COLUMNS, OURS, Terminal, python, terminal
+from bench.parts.terminal import COLUMNS, Terminal, ours, terminal
 from bench.parts.writer import writer
 
 OPENINGS = 5
@@ -37,7 +37,7 @@ def main() -> None:
             print(f"process start to champion, table and plots: median {statistics.median(times):.2f} s,", end=" ")
             print(f"slowest {max(times):.2f} s of {OPENINGS} (must: ≤ 1.5 s);", end=" ")
             print(f"{statistics.median(processor):.2f} s of processor time", flush=True)
-            with terminal(python(OURS, str(folder))) as shown:
+            with terminal(ours(folder)) as shown:
                 open_(shown)
                 writing.tell("go")
                 shown.read(SETTLE_SECONDS)
@@ -56,7 +56,7 @@ def main() -> None:
 def opening(folder: Path) -> tuple[float, float]:
     """Seconds from the start of the process until everything is on the screen, and of processor time until then."""
     began = time.monotonic()
-    with terminal(python(OURS, str(folder))) as shown:
+    with terminal(ours(folder)) as shown:
         return open_(shown) - began, shown.processor()
 
 

@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.parts.terminal import OURS, Cost, Terminal, python, terminal
+from bench.parts.terminal import Cost, Terminal, ours, terminal
 from bench.parts.writer import writer
 from checkpoints.reader import DATABASE
 
@@ -80,7 +80,7 @@ def main() -> None:
     found: list[Figures] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for measure in (ours, leet, harlequin):
+        for measure in (dashboard, leet, harlequin):
             try:
                 found.append(measure(folder))
                 print(found[-1].line, flush=True)
@@ -90,13 +90,13 @@ def main() -> None:
     print(*(figures.line for figures in found), sep="\n")
 
 
-def ours(folder: Path) -> Figures:
+def dashboard(folder: Path) -> Figures:
     """The dashboard of a run that another process writes."""
     run, figures = folder / "run", Figures("autoresearch-tui")
     with writer(run, "small") as writing:
         writing.tell("go")
-        measured(figures, python(OURS, str(run)), {}, ("Experiments",), ("● champion", "candidate #", "●──"))
-        with started(python(OURS, str(run)), {}, "● champion", "candidate #") as shown:
+        measured(figures, ours(run), {}, ("Experiments",), ("● champion", "candidate #", "●──"))
+        with started(ours(run), {}, "● champion", "candidate #") as shown:
             figures.live = shown.cost(LIVE_SECONDS)
             writing.tell("pause")
             at_rest(figures, shown)

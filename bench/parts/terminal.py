@@ -198,11 +198,6 @@ def python(code: str, *arguments: str) -> list[str]:
     return [sys.executable, "-c", code, *arguments]
 
 
-OURS = """
-import sys
-from pathlib import Path
-from tui.app import Dashboard
-async def intervene(step, experiment, reason, detail): return 0
-Dashboard(Path(sys.argv[1]), intervene, owned=False).run(mouse=False)
-"""
-"""The dashboard of a run that another process writes."""
+def ours(folder: Path) -> list[str]:
+    """The command of the dashboard of a run that another process drives."""
+    return [sys.executable, "-m", "tui.main", "attach", str(folder)]
