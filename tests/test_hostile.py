@@ -49,7 +49,7 @@ def visited(folder: Path) -> bytes:
         terminal.until("Experiments", "q Quit…", "candidate #8")
         for key in SCREENS:
             terminal.child.send(key)
-            terminal.read(0.2)
+            terminal.read(0.1)
         terminal.child.send("?")
         terminal.until("Help", "Esc back")
         return terminal.sent
