@@ -88,9 +88,10 @@ class Owner:
         self._speak_into_the_log_if_lost()
         try:
             runner.result()
-            tell(f"{say_what_ended(self._session)}; go on with: autoresearch-tui {self.folder}")
+            ended = say_what_ended(self._session)
         finally:
             await self._close(keep_workers=False)
+        tell(f"{ended}; go on with: autoresearch-tui {self.folder}")
         return 0
 
     async def _farewell(self, left: Leave | None, runner: asyncio.Task[None]) -> int:
@@ -210,7 +211,9 @@ class Owner:
 
 def own(folder: Path) -> int:
     """Start or resume the run in ``folder`` with the dashboard; returns the exit status."""
-    return asyncio.run(Owner(folder).run())
+    status = asyncio.run(Owner(folder).run())
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nothing is left that a lost terminal could end
+    return status
 
 
 def spawn_headless(folder: Path) -> subprocess.Popen[bytes]:

@@ -7,6 +7,7 @@ thirty pieces and then has whoever draws wait, and that is the event loop, which
 from __future__ import annotations
 
 import asyncio
+import signal
 import threading
 from typing import TextIO
 
@@ -24,6 +25,8 @@ _LAST_SECONDS = 1.0
 
 class Patient(LinuxDriver):
     """Writes only as fast as the terminal reads."""
+
+    _leaving = False
 
     def start_application_mode(self) -> None:
         """Count from here what is asked and what is taken."""
@@ -49,10 +52,21 @@ class Patient(LinuxDriver):
         super().stop_application_mode()
 
     def close(self) -> None:
-        """Wait for the last piece, but not for ever."""
+        """Wait for the last piece, but not for ever; what stops and continues a process is its own again."""
+        for number in (signal.SIGTSTP, signal.SIGCONT):
+            signal.signal(number, signal.SIG_DFL)
         waiting = threading.Thread(target=super().close, name="textual-close", daemon=True)
         waiting.start()
         waiting.join(_LAST_SECONDS)
+
+    def _sigcont_application(self, *_: object) -> None:
+        """Back from Ctrl+Z: the screen again.
+
+        A hang-up sends this signal along. Textual would then start to read a terminal that is no more, and the thread
+        that does it would keep the process alive for ever.
+        """
+        if self._must_signal_resume and not self._leaving:
+            self.resume_application_mode()
 
     def _catch_up(self) -> None:
         """When the terminal has read all that it was sent, the whole screen."""
