@@ -87,7 +87,7 @@ class Experiments(Lines, can_focus=True):
         room, place = height - 1, self._place()
         self.top = max(0, min(max(self.top, place - room + 1), place, len(rows) - min(room, len(rows))))
         return [
-            _heading(width, self.found.order),
+            _heading(snapshot, width, self.found.order),
             *(
                 _line(snapshot, row, width, row.experiment.number == rows[place].experiment.number)
                 for row in rows[self.top : self.top + room]
@@ -102,16 +102,23 @@ class Experiments(Lines, can_focus=True):
         return 0 if self._number is None else self.found.place(self._number)
 
 
-_COLUMNS = (("number", "   #  change"), ("win rate", " win%"), ("", "     ±"), ("loss", "  Δloss"), ("time", "  time"),
+_COLUMNS = (("number", "#  change"), ("win rate", " win%"), ("", "     ±"), ("loss", "  Δloss"), ("time", "  time"),
             ("verdict", "  verdict"))  # fmt: skip
 """What a column is sorted as, and its heading."""
 
 
-def _heading(width: int, order: str) -> Text:
-    return _columns(
-        width,
-        [Text(cell, style=f"bold underline {BRIGHT}" if name == order else GREY) for name, cell in _COLUMNS],
-    )
+def _heading(snapshot: Snapshot, width: int, order: str) -> Text:
+    before = {"number": " " * _digits(snapshot)}
+    cells = [
+        Text(before.get(name, "") + cell, style=f"bold underline {BRIGHT}" if name == order else GREY)
+        for name, cell in _COLUMNS
+    ]
+    return _columns(width, cells)
+
+
+def _digits(snapshot: Snapshot) -> int:
+    """Of the highest number, and at least three."""
+    return max(3, len(str(len(snapshot.rows) - 1)))
 
 
 def _line(snapshot: Snapshot, row: Row, width: int, chosen: bool) -> Text:
@@ -121,7 +128,7 @@ def _line(snapshot: Snapshot, row: Row, width: int, chosen: bool) -> Text:
     word = ("pinned" if snapshot.pinned else "champion") if reigns else sign.word
     name = Text.assemble(
         ("▸" if chosen else " ", f"bold {BRIGHT}"),
-        (f"{experiment.number:>3}  ", BRIGHT if experiment.state is State.KEPT else ""),
+        (f"{experiment.number:>{_digits(snapshot)}}  ", BRIGHT if experiment.state is State.KEPT else ""),
     ).append_text(said(subject(row), "" if experiment.state is State.KEPT else GREY))
     rate = verdict.win_rate if verdict else None
     difference = loss_difference(snapshot.row(experiment.parent), row)
