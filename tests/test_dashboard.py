@@ -351,7 +351,7 @@ async def test_what_a_lane_waits_for_fits_a_small_terminal(folder: Path, recorde
     with Store(folder) as store:
         store.submit(writes.start_waiting, "upload", "a trained model").result()
     async with Dashboard(folder, recorded).run_test(size=(60, 16), notifications=True) as pilot:
-        await until_shown(pilot, "⧗ a trained model")
+        await until_shown(pilot, "◷ a trained model")
         await pilot.resize_terminal(*WIDE)
         await until_shown(pilot, "waits for a trained model")
 

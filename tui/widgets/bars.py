@@ -67,7 +67,7 @@ class Status(Lines):
             return [styled(" ⚠ ", f"bold {RED}").append_text(said(_ABANDONED, RED))]
         if snapshot.pending:
             waiting = " · ".join(pending(intervention, snapshot) for intervention in snapshot.pending)
-            return [styled(" ⧗ ", f"bold {YELLOW}").append_text(said(waiting, YELLOW))]
+            return [styled(" ◷ ", f"bold {YELLOW}").append_text(said(waiting, YELLOW))]
         if snapshot.refused:
             return [styled(" ⚠ ", f"bold {YELLOW}").append_text(_refused(snapshot))]
         if self.compact:

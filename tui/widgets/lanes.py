@@ -73,7 +73,7 @@ def _work(snapshot: Snapshot, lane: Lane, width: int) -> Text:
 def _waiting(progress: Progress, room: int) -> str:
     """What a lane waits for; a sign stands for the words where both do not fit."""
     whole = f"waits for {progress.doing}" if progress.doing else "idle"
-    return whole if cell_len(whole) < room or not progress.doing else f"⧗ {progress.doing}"
+    return whole if cell_len(whole) < room or not progress.doing else f"◷ {progress.doing}"
 
 
 def _amount(snapshot: Snapshot, progress: Progress | None, width: int) -> Text:
