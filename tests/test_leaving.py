@@ -100,8 +100,47 @@ def test_detached_the_run_goes_on_and_the_same_command_shows_and_steers_it(pytho
     assert visit.ended() == 0
     visit.until(f"the run goes on, held by process {pid}")
     assert held_by(folder) == pid
-    os.kill(pid, signal.SIGINT)
-    wait_for(lambda: not held_by(folder))
+
+    again = start(python, folder)
+    again.until("⏸ PAUSED")
+    again.press("q", "j", "j", "\r")
+    assert again.ended() == 0
+    again.until("stopped; go on with: autoresearch-tui")
+    assert not held_by(folder)
+
+
+def test_a_second_dashboard_only_looks_until_it_takes_the_wheel_and_its_hang_up_ends_nothing(
+    python: Path, folder: Path
+) -> None:
+    many(folder)
+    first = start(python, folder)
+    first.until("champion #")
+    second = start(python, folder)
+    second.until("RUN looking", "champion #")
+    second.press("p")
+    second.until(f"process {first.child.pid} on pts/", "steers; w takes the wheel")
+    second.press("w")
+    second.until("you steer now")
+    first.until("RUN looking")
+    before = ended(folder)
+    os.close(second.child.child_fd)
+    wait_for(lambda: not second.child.isalive())
+    assert held_by(folder) == first.child.pid
+    first.press("p")
+    first.until("▸ After this stage")
+    wait_for(lambda: ended(folder) > before)
+    first.press("\x1b", "q", "j", "j", "\r")
+    assert first.ended() == 0
+
+
+def test_a_run_without_a_screen_outlives_the_terminal_that_it_was_started_in(python: Path, folder: Path) -> None:
+    screen = start(python, "run", "--headless", folder)
+    screen.until("exp-0000")
+    os.close(screen.child.child_fd)
+    _, status = os.waitpid(screen.child.pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert ended(folder) == 7
+    assert "finished: all 6 experiments" in (folder / "run" / "headless.log").read_text()
 
 
 def test_a_lost_terminal_leaves_the_run_going_on_in_the_same_process(python: Path, folder: Path) -> None:
@@ -174,18 +213,36 @@ def test_a_termination_signal_drains_as_it_does_without_a_screen(python: Path, f
     assert b"\x1b[?1049l" in screen.sent
 
 
+def test_a_second_termination_signal_stops_what_the_first_would_have_finished(python: Path, folder: Path) -> None:
+    screen = start(python, folder, SLEEPING_SECONDS="600")
+    screen.until("▶ training")
+    os.kill(screen.child.pid, signal.SIGTERM)
+    screen.until("finishing the stages under way")
+    os.kill(screen.child.pid, signal.SIGTERM)
+    assert screen.ended(60) == 0
+    assert not held_by(folder)
+
+
 def test_a_screen_that_breaks_comes_back_and_at_last_leaves_the_run_alone(python: Path, folder: Path) -> None:
     many(folder)
     screen = start(python, folder, SLEEPING_FAULT="1")
     screen.until("champion #", "q Quit…")
     assert held_by(folder) == screen.child.pid
     screen.press("?")
+    screen.until("the screen failed and is back (RuntimeError: the screen broke; its trace is in", "champion #")
     wait_for(lambda: (screen.press("?"), not screen.child.isalive())[1])
     assert screen.ended() == 0
     assert screen.sent.count(SHOWN) == screen.sent.count(GONE) == 3
-    screen.until("the run goes on headless as process")
-    assert held_by(folder)
-    assert "the screen broke" in (folder / "run" / "dashboard-errors.log").read_text()
+    screen.until("the screen failed again and again", "the run goes on headless as process")
+    assert b"Traceback" not in screen.sent
+    assert "Traceback" in (folder / "run" / "dashboard-errors.log").read_text()
+
+    pid = held_by(folder)
+    visit = start(python, folder, SLEEPING_FAULT="1")
+    visit.until("champion #")
+    wait_for(lambda: (visit.press("?"), not visit.child.isalive())[1])
+    assert visit.ended() == 1
+    visit.until("the screen failed again and again", f"the run goes on, held by process {pid}")
 
 
 def test_leaving_a_finished_run_starts_nothing_and_says_where_its_table_is(python: Path, folder: Path) -> None:
@@ -213,7 +270,7 @@ def test_the_process_of_the_dashboard_never_imports_what_trains(python: Path, fo
     screen.press("\r")
     screen.until("Verdict")
     screen.press("q", "?")
-    screen.until("Signs")
+    screen.until("Look around")
     screen.press("q", "q")
     assert screen.ended() == 0
     imported = {name.partition(".")[0] for name in names.read_text().splitlines()}
