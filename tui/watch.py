@@ -143,7 +143,8 @@ class Watcher:
     def _read(self, reader: Reader) -> Snapshot:
         driven, steers = self._ask_around()
         now = look(reader, self._snapshot, self._trouble(), driven)
-        goes_on = now.run and now.run.state is RunState.RUNNING and now.driven
+        # Not at the first look, for which somebody waits: what asks the machine is long to import.
+        goes_on = self._snapshot.run and now.run and now.run.state is RunState.RUNNING and now.driven
         return replace(now, steers=steers, machine=self._gauge.read() if goes_on else None)
 
     def _wait_for_news(self, reader: Reader) -> None:
