@@ -12,7 +12,7 @@ from test_dashboard import Recorded, text_of, until, until_shown
 from checkpoints.records import Experiment, Interval, Outcome, Proposal, Row, Run, RunState, State, Verdict
 from tui.app import Dashboard
 from tui.machine import Gauge
-from tui.order import Found
+from tui.order import ORDERS, Found
 from tui.widgets.header import counted, machine, spent
 
 
@@ -60,6 +60,17 @@ def test_experiments_are_sorted_with_what_has_no_number_last(order: str, numbers
 )
 def test_all_words_of_a_filter_must_occur_in_whatever_case(words: str, numbers: list[int]) -> None:
     assert shown("number", words) == numbers
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("words", ["short win", "SHORT [r", "crashed", "no such"])
+def test_words_find_the_same_typed_letter_by_letter_taken_back_and_at_once(words: str, order: str) -> None:
+    found = Found()
+    found.order = order
+    for typed in (*(words[:n] for n in range(len(words))), words + "x", words):
+        found.words = typed.strip()
+        numbers = [each.experiment.number for each in found.rows(ROWS)]
+    assert numbers == shown(order, words)
 
 
 def test_what_is_shown_is_made_again_only_when_something_changed() -> None:

@@ -26,10 +26,14 @@ class Found:
 
     def rows(self, everything: Sequence[Row]) -> Sequence[Row]:
         """Those of all experiments that have the words, in the order asked for."""
-        before = self._of
-        if before[0] is not everything or before[1:] != (self.order, self.words):
-            self._of = (everything, self.order, self.words)
-            self._rows = self._sorted(everything, self._with_words(everything))
+        before, now = self._of, (everything, self.order, self.words)
+        if before[0] is not everything or before[1:] != now[1:]:
+            self._of = now
+            if before[0] is everything and before[1] == self.order and self.words.startswith(before[2]):
+                # One letter more: what has these words was among those found.
+                self._rows = self._with_words(self._rows)
+            else:
+                self._rows = self._sorted(everything, self._with_words(everything))
             self._places = {row.experiment.number: place for place, row in enumerate(self._rows)}
         return self._rows
 
@@ -58,10 +62,10 @@ class Found:
     def _sorted(self, everything: Sequence[Row], rows: list[Row]) -> list[Row]:
         rows.reverse()
         if key := _keys(everything).get(self.order):
-            values = [(value, row) for row in rows if (value := key(row)) is not None]
+            values = [(key(row), place) for place, row in enumerate(rows)]
             # What has no such number comes last.
-            rest = [row for row in rows if key(row) is None]
-            return [row for _, row in sorted(values, key=lambda pair: pair[0])] + rest
+            rest = [rows[place] for value, place in values if value is None]
+            return [rows[place] for _, place in sorted(pair for pair in values if pair[0] is not None)] + rest
         return rows
 
 

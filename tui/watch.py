@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import threading
 import time
 from collections.abc import Callable
@@ -26,6 +27,9 @@ ASK_SECONDS = 3.0
 
 AGAIN_SECONDS = 3.0
 """After what failed, the next try."""
+
+_DIALOGUES = ("tui.screens.help", "tui.screens.veto", "tui.screens.filter")
+"""Imported when all is shown, so that the first key that opens one does not wait for it."""
 
 Subscribe = Callable[[Callable[[], None]], Callable[[], None]]
 """Has a listener called (in any thread) after each commit; returns the call that ends it."""
@@ -116,6 +120,8 @@ class Watcher:
         self._look(reader)
         plots.load()
         self._tell(self._snapshot)
+        for name in _DIALOGUES:
+            importlib.import_module(name)
         while not self._stopped.is_set():
             started = time.monotonic()
             seen = self._look(reader)
