@@ -125,6 +125,16 @@ async def test_the_wide_screen_shows_all_panels_at_once(folder: Path, recorded: 
     assert "p Pause" in screen and "q Quit…" in screen
 
 
+async def test_simulated_voters_are_called_so_from_the_first_look_also_between_two_evaluations(
+    tmp_path: Path, recorded: Recorded
+) -> None:
+    write_run(tmp_path / "run", 3, live=False)
+    with Store(tmp_path / "run") as store:
+        store.submit(writes.propose, Proposal("an idea", "data", Change("data.mix.expert", 1, 2), "playbook")).result()
+    async with Dashboard(tmp_path / "run", recorded).run_test(size=WIDE) as pilot:
+        await until_shown(pilot, "against the reference · simulated")
+
+
 @pytest.mark.parametrize("simulated", [True, False])
 async def test_simulated_voters_are_called_so_and_people_are_not(
     tmp_path: Path, recorded: Recorded, simulated: bool

@@ -160,7 +160,7 @@ def look(reader: Reader, before: Snapshot, trouble: str = "", driven: bool = Tru
         now = replace(now, metric=_metric(reader, now.champion))
         if _judged(before.rows, now.rows, numbers):
             now = replace(now, judged=now.rows, standings=tuple(reader.standings()))
-    return _with_curves(reader, replace(now, simulated=now.simulated or _simulated(reader, now, numbers)))
+    return _with_curves(reader, replace(now, simulated=before.simulated or _simulated(reader, now, numbers)))
 
 
 def _news(reader: Reader, before: Snapshot) -> bool:
@@ -205,9 +205,12 @@ def _metric(reader: Reader, champion: int | None) -> str:
 
 
 def _simulated(reader: Reader, now: Snapshot, changed: list[int]) -> bool:
-    """Whether the newest votes are simulated; asked again only while an experiment is judged or has just been."""
-    judging = [progress.experiment for progress in now.progress.values() if progress.lane is Lane.EVALUATE]
-    return any(reader.simulated_votes(number) for number in {*changed[-1:], *judging} if number is not None)
+    """Whether simulated voters have a part in this run: asked of what is judged now, and of what just was."""
+    if len(changed) == len(now.rows):  # the first look
+        return reader.simulated_votes()
+    judging = now.progress.get(Lane.EVALUATE)
+    asked = {judging.experiment if judging else None, *(number for number in changed if now.rows[number].verdict)}
+    return any(reader.simulated_votes(number) for number in asked if number is not None)
 
 
 def _with_curves(reader: Reader, now: Snapshot) -> Snapshot:
