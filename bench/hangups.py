@@ -102,7 +102,7 @@ def drop(place: Path, python: Path, number: int, chance: random.Random) -> Drop:
     one = Drop(doing)
     with _seated(python, folder) as (process, terminal):
         _wait_for_the_moment(terminal, folder, chance)
-        _act(terminal, doing)
+        _act(terminal, doing, chance)
         one.ended_before = _ended(folder)
     status = _wait(process)
     one.begun = (folder / "run" / DATABASE).exists()
@@ -159,11 +159,13 @@ def _wait_for_the_moment(terminal: int, folder: Path, chance: random.Random) -> 
     _read(terminal, chance.uniform(0, 0.4))
 
 
-def _act(terminal: int, doing: str) -> None:
+def _act(terminal: int, doing: str, chance: random.Random) -> None:
     for key in DOINGS[doing]:
         with suppress(OSError):
             os.write(terminal, key.encode())
-        _read(terminal, 0.1)
+        _read(terminal, 0.15)
+    if len(DOINGS[doing]) > 1:  # a farewell takes a while, and is met at any moment of it
+        _read(terminal, chance.uniform(0, 1.5))
 
 
 def _read(terminal: int, seconds: float) -> None:
