@@ -107,12 +107,20 @@ class Sturdy(Patient):
         wait = _LOOKS
         while not self.exit_event.is_set():
             if select.select([self.fileno], [], [], wait)[0]:
-                text = decode(os.read(self.fileno, 4096))
+                if not (read := self._read()):
+                    return  # hung up: it would be "readable" for ever
+                text = decode(read)
                 self._tell(parser.feed(text) if text else ())
                 wait = constants.ESCAPE_DELAY if text.endswith("\x1b") else _LOOKS
             else:
                 wait = _LOOKS
             self._tell(parser.tick())
+
+    def _read(self) -> bytes:
+        try:
+            return os.read(self.fileno, 4096)
+        except OSError:
+            return b""
 
     def _tell(self, events: Iterable[Message]) -> None:
         for event in events:
