@@ -33,6 +33,7 @@ class Company(Guest):
         except NotSteering as why:
             self.say(why)
             return
+        self.clear_notifications()  # who steered until now
         self.say(f"you steer now; {before} looks, and may take the wheel back" if before else "you steer now")
         self.look_again()
 
