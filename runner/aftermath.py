@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from checkpoints.records import BASELINE, Championship, Interval, Intervention, Outcome, Row, Step
@@ -29,10 +29,10 @@ class Aftermath:
 
     intervention: Intervention
     before: Moment
-    """When the step was asked for."""
+    """Just before the step took effect."""
 
     after: Moment
-    """When the next step was asked for, or now."""
+    """Just before the next step took effect, or now."""
 
     tried: int
     """Verdicts that fell in between, crashes among them; the baseline's is none."""
@@ -59,10 +59,17 @@ def aftermaths(
     Args:
         rows: All experiments of the run, by number.
         reigns: All reigns, the first one first.
-        interventions: All that a person did, the oldest first.
+        interventions: All that a person did. What came of each counts from its acknowledgement, and in that order.
         now: UTC seconds; the end of what the last step led to.
     """
-    steps = [one for one in interventions if one.acknowledged_at and not one.refused and one.step is not Step.VOTE]
+    done = [
+        (one.acknowledged_at, one)
+        for one in interventions
+        if one.acknowledged_at and not one.refused and one.step is not Step.VOTE
+    ]
+    done.sort(key=lambda one: one[0])
+    steps = [step for _, step in done]
+    begun = [_took_effect(step, at, reigns) for at, step in done]
     undone = {one.detail.get("of") for one in steps if one.step is Step.UNDO}
     verdicts = sorted(
         (
@@ -74,13 +81,15 @@ def aftermaths(
     )
     decided = [at for at, _ in verdicts]
     found: list[Aftermath] = []
-    for step, until in zip(steps, [*(one.at for one in steps), now][1:], strict=True):
-        between = verdicts[bisect_right(decided, step.at) : bisect_right(decided, until)]
+    ends = [*begun[1:], max([now, *begun[-1:]])]
+    for place, (step, since, until) in enumerate(zip(steps, begun, ends, strict=True)):
+        last = place == len(steps) - 1
+        between = verdicts[bisect_right(decided, since) : bisect_right(decided, until)]
         found.append(
             Aftermath(
                 intervention=step,
-                before=_moment(rows, reigns, step.at),
-                after=_moment(rows, reigns, until),
+                before=_moment(rows, reigns, since, bisect_left),
+                after=_moment(rows, reigns, until, bisect_right if last else bisect_left),
                 tried=len(between),
                 kept=sum(outcome is Outcome.KEEP for _, outcome in between),
                 undone=step.number in undone,
@@ -89,8 +98,24 @@ def aftermaths(
     return found
 
 
-def _moment(rows: Sequence[Row], reigns: Sequence[Championship], at: float) -> Moment:
-    begun = bisect_right([reign.since for reign in reigns], at)
+def _took_effect(step: Intervention, acknowledged: float, reigns: Sequence[Championship]) -> float:
+    """UTC seconds from which the run was as the step made it: a reign that it brought about begins a moment before the
+    acknowledgement, in the same write."""
+    begun = bisect_right(reigns, acknowledged, key=lambda reign: reign.since)
+    return reigns[begun - 1].since if "then" in step.done and begun else acknowledged
+
+
+def _moment(
+    rows: Sequence[Row], reigns: Sequence[Championship], at: float, until: Callable[[list[float], float], int]
+) -> Moment:
+    """Who reigned.
+
+    Args:
+        rows, reigns: Of the run.
+        at: UTC seconds.
+        until: Bisection, which says whether a reign that begins then counts.
+    """
+    begun = until([reign.since for reign in reigns], at)
     champion = reigns[begun - 1].experiment if begun else None
     verdict = rows[champion].verdict if champion is not None else None
     known = verdict is not None and verdict.decided_at <= at

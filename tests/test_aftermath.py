@@ -25,9 +25,17 @@ def judged(number: int, at: float, rate: float, outcome: Outcome = Outcome.KEEP)
     return Row(experiment, Verdict(number, outcome, 3, 1, 0, None, None, None, reference, "", at))
 
 
-def step(number: int, at: float, kind: Step, effect: str = "done", **detail: object) -> Intervention:
+def step(
+    number: int,
+    at: float,
+    kind: Step,
+    effect: str = "done",
+    done: Json | None = None,
+    took: float = 0.1,
+    **detail: object,
+) -> Intervention:
     known: Json = dict(detail)
-    return Intervention(number, kind, None, known, "", at, at + 0.1 if effect else None, effect)
+    return Intervention(number, kind, None, known, "", at, at + took if effect else None, effect, done or {})
 
 
 ROWS = [
@@ -44,9 +52,12 @@ REIGNS = [
     Championship(1, 45, None, "experiment 3 was vetoed"),
 ]
 
+CROWNED: Json = {"before": [3, False], "then": [1, False]}
+"""What the acknowledgement of the last reign's step says."""
+
 
 def test_each_step_is_told_with_the_champions_win_rate_before_and_after_and_what_was_tried() -> None:
-    steps = [step(1, 25, Step.ZOOM_OUT), step(2, 45 - 0.05, Step.VETO)]
+    steps = [step(1, 25, Step.ZOOM_OUT), step(2, 45 - 0.05, Step.VETO, done=CROWNED)]
     first, second = aftermaths(ROWS, REIGNS, steps, now=60)
     assert (first.before.champion, first.after.champion) == (1, 3)
     assert first.before.rate and first.before.rate.estimate == 0.55
@@ -55,6 +66,15 @@ def test_each_step_is_told_with_the_champions_win_rate_before_and_after_and_what
     assert (second.before.champion, second.after.champion, second.after.at) == (3, 1, 60)
     assert second.gain is not None and round(second.gain, 3) == -0.05
     assert (second.tried, second.kept) == (1, 0), "a crash was tried, too"
+
+
+def test_what_a_step_did_counts_from_its_acknowledgement_and_not_for_the_step_asked_for_in_between() -> None:
+    slow = step(1, 28, Step.VETO, done=CROWNED, took=17.1)
+    quick = step(2, 41, Step.ZOOM_OUT, took=1)
+    first, second = aftermaths(ROWS, REIGNS, [slow, quick], now=60)
+    assert [first.intervention.number, second.intervention.number] == [2, 1]
+    assert (first.before.champion, first.after.champion, first.tried) == (3, 3, 0)
+    assert (second.before.champion, second.after.champion, second.tried) == (3, 1, 1)
 
 
 def test_votes_refused_and_pending_steps_changed_nothing_and_are_left_out() -> None:
