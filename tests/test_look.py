@@ -11,7 +11,7 @@ import pytest
 from runs import Story
 
 from checkpoints import writes
-from checkpoints.records import Lane
+from checkpoints.records import FailureKind, Lane, Level, Metric, Step
 from checkpoints.store import Store
 from tui.snapshot import BELIEFS, Snapshot, look
 
@@ -78,6 +78,51 @@ def believe(db: Database, many: int) -> None:
         "INSERT INTO hypotheses (text, category, status, experiments) VALUES (?, 'data', 'open', '[1]')",
         [(f"belief {n}",) for n in range(many)],
     )
+
+
+def test_the_curve_of_a_training_that_began_again_is_of_that_one_alone(run: tuple[Store, Story]) -> None:
+    store, story = run
+    store.submit(story.training, 12).result()
+    first = look(store.read, Snapshot())
+    assert first.candidate and [metric.step for metric in first.candidate.train] == list(range(1, 13))
+    store.submit(writes.fail_stage, 5, Lane.TRAIN, 1, FailureKind.OOM, "out of memory", 3.0).result()
+    store.submit(story.start_training, 5).result()
+    store.submit(writes.add_metrics, again := [Metric(5, "train", step, {"loss": 9.0}) for step in (1, 2)]).result()
+    second = look(store.read, first)
+    assert second.candidate and second.candidate.train == tuple(again)
+    store.submit(
+        writes.add_metrics, more := [Metric(5, "train", step, {"loss": 8.0}) for step in range(3, 15)]
+    ).result()
+    third = look(store.read, second)
+    assert third.candidate and third.candidate.train == (*again, *more)
+    assert look(store.read, third).candidate is third.candidate
+
+
+def test_a_step_that_was_done_again_is_read_again(run: tuple[Store, Story]) -> None:
+    store, story = run
+    store.submit(story.training, 12).result()
+    first = look(store.read, Snapshot())
+    store.submit(writes.add_metrics, [Metric(5, "train", step, {"loss": 9.0}) for step in range(10, 15)]).result()
+    after = look(store.read, first).candidate
+    assert after and [metric.step for metric in after.train if metric.values["loss"] == 9.0] == [10, 11, 12, 13, 14]
+
+
+def test_what_a_person_did_stays_the_same_object_until_it_says_something_else(run: tuple[Store, Story]) -> None:
+    store, _ = run
+    store.submit(writes.add_zoom_out, "forced", "", "look at the data", ["data"]).result()
+    wanted = store.submit(writes.intervene, Step.PAUSE, None, "", {"when": "now"}).result()
+    first = look(store.read, Snapshot())
+    store.submit(say_something).result()
+    second = look(store.read, first)
+    assert first.pending and second.events != first.events
+    assert second.interventions is first.interventions
+    assert second.zoom_outs is first.zoom_outs and second.reigns is first.reigns
+    store.submit(writes.acknowledge, wanted, "paused").result()
+    assert not look(store.read, second).pending
+
+
+def say_something(db: Database) -> None:
+    writes.event(db, Level.INFO, "run", "something happened")
 
 
 def test_what_was_read_at_first_is_not_searched_for_garbage(run: tuple[Store, Story]) -> None:

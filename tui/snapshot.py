@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gc
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from operator import eq
+from typing import TYPE_CHECKING, TypeVar
 
 from checkpoints.records import (
     Championship,
@@ -27,6 +29,8 @@ from tui.machine import Machine
 
 if TYPE_CHECKING:
     from checkpoints.reader import Reader
+
+T = TypeVar("T")
 
 EVENTS = 500
 """Lines of the log that are kept in hand."""
@@ -152,7 +156,7 @@ def look(reader: Reader, before: Snapshot, trouble: str = "", driven: bool = Tru
         at=time.time(),
     )
     if not before.interventions or before.pending or _news(reader, before):
-        now = replace(now, interventions=tuple(reader.interventions()))
+        now = replace(now, interventions=_unless_equal(before.interventions, reader.interventions()))
     if events or not before.run:
         now = _with_beliefs(reader, replace(now, events=(*before.events, *events)[-EVENTS:]))
     if numbers:
@@ -172,12 +176,17 @@ def _with_beliefs(reader: Reader, now: Snapshot) -> Snapshot:
     last = reader.last_program()
     return replace(
         now,
-        reigns=tuple(reader.championships()),
+        reigns=_unless_equal(now.reigns, reader.championships()),
         hypotheses=tuple(reader.hypotheses(BELIEFS)),
-        zoom_outs=tuple(reader.zoom_outs()),
+        zoom_outs=_unless_equal(now.zoom_outs, reader.zoom_outs()),
         program=reader.program(),
         refused=last if last and last.error else None,
     )
+
+
+def _unless_equal(before: tuple[T, ...], after: Sequence[T]) -> tuple[T, ...]:
+    """What was read, as the same tuple as before where it says the same: what is made of it then stays."""
+    return before if len(before) == len(after) and all(map(eq, before, after)) else tuple(after)
 
 
 def _rows(reader: Reader, before: tuple[Row, ...], numbers: list[int]) -> tuple[Row, ...]:
@@ -241,8 +250,18 @@ def _rival(reader: Reader, now: Snapshot, candidate: int | None) -> Series | Non
 
 
 def read_on(reader: Reader, number: int, before: Series | None) -> Series:
-    """The series with what was logged since."""
+    """The series with what was logged since; from its first step where the training began again."""
     series = before if before and before.experiment == number else Series(number)
-    train = reader.metrics(number, "train", series.train[-1].step if series.train else -1)
-    evals = reader.metrics(number, "eval", series.evals[-1].step if series.evals else -1)
-    return Series(number, series.train + tuple(train), series.evals + tuple(evals)) if train or evals else series
+    train = _logged(reader, number, "train", series.train)
+    evals = _logged(reader, number, "eval", series.evals)
+    same = train is series.train and evals is series.evals
+    return series if same else Series(number, train, evals)
+
+
+def _logged(reader: Reader, number: int, phase: str, before: tuple[Metric, ...]) -> tuple[Metric, ...]:
+    """What was logged; where the last that is in hand reads differently by now, it is of a training given up."""
+    if before:
+        newer = reader.metrics(number, phase, before[-1].step - 1)
+        if newer and newer[0] == before[-1]:
+            return (*before, *newer[1:]) if len(newer) > 1 else before
+    return tuple(reader.metrics(number, phase))

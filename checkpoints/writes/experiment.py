@@ -114,6 +114,8 @@ def start_stage(
             "order": as_json(order), "started_at": time.time(),
         }
     )  # fmt: skip
+    if lane is Lane.TRAIN and attempt > 1:  # it begins anew: one curve is of one training
+        db.execute("DELETE FROM metrics WHERE experiment = ?", [number])
     bound = {"recipe": recipe and as_json(recipe), "parent": parent, "opponent": opponent}
     values: dict[str, Any] = {name: value for name, value in bound.items() if value is not None}
     if lane in ENTERED:
