@@ -81,7 +81,7 @@ def aftermaths(
     )
     decided = [at for at, _ in verdicts]
     found: list[Aftermath] = []
-    ends = [*begun[1:], max([now, *begun[-1:]])]
+    ends = [*begun[1:], max(now, begun[-1])] if begun else []
     for place, (step, since, until) in enumerate(zip(steps, begun, ends, strict=True)):
         last = place == len(steps) - 1
         between = verdicts[bisect_right(decided, since) : bisect_right(decided, until)]

@@ -90,6 +90,7 @@ def test_votes_refused_and_pending_steps_changed_nothing_and_are_left_out() -> N
 
 
 def test_before_the_baseline_was_judged_no_win_rate_is_known() -> None:
+    assert aftermaths(ROWS, REIGNS, [], now=7) == []
     [before_all] = aftermaths(ROWS, REIGNS, [step(1, 4, Step.ZOOM_OUT)], now=7)
     assert (before_all.before.champion, before_all.after.champion) == (None, 0)
     assert before_all.before.rate is None and before_all.after.rate is None and before_all.gain is None
