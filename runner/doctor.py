@@ -15,7 +15,8 @@ import psutil
 
 from runner.doctor_program import examine_program
 from runner.findings import Finding, healthy, render
-from runner.program import FILE, Program, ProgramError
+from runner.program import FILE, Program
+from runner.program_error import ProgramError
 
 __all__ = ["Finding", "examine", "healthy", "render"]
 

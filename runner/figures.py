@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
@@ -131,6 +130,8 @@ class Figure:
 
     def to_json(self) -> str:
         """As text from which ``from_json`` makes the same figure."""
+        import json
+
         return json.dumps(asdict(self))
 
     @staticmethod
@@ -140,6 +141,8 @@ class Figure:
         Raises:
             ValueError, KeyError, TypeError: The text is none.
         """
+        import json
+
         read: Json = json.loads(text)
         kinds = {"rules": Rule, "bands": Band, "lines": Line, "points": Points, "marks": Mark}
         layers: Json = {name: tuple(kind(**_tuples(one)) for one in read.pop(name)) for name, kind in kinds.items()}

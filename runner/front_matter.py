@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import yaml
 
 from checkpoints.records import Json
+from runner.program_error import ProgramError
 
 FENCE = "---"
 
@@ -23,14 +24,6 @@ data:
   heldout: {prompts: prompts.jsonl}
 ---"""
 """The least front matter that works."""
-
-
-class ProgramError(Exception):
-    """The program cannot be used; one line for each problem: file, line, field, what is wrong, what is allowed."""
-
-    def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = tuple(problems)
 
 
 @dataclass(frozen=True, slots=True)

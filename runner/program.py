@@ -17,9 +17,10 @@ from checkpoints.records import Json
 from lanes.order import Source
 from lanes.recipe import Recipe
 from runner.cross_checks import contradictions
-from runner.front_matter import Document, ProgramError, read_document
+from runner.front_matter import Document, read_document
 from runner.places import absolute, is_url, resolved
 from runner.problems import Problem, problems
+from runner.program_error import ProgramError
 from runner.settings import Settings
 from runner.space import Space
 

@@ -24,7 +24,8 @@ from runner.heldout import nothing_to_judge_by
 from runner.lane_settings import evaluate_settings, rule, train_settings
 from runner.pipeline import Pipeline
 from runner.planner import Planner
-from runner.program import FILE, Program, ProgramError
+from runner.program import FILE, Program
+from runner.program_error import ProgramError
 from runner.steering import Steering
 from runner.undo import paused
 

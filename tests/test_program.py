@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lanes.order import Source
-from runner.program import Program, ProgramError
+from runner.program import Program
+from runner.program_error import ProgramError
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -15,7 +15,7 @@ from sleeping import SleepingAnalyst, SleepingLane
 
 from checkpoints.records import Json, Lane, Level, RunState, Stage, State
 from checkpoints.store import Held, Store, StoreError
-from runner.program import ProgramError
+from runner.program_error import ProgramError
 from runner.session import RUN, Session
 
 PROGRAM = """\

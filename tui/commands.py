@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from checkpoints.collection import no_collection
 from checkpoints.store import Held, StoreError, holder
-from runner.front_matter import ProgramError
+from runner.program_error import ProgramError
 from tui.headless import RUN, RunError
 from tui.leaving import signals_held_back
 

@@ -75,7 +75,7 @@ def parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    whole.add_argument("--version", action="version", version=_version())
+    whole.add_argument("--version", action=Version, nargs=0, help="show the version and end")
     add = whole.add_subparsers(dest="command", metavar="COMMAND", required=True).add_parser
     folder = argparse.ArgumentParser(add_help=False)
     folder.add_argument("folder", nargs="?", type=Path, default=Path(), help="folder of program.md (default: this one)")
@@ -124,13 +124,18 @@ def _drawn(text: str) -> Path:
     return Path(text)
 
 
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
+class Version(argparse.Action):
+    """Looks the version up only when it is asked for: that takes as long as a tenth of the first paint."""
 
-    try:
-        return f"autoresearch-tui {version('autoresearch-tui')}"
-    except PackageNotFoundError:
-        return "autoresearch-tui, not installed"
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        """Say it, and end."""
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            said = f"autoresearch-tui {version('autoresearch-tui')}"
+        except PackageNotFoundError:
+            said = "autoresearch-tui, not installed"
+        parser.exit(message=f"{said}\n")
 
 
 if __name__ == "__main__":

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import re
-import sqlite3
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from checkpoints.text import clean
-from tui import exports, taken
-from tui.clipboard import put
 from tui.guest import Guest
 from tui.keys import PANELS
 from tui.screens.page import Page
-from tui.taken import Taken
 from tui.widgets.curves import Plot
 from tui.widgets.experiments import Experiments
 from tui.widgets.logs import Events
+
+# What reads and writes files is imported when a key asks for it, not in the way of the first paint.
+if TYPE_CHECKING:
+    from tui.taken import Taken
 
 
 class Takeaway(Guest):
@@ -34,6 +35,8 @@ class Takeaway(Guest):
 
     def _take(self, done: str, take: Callable[[Taken], Coroutine[None, None, str]]) -> None:
         """Have it read, taken and told beside the screen; what hinders it is one line."""
+        import sqlite3
+
         read = self._in_sight()
 
         async def work() -> None:
@@ -48,6 +51,9 @@ class Takeaway(Guest):
         self.run_worker(work(), group="takeaway")
 
     async def _copy(self, what: Taken) -> str:
+        from tui import exports
+        from tui.clipboard import put
+
         assert self._driver is not None
         whole = await put(what.text, self._driver.write)
         amount = f"{what.text.count(chr(10))} lines" if whole else "the first part"
@@ -58,6 +64,8 @@ class Takeaway(Guest):
         return f"copied {amount}; {'also' if whole else 'all of it'} in {self._named([path])}"
 
     async def _export(self, what: Taken) -> str:
+        from tui import exports, taken
+
         if what.figure:
             from runner.pictures import DrawingFailed, draw
 
@@ -73,6 +81,9 @@ class Takeaway(Guest):
 
     def _in_sight(self) -> Callable[[], Taken]:
         """How to read what is in sight, in any thread."""
+        from tui import taken
+        from tui.taken import Taken
+
         snapshot, screen = self.snapshot, self.screen
         if isinstance(screen, Page):
             return partial(Taken, _name(screen), clean(screen.text), ending="txt")

@@ -13,9 +13,7 @@ import threading
 import time
 from pathlib import Path
 
-from checkpoints.reader import DATABASE
 from checkpoints.text import clean
-from checkpoints.trouble import whose
 
 WHEEL = "wheel.lock"
 """File in the run folder; whoever has it open and locked, and has not been replaced, steers."""
@@ -135,6 +133,9 @@ class Wheel:
         return ""
 
     def _refuse_a_strangers_run(self) -> None:
+        from checkpoints.reader import DATABASE  # with SQLite: not in the way of the first paint
+        from checkpoints.trouble import whose
+
         for path in (self._folder, self._folder / DATABASE):
             if path.exists() and not os.access(path, os.W_OK):
                 raise NotSteering(f"this run belongs to {whose(path)}, who alone may change it; you may look")

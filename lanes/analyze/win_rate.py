@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from statistics import NormalDist
 
 from checkpoints.records import Interval
 
@@ -95,6 +94,8 @@ def _votes(wins: float, losses: float) -> float:
 def _normal_quantile(confidence: float) -> float:
     if not 0 < confidence < 1:
         raise ValueError(f"confidence is {confidence}: it must lie between 0 and 1")
+    from statistics import NormalDist  # with fractions and decimals: not in the way of a screen's first paint
+
     return NormalDist().inv_cdf((1 + confidence) / 2)
 
 

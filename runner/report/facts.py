@@ -26,7 +26,9 @@ from checkpoints.records import (
     Wait,
     ZoomOut,
 )
-from runner.front_matter import ProgramError, read_document
+from runner.ending import LAST, ended_at
+from runner.front_matter import read_document
+from runner.program_error import ProgramError
 
 _NAME = re.compile(r"\bexp-\d+|#\d+")
 
@@ -62,6 +64,9 @@ class Facts:
     """UTC seconds."""
 
     run: Run
+    finished_at: float | None
+    """UTC seconds at which the run came to its end; None while it has not."""
+
     driven: bool
     """Whether some process drives it."""
 
@@ -117,7 +122,9 @@ class Facts:
 
     @property
     def until(self) -> float:
-        """UTC seconds at which the last thing happened that time is counted to: now, while the run is driven."""
+        """UTC seconds to which time is counted: the run's end; now, while it is driven; else what happened last."""
+        if self.finished_at is not None:
+            return self.finished_at
         if self.driven:
             return self.at
         ended = [row.experiment.ended_at for row in self.rows if row.experiment.ended_at]
@@ -141,12 +148,14 @@ def gather(read: Reader, driven: bool, rows: Sequence[Row] | None = None) -> Fac
     if run is None:
         raise NoRun("the run has not begun, there is nothing to report yet")
     program, last = read.program(), read.last_program()
+    finished_at = ended_at(run, read.events(last=LAST))
     votes = read.vote_counts()
     reigns = tuple(read.championships())
     rows = tuple(read.rows()) if rows is None else rows
     return Facts(
         at=now,
         run=run,
+        finished_at=finished_at,
         driven=driven,
         program=program,
         refused=last if last and last.error else None,
@@ -158,7 +167,7 @@ def gather(read: Reader, driven: bool, rows: Sequence[Row] | None = None) -> Fac
         interventions=tuple(read.interventions()),
         zoom_outs=tuple(read.zoom_outs()),
         hypotheses=tuple(read.hypotheses()),
-        lanes=_lanes(read, now if driven else None),
+        lanes=_lanes(read, finished_at or (now if driven else None), finished_at),
         simulated=votes[True],
         voted=votes[False],
         metric=_metric(read, reigns),
@@ -192,11 +201,13 @@ def _metric(read: Reader, reigns: Sequence[Championship]) -> str:
     return str(judge) if judge and judge != "votes" else ""
 
 
-def _lanes(read: Reader, now: float | None) -> tuple[LaneTime, ...]:
+def _lanes(read: Reader, now: float | None, end: float | None) -> tuple[LaneTime, ...]:
     """By lane.
 
     Args:
+        read: Of the run.
         now: UTC seconds up to which what is under way counts; None leaves it out.
+        end: UTC seconds after which nothing counts; None where there is no end.
     """
     busy, passages, failed = defaultdict[Lane, float](float), Counter[Lane](), Counter[Lane]()
     for lane, state, number, seconds, since in read.passages():
@@ -205,15 +216,18 @@ def _lanes(read: Reader, now: float | None) -> tuple[LaneTime, ...]:
         failed[lane] += number if state is StageState.FAILED else 0
         if state is StageState.STARTED and now is not None:
             busy[lane] += max(0.0, now - since)
-    waited = _waited(read.waits(), now)
+    waited = _waited(read.waits(), now, end)
     return tuple(LaneTime(lane, busy[lane], passages[lane], failed[lane], waited.get(lane, ())) for lane in Lane)
 
 
-def _waited(waits: Iterable[Wait], now: float | None) -> dict[Lane, tuple[tuple[str, float], ...]]:
+def _waited(
+    waits: Iterable[Wait], now: float | None, end: float | None
+) -> dict[Lane, tuple[tuple[str, float], ...]]:
     """Seconds by what was waited for, whichever experiment it was of."""
     sums: dict[Lane, dict[str, float]] = {lane: defaultdict(float) for lane in Lane}
     for wait in waits:
         until = wait.until if wait.until is not None else now
         if until is not None:
+            until = until if end is None else min(until, end)
             sums[wait.lane][_NAME.sub("an experiment", wait.what)] += max(0.0, until - wait.since)
     return {lane: tuple(sorted(by.items(), key=lambda one: -one[1])) for lane, by in sums.items()}

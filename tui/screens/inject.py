@@ -35,7 +35,8 @@ class Open:
 
 def read_space(folder: Path, champion: int) -> list[Open]:
     """What the program in force opens. Takes its time: YAML is imported."""
-    from runner.front_matter import ProgramError, read_document
+    from runner.front_matter import read_document
+    from runner.program_error import ProgramError
 
     with closing(Reader(folder)) as read:
         program, recipe = read.program(), read.recipes(champion).get(champion, {})
