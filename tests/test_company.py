@@ -127,3 +127,23 @@ async def test_a_step_in_a_run_of_another_user_is_refused_with_their_name(
         await pilot.press("p")
         await until_shown(pilot, f"this run belongs to {folder.owner()}, who alone may change it; you may look")
     assert recorded.steps == []
+
+
+async def test_who_lost_the_wheel_while_asked_how_to_leave_may_only_leave(folder: Path, recorded: Recorded) -> None:
+    for owned in (False, True):
+        app, other = Dashboard(folder, recorded, owned=owned), Wheel(folder)
+        async with app.run_test(size=WIDE, notifications=True) as pilot:
+            await until_shown(pilot, "champion #10")
+            await pilot.press("q")
+            await until_shown(pilot, "▸ Leave" if not owned else "▸ Detach", "Stop")
+            other.take()
+            await pilot.press("j", "j", "enter")
+            await until_shown(pilot, "steers; w takes the wheel")
+            assert app.return_value is None
+            await pilot.press("q")
+            if owned:
+                await until_shown(pilot, "▸ Detach")
+                await pilot.press("enter")
+            await until(pilot, lambda app=app: app.return_value is not None)
+        assert app.return_value is Leave.DETACH
+        other.close()

@@ -48,7 +48,13 @@ class Company(Guest):
             return
         from tui.screens.leave import leave
 
-        self.push_screen(leave(self.owned), lambda answer: answer and self.exit(Leave(answer.name)))
+        self.push_screen(leave(self.owned), lambda answer: answer and self._leave(Leave(answer.name)))
+
+    def _leave(self, how: Leave) -> None:
+        """As was chosen; another may have taken the wheel while the question stood, and the run is theirs to end."""
+        nobody_else = self.owned and not self.wheel.look()  # its own run may be ended where no wheel can be made, too
+        if how is Leave.DETACH or nobody_else or self.may_steer():
+            self.exit(how)
 
     async def action_quit(self) -> None:
         """Textual's own way out is ours."""

@@ -14,8 +14,8 @@ from tui.app import Dashboard
 from tui.faults import note
 from tui.leaving import Leave
 
-_COMES_BACK = 3
-"""How often in a row a dashboard is shown that fails."""
+_SHOWN = 3
+"""How often in a row a dashboard is shown that fails: it comes back once less."""
 
 _LASTED = 60.0
 """Seconds after which a failure is no longer one in a row with the failure before."""
@@ -63,7 +63,7 @@ class Host:
 
     async def _show_again_and_again(self) -> Leave | None:
         failures, told = 0, ""
-        while failures < _COMES_BACK and self._sent_away is None:
+        while failures < _SHOWN and self._sent_away is None:
             began = time.monotonic()
             left = await self._show(told)
             if left or self._sent_away:
