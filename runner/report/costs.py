@@ -25,7 +25,8 @@ def costs(facts: Facts) -> Iterator[Block]:
     )  # fmt: skip
     whole = max(facts.until - facts.run.created_at, 1.0)
     yield Table(columns, tuple(_lane(lane, whole) for lane in facts.lanes))
-    yield Paragraph(f"Of {long(whole)} from its beginning {'until now' if facts.driven else 'to its last verdict'}.")
+    until = "to its end" if facts.finished_at else "until now" if facts.driven else "to its last verdict"
+    yield Paragraph(f"Of {long(whole)} from its beginning {until}.")
 
 
 def training_seconds(facts: Facts) -> float:

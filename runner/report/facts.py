@@ -220,9 +220,7 @@ def _lanes(read: Reader, now: float | None, end: float | None) -> tuple[LaneTime
     return tuple(LaneTime(lane, busy[lane], passages[lane], failed[lane], waited.get(lane, ())) for lane in Lane)
 
 
-def _waited(
-    waits: Iterable[Wait], now: float | None, end: float | None
-) -> dict[Lane, tuple[tuple[str, float], ...]]:
+def _waited(waits: Iterable[Wait], now: float | None, end: float | None) -> dict[Lane, tuple[tuple[str, float], ...]]:
     """Seconds by what was waited for, whichever experiment it was of."""
     sums: dict[Lane, dict[str, float]] = {lane: defaultdict(float) for lane in Lane}
     for wait in waits:

@@ -114,7 +114,7 @@ def _facts(facts: Facts) -> Iterator[tuple[str, str]]:
     yield (
         "began",
         f"{day_and_time(run.created_at)}, {long(facts.until - run.created_at)} ago"
-        if facts.driven
+        if facts.driven and facts.finished_at is None
         else (f"{day_and_time(run.created_at)}, ran {long(facts.until - run.created_at)}"),
     )
     if champion:

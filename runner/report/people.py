@@ -19,7 +19,7 @@ TEXTS = 5
 
 def steps(facts: Facts) -> Iterator[Block]:
     """Each step that changed something, with the champion before and after it."""
-    done = aftermaths(facts.rows, facts.reigns, facts.interventions, facts.at)
+    done = aftermaths(facts.rows, facts.reigns, facts.interventions, facts.until)
     votes = sum(one.step is Step.VOTE for one in facts.interventions)
     if not facts.interventions:
         yield Paragraph("Nobody did anything: the loop went on by itself.")

@@ -9,6 +9,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from checkpoints.records import Row, Run, State
+from runner.ending import ended_at
 from tui.machine import Machine
 from tui.signs import ABANDONED, BLUE, BRIGHT, GREY, RUN_STATES
 from tui.snapshot import Snapshot
@@ -68,6 +69,7 @@ def _parts(snapshot: Snapshot, counts: Counts) -> list[tuple[int, Text]]:
     """The parts from left to right, each with its rank: the highest is left out first."""
     run = snapshot.run
     assert run is not None
+    end = ended_at(run, snapshot.events)
     sign = RUN_STATES[run.state] if snapshot.driven else ABANDONED
     state = styled(f"{sign.mark} {sign.word}", f"bold {sign.colour}")
     if snapshot.steers:
@@ -80,7 +82,7 @@ def _parts(snapshot: Snapshot, counts: Counts) -> list[tuple[int, Text]]:
         (_KEPT, Text(f"kept {counts.kept}/{counts.ended}").append(f" · {left} to go", style=GREY)),
         (3, spent(run, counts)),
         (5, Text(machine(snapshot.machine), style=GREY)),
-        (4, Text(f"up {hours(snapshot.at - run.created_at)}", style=GREY)),
+        (4, Text(f"{'ran' if end else 'up'} {hours((end or snapshot.at) - run.created_at)}", style=GREY)),
     ]
     return [part for part in parts if part[1].plain]
 
