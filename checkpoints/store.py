@@ -121,15 +121,55 @@ def _describe(text: str) -> str:
         return "a process that has not said its name"
 
 
+def take(folder: Path) -> tuple[Owner, sqlite3.Connection]:
+    """Take a run and see that its store is whole; in whichever thread.
+
+    Returns:
+        The right to write, and the one connection that writes: for a ``Store``, whose writer thread has it to itself.
+
+    Raises:
+        Held: Another process owns it.
+        StoreError: The file is damaged, foreign or of a newer version.
+    """
+    owner, path = Owner(folder), folder / DATABASE
+    try:
+        return owner, _open(path)
+    except schema.SchemaError as error:
+        owner.release()
+        raise StoreError(f"{path}: {error}") from error
+    except sqlite3.DatabaseError as error:
+        owner.release()
+        raise StoreError(trouble.why(path, error)) from error
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, timeout=5.0, check_same_thread=False)
+    schema.check(connection)
+    with ThreadPoolExecutor(1) as beside:  # reading all pages and importing take the same time
+        pages = beside.submit(schema.check_pages, connection)
+        schema.load()
+        pages.result()
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        connection.execute(f"PRAGMA {pragma}")
+    schema.migrate(schema.database(connection))
+    return connection
+
+
 class Store:
     """The writer of a run: owns the lock, the writer thread, and a reader for the thread that opened it."""
 
-    def __init__(self, folder: Path, on_commit: Callable[[int], None] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        on_commit: Callable[[int], None] | None = None,
+        taken: tuple[Owner, sqlite3.Connection] | None = None,
+    ) -> None:
         """Open or create the store of a run folder.
 
         Args:
             folder: Run folder; made if absent.
             on_commit: Called in the writer thread before (odd count) and after (even count) each commit.
+            taken: What ``take`` returned, which takes a large run longer than an event loop can be without its thread.
 
         Raises:
             Held: Another process owns it.
@@ -137,42 +177,21 @@ class Store:
         """
         self.folder = folder
         self.path = folder / DATABASE
-        self.owner = Owner(folder)
+        self.owner, connection = taken or take(folder)
         self.trouble = ""
         """Why writes are waiting right now (a full disk), for a person; empty while they do not."""
         self._on_commit = on_commit
         self._commits = 0
         self._listeners: list[Callable[[], None]] = []
         self._queue: queue.SimpleQueue[tuple[Callable[[Database], object], Future[object]] | None] = queue.SimpleQueue()
-        try:
-            connection = self._open()
-            self.read = Reader(folder)
-        except schema.SchemaError as error:
-            self.owner.release()
-            raise StoreError(f"{self.path}: {error}") from error
-        except sqlite3.DatabaseError as error:
-            self.owner.release()
-            raise StoreError(trouble.why(self.path, error)) from error
+        self.read = Reader(folder)
         self._thread = threading.Thread(
             target=self._write_for_ever, args=(connection,), name="store-writer", daemon=True
         )
         self._thread.start()
 
-    def _open(self) -> sqlite3.Connection:
-        """The one connection that writes; once it is open, the writer thread has it to itself."""
-        connection = sqlite3.connect(self.path, isolation_level=None, timeout=5.0, check_same_thread=False)
-        schema.check(connection)
-        with ThreadPoolExecutor(1) as beside:  # reading all pages and importing take the same time
-            pages = beside.submit(schema.check_pages, connection)
-            schema.load()
-            pages.result()
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
-            connection.execute(f"PRAGMA {pragma}")
-        schema.migrate(schema.database(connection))
-        return connection
-
     def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
-        """Have ``listener`` called in the writer thread after each commit; returns the call that ends it."""
+        """Have ``listener`` called in the writer thread after each change; returns the call that ends it."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
@@ -225,7 +244,7 @@ class Store:
         batch = [(write, future) for write, future in batch if future.set_running_or_notify_cancel()]
         if not batch:
             return
-        began = time.monotonic()
+        began, changes = time.monotonic(), db.conn.total_changes
         while (outcomes := self._try(db, [write for write, _ in batch])) is None:
             self._tell()
             time.sleep(_RETRY_SECONDS)
@@ -238,7 +257,8 @@ class Store:
                 future.set_exception(outcome.error)
             else:
                 future.set_result(outcome)
-        self._tell()
+        if db.conn.total_changes != changes:
+            self._tell()
 
     def _try(self, db: Database, steps: list[Callable[[Database], object]]) -> list[object] | None:
         """What came of each write; None where the reason in ``trouble`` may pass and nothing was written."""

@@ -6,13 +6,15 @@ import asyncio
 import hashlib
 import sqlite3
 from pathlib import Path
+from typing import TypeAlias
 
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
 from checkpoints import writes
+from checkpoints.reader import RUN
 from checkpoints.records import Lane, Level, RunState, Step
-from checkpoints.store import Store, StoreError
+from checkpoints.store import Owner, Store, StoreError, take
 from checkpoints.trouble import why
 from lanes.analyze.analyst import AnalyzeLane
 from lanes.cleanup import clean_up
@@ -29,32 +31,45 @@ from runner.program_error import ProgramError
 from runner.steering import Steering
 from runner.undo import paused
 
-RUN = "run"
-"""Folder of the run, beside its ``program.md``."""
-
 _SETTLE_SECONDS = 0.2
 """An editor writes a file in several steps; what is there after this long is read."""
+
+
+Ready: TypeAlias = tuple[Program, tuple[Owner, sqlite3.Connection]]
+
+
+def make_ready(folder: Path) -> Ready:
+    """What a session waits for on the disk: reads the program and the held-out file, takes the run, checks its pages.
+
+    For a thread where somebody looks at the event loop's screen.
+
+    Raises:
+        ProgramError, Held, StoreError: As ``Session`` does.
+    """
+    program = Program.read(folder)
+    if lacking := program.missing() or nothing_to_judge_by(program):
+        raise ProgramError(lacking)
+    return program, take(folder / RUN)
 
 
 class Session:
     """Owns a run until ``close``."""
 
-    def __init__(self, folder: Path, linger: bool) -> None:
+    def __init__(self, folder: Path, linger: bool, ready: Ready | None = None) -> None:
         """Read the program and take the run in ``folder``, beginning it where there is none.
 
         Args:
             folder: Where ``program.md`` is.
             linger: Wait for more work, a raised budget for instance, when the budget is used up, instead of ending.
+            ready: What ``make_ready`` returned for that folder, where it was done before.
 
         Raises:
             ProgramError: The program is not valid.
             Held: Another process owns the run.
             StoreError: The store cannot be used.
         """
-        self.program = Program.read(folder)
-        if lacking := self.program.missing() or nothing_to_judge_by(self.program):
-            raise ProgramError(lacking)
-        self.store = Store(folder / RUN)
+        self.program, taken = ready or make_ready(folder)
+        self.store = Store(folder / RUN, taken=taken)
         self._train = TrainLane(self.store, train_settings(self.program))
         self._evaluate = EvaluateLane(self.store, evaluate_settings(self.program))
         upload = UploadLane(self.store, self.program.upload.url)

@@ -14,14 +14,13 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from checkpoints.reader import Reader
+from checkpoints.reader import RUN, Reader
 from checkpoints.records import Json
 from lanes.order import ORDER, RESULT
 from lanes.process import groups_of, marked, signal_all, still_runs
 from lanes.worker import MARK, Worker
 from runner.init import init
 from runner.program import FILE
-from runner.session import RUN
 
 ROOT = Path(__file__).parents[1]
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from checkpoints.reader import RUN
 from checkpoints.store import LOCK, Store, holder
 from runner.init import init
-from runner.session import RUN
 
 ROOT = Path(__file__).parents[1]
 LOOP = [sys.executable, str(ROOT / "tests" / "loop_process.py")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
@@ -13,10 +14,11 @@ import pytest
 from laws import broken_laws
 from sleeping import SleepingAnalyst, SleepingLane
 
+from checkpoints.reader import RUN
 from checkpoints.records import Json, Lane, Level, RunState, Stage, State
-from checkpoints.store import Held, Store, StoreError
+from checkpoints.store import Held, Store, StoreError, holder
 from runner.program_error import ProgramError
-from runner.session import RUN, Session
+from runner.session import Ready, Session, make_ready
 
 PROGRAM = """\
 ---
@@ -44,9 +46,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def sleeping(folder: Path, training: float = 0.02) -> Session:
+def sleeping(folder: Path, training: float = 0.02, ready: Ready | None = None) -> Session:
     """A session whose lanes sleep instead of working."""
-    session = Session(folder, linger=False)
+    session = Session(folder, linger=False, ready=ready)
     seconds = {Lane.TRAIN: training, Lane.UPLOAD: 0.01, Lane.EVALUATE: 0.01}
     session.pipeline.workers = {lane: SleepingLane(session.store, lane, takes) for lane, takes in seconds.items()}
     session.pipeline.analyst = SleepingAnalyst(0.01)
@@ -159,6 +161,15 @@ async def test_a_run_has_one_owner_at_a_time(folder: Path) -> None:
     await session.close(keep_workers=False)
     again = sleeping(folder)
     await again.close(keep_workers=False)
+
+
+async def test_a_run_that_a_thread_made_ready_is_driven_by_the_event_loop(folder: Path) -> None:
+    ready = await asyncio.to_thread(make_ready, folder)
+    assert f"process {os.getpid()} " in (holder(folder / RUN) or "")
+    session = sleeping(folder, ready=ready)
+    await session.run()
+    assert session.store.read.count(State.KEPT, State.DISCARDED) == 4
+    await session.close(keep_workers=False)
 
 
 def test_a_program_that_names_what_is_not_there_begins_no_run(folder: Path) -> None:

@@ -22,9 +22,6 @@ from checkpoints.text import clean
 if TYPE_CHECKING:
     from runner.session import Session
 
-RUN = "run"
-"""Folder of the run, beside its ``program.md``."""
-
 HEADLESS_LOG = "headless.log"
 """File in the run folder: the events of a run whose terminal has gone."""
 

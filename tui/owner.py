@@ -16,9 +16,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from checkpoints.reader import RUN
 from checkpoints.records import Json, RunState, Step
 from tui.app import Dashboard
-from tui.headless import HEADLESS_LOG, RUN, say_what_ended
+from tui.headless import HEADLESS_LOG, say_what_ended
 from tui.host import Host, tell
 from tui.leaving import Leave, answer_signals
 
@@ -71,9 +72,9 @@ class Owner:
             with contextlib.suppress(TimeoutError):  # a screen that cannot be painted stops no run
                 await asyncio.wait_for(self._host.app.painted.wait(), _PAINTS)
         await asyncio.to_thread(__import__, "runner.session")
-        from runner.session import Session
+        from runner.session import Session, make_ready
 
-        self.session = Session(self.folder, linger=True)
+        self.session = Session(self.folder, True, await asyncio.to_thread(make_ready, self.folder))
         self.session.store.listen(self._ring)
         self._opened.set()
         self._ring()
