@@ -8,6 +8,7 @@ lane does its outside work between two commits, *started* and *done*; found open
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -30,6 +31,7 @@ from checkpoints.records import (
 from checkpoints.store import Store, StoreError
 from lanes.lane import StageFailed, StagePaused, StageWorker
 from lanes.room import shortage
+from lanes.worker import WorkerError
 from runner.planner import Planner, Stale
 
 if TYPE_CHECKING:
@@ -120,8 +122,15 @@ class Pipeline:
             # Asked anew for each lane: while one ends its work, another may have begun the next passage.
             if stage.experiment in numbers and self.in_hand.get(lane) is stage and not self._is_open(stage):
                 if worker := self.workers.get(lane):
-                    await worker.abort()
+                    await self._abort(worker, stage)
         self.tell()
+
+    async def _abort(self, worker: StageWorker, stage: Stage) -> None:
+        try:
+            await worker.abort()
+        except (WorkerError, OSError) as stuck:
+            # What was asked for is done in the store; what goes on outside is said, for somebody to look after it.
+            self.store.submit(writes.event, Level.ERROR, stage.lane, f"goes on: {stuck}", stage.experiment)
 
     def _is_open(self, stage: Stage) -> bool:
         now = self._read.open_stage(stage.lane)
@@ -152,6 +161,7 @@ class Pipeline:
 
     async def _next(self, lane: Lane) -> Stage | None:
         """The next passage through a lane: one that was left open, or a new one; None when there will be no more."""
+        told = ""
         while not self._over:
             news = self._news
             obstacle = self._obstacle(lane)
@@ -161,7 +171,9 @@ class Pipeline:
                     self.store.submit(writes.stop_waiting, lane)
                     return stage
             else:
-                self.store.submit(writes.start_waiting, lane, obstacle)
+                if obstacle != told:
+                    self.store.submit(writes.start_waiting, lane, obstacle)
+                    told = obstacle
                 await _wait(news)
         self.store.submit(writes.stop_waiting, lane)
         return None
@@ -234,7 +246,8 @@ class Pipeline:
             attempt = writes.start_stage(db, number, lane, {})
             writes.fail_stage(db, number, lane, attempt, failure.kind, str(failure), 0.0)
 
-        await self._give_up(lane, number, failure, fail)
+        with contextlib.suppress(writes.Conflict):  # a person's step came first
+            await self._give_up(lane, number, failure, fail)
 
     async def _pass(self, worker: StageWorker, stage: Stage) -> None:
         """One experiment through one lane, to its end, its pause or its failure."""
@@ -273,10 +286,11 @@ class Pipeline:
             if order is not None:
                 writes.start_stage(db, number, lane, order)
 
-        if order is not None:
-            await self.store.do(fail)
-        else:
-            await self._give_up(lane, number, failure, fail)
+        with contextlib.suppress(writes.Conflict):  # a person's step came first
+            if order is not None:
+                await self.store.do(fail)
+            else:
+                await self._give_up(lane, number, failure, fail)
 
     async def _give_up(self, lane: Lane, number: int, failure: StageFailed, fail: Callable[[Database], None]) -> None:
         """End the experiment with its failure, in one write; without a baseline there is no run."""
@@ -301,6 +315,9 @@ class Pipeline:
                     await self.clean_up(self.store)
             except StageFailed as failure:
                 await self._no_verdict(stage, failure, time.monotonic() - began)
+            except writes.Dethroned as gone:
+                with contextlib.suppress(writes.Conflict):  # a person's step came first
+                    await self.store.do(writes.evaluate_again, stage.experiment, str(gone))
             except writes.Conflict as conflict:
                 self.store.submit(writes.event, Level.WARNING, "verdict", str(conflict), stage.experiment)
             finally:
@@ -309,9 +326,10 @@ class Pipeline:
 
     async def _no_verdict(self, stage: Stage, failure: StageFailed, seconds: float) -> None:
         fail = (stage.experiment, Lane.ANALYZE, stage.attempt, FailureKind.CRASH, str(failure), seconds)
-        await self.store.do(
-            lambda db: (writes.fail_stage(db, *fail), writes.crash(db, stage.experiment, f"analyze: {failure}"))
-        )
+        with contextlib.suppress(writes.Conflict):  # a person's step came first
+            await self.store.do(
+                lambda db: (writes.fail_stage(db, *fail), writes.crash(db, stage.experiment, f"analyze: {failure}"))
+            )
 
 
 async def _wait(news: asyncio.Event) -> None:

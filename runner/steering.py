@@ -33,6 +33,10 @@ LOOK_SECONDS = 0.25
 """How often the store is asked for steps that were written by a dashboard in another process."""
 
 
+class _NotNow(Exception):
+    """A step that stays pending for a while."""
+
+
 class Steering:
     """Takes up interventions, one after the other."""
 
@@ -63,12 +67,14 @@ class Steering:
             forget()
 
     async def take_up(self, step: Intervention) -> None:
-        """Do what a person wants, or say why it cannot be done; either way it is acknowledged."""
+        """Do what a person wants, or say why it cannot be done; unless it has to wait it is acknowledged."""
         while True:
             try:
                 await self._do(step)
             except writes.Moved:
                 continue  # the run went on between the look and the write: decide again by what it is now
+            except _NotNow:
+                return  # nothing has changed that anybody would have to be told
             except (Refused, ChangeRefused, writes.Conflict) as refused:
                 await self._refuse(step, str(refused))
             except (StoreError, sqlite3.Error):
@@ -160,10 +166,16 @@ class Steering:
 
     async def _pause(self, step: Intervention, now: bool) -> None:
         why = step.reason or "a person paused the run"
+        before = self.pipeline.held
         self.pipeline.hold(why)
         effect = "nothing new starts; the stages under way end first"
         if now:
-            await self._interrupt()
+            try:
+                await self._interrupt()
+            except Exception:
+                if self.pipeline.held == why:
+                    self.pipeline.hold(before)  # it is refused: the run goes on as the store says
+                raise
             effect = "the stages under way are interrupted where they can go on later"
         await self._set_run(step, RunState.PAUSED, why, effect)
 
@@ -224,7 +236,7 @@ class Steering:
             raise Refused(f"experiment {vote.experiment} has no such pair of answers")
         self._mark, _ = self.store.read.touched(self._mark)
         if self.store.read.experiment(vote.experiment).state is State.EVALUATED:
-            return  # enough has been counted for its verdict: this one is counted when that has fallen
+            raise _NotNow  # enough has been counted for its verdict: this one is counted when that has fallen
 
         def write(db: Database) -> None:
             writes.as_seen(db, self._mark)

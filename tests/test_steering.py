@@ -164,6 +164,7 @@ async def test_an_evaluation_begun_again_for_another_opponent_has_its_second_try
     lane = EvaluateLane(store, EvaluateSettings("model", None))
     died = StageFailed(FailureKind.CRASH, "the server died")
     await drive(store, 1, FAST)
+    await store.do(lambda db: db.execute("UPDATE experiments SET state = 'evaluated' WHERE number = 1"))
     for _ in range(2):
         await store.do(writes.evaluate_again, 1, "its opponent reigns no longer")
         await store.do(writes.start_stage, 1, Lane.EVALUATE, {"against": "another"}, opponent=0)

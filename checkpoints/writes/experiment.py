@@ -62,6 +62,10 @@ class Conflict(Exception):
     """A write that does not fit what the store says by now; the message names both."""
 
 
+class Dethroned(Conflict):
+    """A write that rests on a champion who reigns no longer."""
+
+
 def propose(db: Database, proposal: Proposal, change_hash: str = "") -> int:
     """Put an experiment before the train lane; returns its number."""
     number: int = db.execute("SELECT coalesce(max(number) + 1, 0) FROM experiments").fetchone()[0]
@@ -101,10 +105,14 @@ def start_stage(
 
     Raises:
         Conflict: The experiment is not waiting for this lane.
+        Dethroned: Somebody else than its parent or opponent reigns.
     """
     state = state_of(db, number)
     if state is not WAITING_FOR[lane]:
         raise Conflict(f"experiment {number} is {state}, so it cannot enter the {lane} lane")
+    bound_to = parent if parent is not None else opponent
+    if bound_to is not None and _reigning(db) not in (None, bound_to):
+        raise Dethroned(f"experiment {number} was bound to {bound_to}, which is champion no longer")
     attempt: int = db.execute(
         "SELECT coalesce(max(attempt), 0) + 1 FROM stages WHERE experiment = ? AND lane = ?", [number, lane]
     ).fetchone()[0]
@@ -159,6 +167,7 @@ def conclude(
 
     Raises:
         Conflict: The experiment is no longer evaluated: it was cancelled meanwhile.
+        Dethroned: It beat somebody who is champion no longer.
         sqlite3.IntegrityError: It has a verdict already.
     """
     number = verdict.experiment
@@ -208,7 +217,12 @@ def evaluate_again(db: Database, number: int, why: str) -> None:
     """Put an experiment back before the evaluate lane: the opponent that it was judged against is gone.
 
     The votes stay for the ranking; the next evaluation counts those against its own opponent.
+
+    Raises:
+        Conflict: It is not being judged.
     """
+    if (state := state_of(db, number)) not in (State.EVALUATING, State.EVALUATED):
+        raise Conflict(f"experiment {number} is {state}: it is not being judged")
     db.execute(
         "UPDATE stages SET state = ?, finished_at = coalesce(finished_at, ?) WHERE experiment = ?"
         " AND (lane = ? AND state IN ('started', 'done') OR lane = ? AND state = 'started')",
@@ -250,9 +264,13 @@ def _crown(db: Database, number: int) -> None:
 
 def _check_opponent_reigns(db: Database, number: int) -> None:
     opponent = db.execute("SELECT opponent FROM experiments WHERE number = ?", [number]).fetchone()[0]
-    reigning = db.execute("SELECT experiment FROM championships WHERE until IS NULL").fetchone()
-    if reigning is None or reigning[0] != opponent:
-        raise Conflict(f"experiment {number} was judged against {opponent}, which is champion no longer")
+    if (reigning := _reigning(db)) is None or reigning != opponent:
+        raise Dethroned(f"experiment {number} was judged against {opponent}, which is champion no longer")
+
+
+def _reigning(db: Database) -> int | None:
+    row = db.execute("SELECT experiment FROM championships WHERE until IS NULL").fetchone()
+    return row and row[0]
 
 
 def _close_stage(

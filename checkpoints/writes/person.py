@@ -32,11 +32,14 @@ def intervene(
 
 def acknowledge(db: Database, number: int, effect: str, done: Json | None = None) -> None:
     """The runner has done what a person wanted, in the same write; ``effect`` says what came of it, ``done`` what its
-    undo needs."""
-    db.execute(
-        "UPDATE interventions SET acknowledged_at = ?, effect = ?, done = ? WHERE number = ?",
+    undo needs. What was acknowledged stays as it was."""
+    cursor = db.execute(
+        "UPDATE interventions SET acknowledged_at = ?, effect = ?, done = ?"
+        " WHERE number = ? AND acknowledged_at IS NULL",
         [time.time(), effect, as_json(done or {}), number],
     )
+    if cursor.rowcount == 0:
+        return
     step, experiment = db.execute("SELECT step, experiment FROM interventions WHERE number = ?", [number]).fetchone()
     if step != Step.VOTE:  # a person votes dozens of times; their votes are counted where votes are
         event(db, Level.INFO, "intervention", f"{step}: {effect}", experiment)
