@@ -8,6 +8,7 @@ from pathlib import Path
 from checkpoints.reader import Reader
 from checkpoints.records import BASELINE, ENDS, Interval, Json, Lane, Row, RunState, State, model_name
 from checkpoints.store import holder
+from runner.judges import judge_of
 
 COLUMNS = (
     "commit", "win_rate", "memory_gb", "status", "description",
@@ -75,7 +76,6 @@ def status(folder: Path, read: Reader) -> Json:
     verdict = read.verdict(reign.experiment) if reign else None
     # What was cancelled has used nothing of the budget.
     ended = [one for one in read.experiments(*ENDS - {State.CANCELLED}) if one.number != BASELINE]
-    evaluated = read.done_stage(reign.experiment, Lane.EVALUATE) if reign else None
     progress = read.progress()
     return {
         "name": run.name,
@@ -90,7 +90,7 @@ def status(folder: Path, read: Reader) -> Json:
         },
         "champion": model_name(reign.experiment) if reign else None,
         "win_rate_against_reference": _interval(verdict.reference) if verdict else None,
-        "judge": evaluated.result.get("judge") if evaluated else None,
+        "judge": judge_of(read, reign.experiment if reign else None),
         "simulated_votes": read.simulated_votes(),
         "lanes": {
             lane: {

@@ -147,7 +147,7 @@ def test_a_keep_whose_interval_holds_even_or_whose_lead_shrinks_to_little_is_dou
 
     assert "#1 data.mix.expert 0.0 → 1.0: its 95 % interval, 48.0 to 58.0 %, includes even" in lines
     assert "#5 lora.r 16 → 32: its lead of +12.7 points shrinks to +1.2 points" in lines
-    assert "Be careful with #1 and #5" in report(changed).summary[2]
+    assert "Be careful with #1, #5 and #10" in report(changed).summary[2], "#10 is kept by the rule alone"
 
 
 def test_a_keep_above_all_that_was_built_on_it_may_have_been_luck(facts: Facts) -> None:
@@ -197,7 +197,10 @@ def test_categories_of_the_space_that_nothing_came_from_are_named(tmp_path: Path
     with begun(tmp_path, space) as store:
         store.submit(writes.propose, Proposal("h", "data", Change("data.mix.a", 0, 1), "playbook"), "x").result()
 
-    following = said(report(facts_of(tmp_path)), "What to try next")
+    facts = facts_of(tmp_path)
+    following = said(report(facts), "What to try next")
+
+    assert facts.alpha == 0.05, "the rule's own, where the program names none"
 
     assert "Never tried: loss (training.beta)." in following and "Never tried: data" not in following
 

@@ -25,6 +25,7 @@ from checkpoints.records import (
     State,
     ZoomOut,
 )
+from runner.judges import metric_of
 from tui.machine import Machine
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ def look(reader: Reader, before: Snapshot, trouble: str = "", driven: bool = Tru
         now = _with_beliefs(reader, replace(now, events=(*before.events, *events)[-EVENTS:]))
     if numbers:
         now = replace(now, rows=_rows(reader, before.rows, numbers), touched=touched)
-        now = replace(now, metric=_metric(reader, now.champion))
+        now = replace(now, metric=metric_of(reader, now.champion))
         if _judged(before.rows, now.rows, numbers):
             now = replace(now, judged=now.rows, standings=tuple(reader.standings()))
     return _with_curves(reader, replace(now, simulated=before.simulated or _simulated(reader, now, numbers)))
@@ -205,12 +206,6 @@ def _rows(reader: Reader, before: tuple[Row, ...], numbers: list[int]) -> tuple[
 def _judged(before: tuple[Row, ...], after: tuple[Row, ...], numbers: list[int]) -> bool:
     """Whether one of the experiments read anew has a verdict, and is not as it was before."""
     return any(after[n].verdict and (n >= len(before) or before[n] != after[n]) for n in numbers)
-
-
-def _metric(reader: Reader, champion: int | None) -> str:
-    evaluated = None if champion is None else reader.done_stage(champion, Lane.EVALUATE)
-    judge = evaluated.result.get("judge") if evaluated and evaluated.result else None
-    return str(judge) if judge and judge != "votes" else ""
 
 
 def _simulated(reader: Reader, now: Snapshot, changed: list[int]) -> bool:

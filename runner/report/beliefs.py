@@ -10,7 +10,7 @@ from checkpoints.records import BASELINE, ENDS, Hypothesis, HypothesisStatus, Ru
 from runner.agent.categories import category_of
 from runner.report.blocks import Block, Bullets, Paragraph
 from runner.report.facts import Facts
-from runner.report.kept import doubts
+from runner.report.kept import doubted
 from runner.report.tried import near_misses
 from runner.report.wording import count, listed, named, shortened, with_interval
 
@@ -48,8 +48,9 @@ def next_steps(facts: Facts) -> Iterator[Block]:
     lines = [*_unfinished(facts), *_near(facts), *_never(facts)]
     open_ones = [one for one in facts.hypotheses if one.status is HypothesisStatus.OPEN and not _under_way(facts, one)]
     lines += [f"Open: {_belief(one)}" for one in _once(open_ones)[-NEAR:]]
-    if doubted := sorted({row.experiment.number for row, _ in doubts(facts)}):
-        lines.append(f"Judge {listed(doubted, 6)} once more before building on it: see what looks like noise.")
+    if careful := doubted(facts):
+        way = "read why (⏎ in the dashboard)" if facts.metric else "vote on answers blind (a in the dashboard)"
+        lines.append(f"Before building on {listed(careful, 6)}: {way}; v takes back what does not hold.")
     yield Bullets(tuple(lines)) if lines else Paragraph("The store gives no hint: a zoom-out may (z in the dashboard).")
 
 

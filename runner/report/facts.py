@@ -7,6 +7,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
 from checkpoints.reader import Reader
 from checkpoints.records import (
@@ -16,7 +17,9 @@ from checkpoints.records import (
     Hypothesis,
     Interval,
     Intervention,
+    Json,
     Lane,
+    Outcome,
     Program,
     Row,
     Run,
@@ -26,8 +29,10 @@ from checkpoints.records import (
     Wait,
     ZoomOut,
 )
+from lanes.analyze.verdict import Rule
 from runner.ending import LAST, ended_at
 from runner.front_matter import read_document
+from runner.judges import metric_of
 from runner.program_error import ProgramError
 
 _NAME = re.compile(r"\bexp-\d+|#\d+")
@@ -79,6 +84,9 @@ class Facts:
     open_fields: tuple[str, ...]
     """Recipe fields that the program lets experiments change."""
 
+    alpha: float | None
+    """Probability with which the rule keeps what is no better than even, 0 to 1; None where it is not known."""
+
     rows: Sequence[Row]
     tried: tuple[Row, ...]
     """Experiments that have ended after the baseline; what was cancelled was not tried."""
@@ -99,6 +107,11 @@ class Facts:
 
     metric: str
     """What judges in the place of votes; empty while votes do."""
+
+    @property
+    def judged(self) -> list[Row]:
+        """Of what was tried, what came to a verdict by evidence: each was a look at which luck could win."""
+        return [row for row in self.tried if row.verdict and row.verdict.outcome is not Outcome.CRASH]
 
     @property
     def kept(self) -> list[Row]:
@@ -148,6 +161,7 @@ def gather(read: Reader, driven: bool, rows: Sequence[Row] | None = None) -> Fac
     if run is None:
         raise NoRun("the run has not begun, there is nothing to report yet")
     program, last = read.program(), read.last_program()
+    values = _values(program)
     finished_at = ended_at(run, read.events(last=LAST))
     votes = read.vote_counts()
     reigns = tuple(read.championships())
@@ -159,7 +173,8 @@ def gather(read: Reader, driven: bool, rows: Sequence[Row] | None = None) -> Fac
         driven=driven,
         program=program,
         refused=last if last and last.error else None,
-        open_fields=_open_fields(program),
+        open_fields=_open_fields(values),
+        alpha=_alpha(values),
         rows=rows,
         tried=tuple(row for row in rows if _was_tried(row)),
         reigns=reigns,
@@ -170,7 +185,7 @@ def gather(read: Reader, driven: bool, rows: Sequence[Row] | None = None) -> Fac
         lanes=_lanes(read, finished_at or (now if driven else None), finished_at),
         simulated=votes[True],
         voted=votes[False],
-        metric=_metric(read, reigns),
+        metric=metric_of(read, reigns[-1].experiment if reigns else None),
     )
 
 
@@ -184,21 +199,28 @@ def _was_tried(row: Row) -> bool:
     return experiment.number != BASELINE and experiment.state in ENDS and experiment.state is not State.CANCELLED
 
 
-def _open_fields(program: Program | None) -> tuple[str, ...]:
+def _values(program: Program | None) -> Json | None:
     """Read from the text alone: what validates a program takes half a second to import."""
     if program is None:
-        return ()
+        return None
     try:
-        space = read_document(program.text, "program.md").values.get("space")
+        return read_document(program.text, "program.md").values
     except ProgramError:
-        return ()
-    return tuple(map(str, space)) if isinstance(space, dict) else ()  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        return None
 
 
-def _metric(read: Reader, reigns: Sequence[Championship]) -> str:
-    evaluated = read.done_stage(reigns[-1].experiment, Lane.EVALUATE) if reigns else None
-    judge = evaluated.result.get("judge") if evaluated else None
-    return str(judge) if judge and judge != "votes" else ""
+def _open_fields(values: Json | None) -> tuple[str, ...]:
+    space: Any = values and values.get("space")
+    return tuple(map(str, cast(Json, space))) if isinstance(space, dict) else ()
+
+
+def _alpha(values: Json | None) -> float | None:
+    """The rule's own, where the program names none."""
+    if values is None:
+        return None
+    evaluate: Any = values.get("evaluate")
+    alpha = cast(Json, evaluate).get("alpha", Rule().alpha) if isinstance(evaluate, dict) else Rule().alpha
+    return float(alpha) if isinstance(alpha, int | float) else None
 
 
 def _lanes(read: Reader, now: float | None, end: float | None) -> tuple[LaneTime, ...]:

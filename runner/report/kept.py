@@ -58,6 +58,8 @@ def kept(facts: Facts) -> Iterator[Block]:
 def noise(facts: Facts) -> Iterator[Block]:
     """What a careful reader would not build on yet."""
     keeps = facts.kept
+    if facts.judged:
+        yield Paragraph(by_luck(facts))
     lines = [f"{named(row)}: {doubt}." for row, doubt in doubts(facts)]
     if len(lines) > MOST:
         lines = [*lines[-MOST:], f"and {len(lines) - MOST:,} more such lines about earlier keeps"]
@@ -70,7 +72,9 @@ def noise(facts: Facts) -> Iterator[Block]:
     if lines:
         yield Bullets(tuple(lines))
     elif keeps:
-        yield Paragraph("No keep looks like noise by its intervals, by its shrunken lead or by what came after it.")
+        yield Paragraph(
+            "No keep looks like noise by itself: not by its intervals, its shrunken lead or what came after it."
+        )
     else:
         yield Paragraph("There is nothing yet that could be noise.")
 
@@ -83,6 +87,21 @@ def doubts(facts: Facts) -> list[tuple[Row, str]]:
         own = [*_weak(row), *_fallen(facts, row), *lucky.get(row.experiment.number, ())]
         found += [(row, doubt) for doubt in own]
     return found
+
+
+def doubted(facts: Facts) -> list[int]:
+    """Numbers of the keeps of which something speaks against, those among them that only the rule confirms."""
+    rows = [*(row for row, _ in doubts(facts)), *_only_by_the_rule(facts.kept)]
+    return sorted({row.experiment.number for row in rows})
+
+
+def by_luck(facts: Facts) -> str:
+    """How many keeps the number of looks alone explains: the rule's error is that of one experiment, not of a night."""
+    looks, alpha = len(facts.judged), facts.alpha
+    if alpha is None:
+        return f"{looks:,} were judged: the more are, the more keeps would come of luck alone if nothing worked."
+    most = f"up to about {alpha * looks:,.1f} keeps would come of luck alone if nothing worked"
+    return f"{looks:,} were judged at α = {alpha:g} each: {most}."
 
 
 def whole_gain(facts: Facts) -> tuple[Interval, Interval] | None:
@@ -123,10 +142,13 @@ def _weak(row: Row) -> Iterator[str]:
         yield f"its lead of {raw} shrinks to {points(verdict.shrunken - EVEN / 100)} against the winner's curse"
 
 
+def _only_by_the_rule(keeps: Sequence[Row]) -> list[Row]:
+    """Kept by the rule, which looks in one direction; the interval of both directions does not confirm it yet."""
+    return [row for row in keeps if row.verdict and _holds_even(row.verdict.anytime) and not any(_weak(row))]
+
+
 def _narrow(keeps: Sequence[Row]) -> Iterator[str]:
-    """Keeps by the rule, which looks in one direction, that the interval of both directions does not confirm yet."""
-    narrow = [row for row in keeps if row.verdict and _holds_even(row.verdict.anytime) and not any(_weak(row))]
-    if narrow:
+    if narrow := _only_by_the_rule(keeps):
         one_by_one = listed([row.experiment.number for row in narrow])
         yield (
             f"{one_by_one}: kept by the rule, while the wider interval that holds however often one looks still "
@@ -143,8 +165,8 @@ def _fallen(facts: Facts, row: Row) -> Iterator[str]:
     if standing and then and (lost := then.estimate - standing.reference.estimate) >= FALLEN:
         now = per_cent(standing.reference.estimate)
         yield (
-            f"{per_cent(then.estimate)} % against the reference when it was kept, {now} % by all votes since "
-            f"({points(-lost)})"
+            f"{per_cent(then.estimate)} % against the reference when it was kept, {now} % by all votes of the "
+            f"run so far ({points(-lost)})"
         )
 
 

@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
-from checkpoints.records import BASELINE, RunState, State, Step
+from checkpoints.records import BASELINE, Outcome, Row, RunState, State, Step
 from runner.report.beliefs import beliefs, next_steps
 from runner.report.blocks import Block, Picture, Report, Section
 from runner.report.costs import costs, spent
 from runner.report.facts import Facts, reference
-from runner.report.kept import doubts, kept, noise, whole_gain
+from runner.report.kept import by_luck, doubted, kept, noise, whole_gain
 from runner.report.people import steps, stock
 from runner.report.tried import crashes, tried
 from runner.report.wording import changed, count, day_and_time, listed, long, per_cent, points, shortened, with_interval
@@ -61,30 +61,60 @@ def _fates(facts: Facts) -> str:
 
 
 def _best(facts: Facts) -> str:
+    """Who reigns and how it came to: the best by the evidence, or whom a person put or left there."""
     champion, baseline = facts.champion, facts.baseline
     if champion is None:
         return "There is no champion yet: the baseline has not been trained."
     last = reference(champion)
     rate = f": {with_interval(last)} {facts.gauge}{_by(facts)}" if last else ", not judged yet"
+    held = "".join(f", {how}" for how in _by_a_person(facts, champion))
+    since = _kept_since(facts, champion)
     if champion.experiment.number == BASELINE:
-        return f"Nothing beats the baseline yet{rate}."
+        if facts.kept:
+            return f"Champion is the baseline{held}{rate}{since}."
+        return f"Nothing beats the baseline yet{held}{rate}."
     first = reference(baseline) if baseline else None
     gain = f", {points(last.estimate - first.estimate)} over the baseline" if first and last else ""
-    return f"Best is #{champion.experiment.number}, {changed(champion)}{rate}{gain}."
+    title = "Champion" if held or since else "Best"
+    return f"{title} is #{champion.experiment.number}, {changed(champion)}{held}{rate}{gain}{since}."
+
+
+def _by_a_person(facts: Facts, champion: Row) -> Iterator[str]:
+    """What other than evidence made it champion."""
+    verdict, number = champion.verdict, champion.experiment.number
+    if facts.reigns[-1].pinned:
+        yield "held there by a person"
+    if verdict and verdict.outcome is not Outcome.KEEP and number != BASELINE:
+        yield f"though its verdict was {verdict.outcome}"
+    if champion.experiment.state is State.VETOED:
+        yield "though its keep was taken back"
+    reign = facts.reigns[-1]
+    for one in facts.interventions:
+        brought = (one.acknowledged_at or 0) >= reign.since and one.done.get("then", [None])[0] == number
+        if brought and one.step is Step.VETO:
+            yield f"since #{one.experiment} was taken back by a person"
+
+
+def _kept_since(facts: Facts, champion: Row) -> str:
+    """Keeps that came after it and do not reign."""
+    began = champion.verdict.decided_at if champion.verdict else facts.reigns[-1].since
+    later = [row.experiment.number for row in facts.kept if row.verdict and row.verdict.decided_at > began]
+    return f"; kept since: {listed(later, 6)}" if later else ""
 
 
 def _worth(facts: Facts) -> str:
-    keeps, doubted = facts.kept, sorted({row.experiment.number for row, _ in doubts(facts)})
+    keeps, careful = facts.kept, doubted(facts)
     if not keeps:
         return "There is nothing to build on yet." if not facts.tried else "Nothing that was tried has been kept."
     if facts.metric:
-        return "Each model was trained once: believe a keep when other seeds have shown the same."
+        return f"Each model was trained once: believe a keep when other seeds have shown the same. {by_luck(facts)}"
     gain = whole_gain(facts)
     overlap = " The champion's interval still overlaps the baseline's." if gain and gain[1].low <= gain[0].high else ""
-    if doubted:
-        which = listed(doubted) if len(doubted) <= 6 else f"{len(doubted):,} of the {len(keeps):,} keeps"
-        return f"Be careful with {which}: that may be noise or luck (see below).{overlap}"
-    return f"No keep looks like noise by itself.{overlap}"
+    said = "No keep looks like noise by itself."
+    if careful:
+        which = listed(careful) if len(careful) <= 6 else f"{len(careful):,} of the {len(keeps):,} keeps"
+        said = f"Be careful with {which}: that may be noise or luck (see below)."
+    return f"{said} {by_luck(facts)}{overlap}"
 
 
 def _by(facts: Facts) -> str:
