@@ -8,7 +8,7 @@ from runs import write_run
 from test_dashboard import WIDE, Recorded, choose, text_of, until, until_shown
 
 from checkpoints import writes
-from checkpoints.records import Answer, Choice, Experiment, Proposal, Row, State, Tally, Vote
+from checkpoints.records import Answer, Choice, Experiment, Proposal, Row, State, Step, Tally, Vote
 from checkpoints.store import Store
 from tui.app import Dashboard
 from tui.evidence import count
@@ -52,6 +52,20 @@ async def test_a_persons_steps_on_it_stand_there_with_their_reason_and_what_came
         await until_shown(pilot, "Verdict")
         await pilot.press("end")
         await until_shown(pilot, "veto: it forgets the user's name → keep #8 taken back")
+
+
+async def test_what_a_person_undoes_of_that_comes_onto_the_open_page(folder: Path) -> None:
+    with Store(folder) as store:
+        async with Dashboard(folder, Recorded(), store.listen).run_test(size=WIDE) as pilot:
+            await until_shown(pilot, "candidate #14")
+            await choose(pilot, 8)
+            await pilot.press("enter")
+            await until_shown(pilot, "Verdict")
+            await pilot.press("end")
+            await until_shown(pilot, "veto: it forgets the user's name")
+            await store.do(writes.intervene, Step.UNDO, None, "", {"of": 1})
+            await pilot.press("end")
+            await until_shown(pilot, "undo → not taken up yet")
 
 
 async def test_it_follows_an_experiment_that_goes_on(folder: Path) -> None:

@@ -67,6 +67,18 @@ async def test_without_a_zoom_out_it_says_how_to_have_one(tmp_path: Path) -> Non
         await until_shown(pilot, "none yet; z has stock taken")
 
 
+async def test_of_a_million_characters_said_when_stock_was_taken_a_page_is_shown(tmp_path: Path) -> None:
+    write_run(tmp_path / "run", 1)
+    with Store(tmp_path / "run") as store:
+        store.submit(writes.add_zoom_out, "plateau", "", "word\u202e " * 200_000, ["loss"]).result()
+    async with Dashboard(tmp_path / "run", Recorded()).run_test(size=WIDE) as pilot:
+        await until_shown(pilot, "champion #1")
+        await pilot.press("Z")
+        await until_shown(pilot, "Zoom-out 1")
+        await pilot.press("G")
+        await until_shown(pilot, "characters)", "next from: loss")
+
+
 async def test_help_has_every_key_of_every_screen_and_every_sign_also_on_a_small_terminal(written: Path) -> None:
     async with Dashboard(written, Recorded()).run_test(size=(60, 16)) as pilot:
         await until_shown(pilot, "champion #10")

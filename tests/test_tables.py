@@ -9,11 +9,25 @@ import pytest
 from runs import write_run
 from test_dashboard import Recorded, text_of, until, until_shown
 
-from checkpoints.records import Experiment, Interval, Outcome, Proposal, Row, Run, RunState, State, Verdict
+from checkpoints.records import (
+    Event,
+    Experiment,
+    Interval,
+    Level,
+    Outcome,
+    Proposal,
+    Row,
+    Run,
+    RunState,
+    State,
+    Verdict,
+)
 from tui.app import Dashboard
 from tui.machine import Gauge
 from tui.order import ORDERS, Found
+from tui.snapshot import EVENTS, Snapshot
 from tui.widgets.header import counted, machine, spent
+from tui.widgets.logs import Events
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +118,17 @@ async def test_s_sorts_the_table_and_slash_filters_it_while_the_words_are_typed(
         await until(pilot, lambda: "with “" not in text_of(app))
 
 
+def test_events_that_are_not_in_hand_are_not_said_to_be_none() -> None:
+    events = Events()
+    events.words = "absent"
+    for count, said in (
+        (EVENTS, "no event with “absent” among the last 500; / changes it"),
+        (3, "“absent”; / changes"),
+    ):
+        events.snapshot = Snapshot(events=tuple(Event(n, 0.0, Level.INFO, "run", None, "it") for n in range(count)))
+        assert said in events.nothing
+
+
 async def test_slash_filters_the_events_where_they_are_in_focus(folder: Path) -> None:
     async with Dashboard(folder, Recorded()).run_test(size=(80, 24), notifications=True) as pilot:
         await until_shown(pilot, "champion #10")
@@ -134,10 +159,20 @@ def test_the_header_says_what_the_gpus_do_where_there_are_any(monkeypatch: pytes
     monkeypatch.setitem(sys.modules, "pynvml", driver)
     gauge = Gauge()
     assert machine(gauge.read()) == "", "the first answer about a processor's load is about nothing"
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 9
     while (looked := gauge.read()) is None and time.monotonic() < deadline:
         time.sleep(0.1)
     assert machine(looked) == "2×H100 92% 60G 61°"
+
+    def not_supported(handle: int) -> None:
+        raise Missing
+
+    driver.nvmlDeviceGetUtilizationRates = not_supported
+    gauge = Gauge()
+    gauge.read()
+    while (looked := gauge.read()) is None and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert machine(looked) == "2×H100 60G 61°"
 
     def lost(number: int) -> int:
         raise Missing

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 LOOK_SECONDS = 5.0
 """How often the machine is asked."""
@@ -19,13 +22,13 @@ class Machine:
     ram: float
     gpus: int = 0
     gpu_name: str = ""
-    gpu: float = 0.0
-    """Utilisation, the mean of all GPUs."""
+    gpu: float | None = None
+    """Utilisation, the mean of all GPUs; like the others None where no GPU tells it."""
 
-    gpu_bytes: int = 0
+    gpu_bytes: int | None = None
     """Memory in use on all GPUs."""
 
-    gpu_celsius: int = 0
+    gpu_celsius: int | None = None
     """Temperature of the hottest."""
 
 
@@ -61,16 +64,35 @@ class Gauge:
     def _with_gpus(self, machine: Machine) -> Machine:
         nvml = self._nvml
         try:
-            handles = [nvml.nvmlDeviceGetHandleByIndex(n) for n in range(nvml.nvmlDeviceGetCount())]
-            loads = [nvml.nvmlDeviceGetUtilizationRates(handle).gpu / 100 for handle in handles]
-            used = [int(nvml.nvmlDeviceGetMemoryInfo(handle).used) for handle in handles]
-            celsius = [int(nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU)) for handle in handles]
-            name = str(nvml.nvmlDeviceGetName(handles[0]))
-        except (nvml.NVMLError, IndexError):  # a driver that is being replaced, or no GPU at all
+            numbers = range(nvml.nvmlDeviceGetCount())
+        except nvml.NVMLError:  # a driver that is being replaced
             return machine
-        return Machine(
-            machine.cpu, machine.ram, len(handles), _short(name), sum(loads) / len(loads), sum(used), max(celsius)
+        handles = self._answers(nvml.nvmlDeviceGetHandleByIndex, numbers)
+        if not handles:
+            return machine
+        names = self._answers(nvml.nvmlDeviceGetName, handles)
+        loads = self._answers(lambda gpu: nvml.nvmlDeviceGetUtilizationRates(gpu).gpu / 100, handles)
+        used = self._answers(lambda gpu: int(nvml.nvmlDeviceGetMemoryInfo(gpu).used), handles)
+        sensor = nvml.NVML_TEMPERATURE_GPU
+        celsius = self._answers(lambda gpu: int(nvml.nvmlDeviceGetTemperature(gpu, sensor)), handles)
+        return replace(
+            machine,
+            gpus=len(handles),
+            gpu_name=_short(str(names[0])) if names else "GPU",
+            gpu=sum(loads) / len(loads) if loads else None,
+            gpu_bytes=sum(used) if used else None,
+            gpu_celsius=max(celsius, default=None),
         )
+
+    def _answers(self, ask: Callable[[Any], T], asked: Iterable[Any]) -> list[T]:
+        """What is answered; a part of a GPU has no utilisation, a passive one no sensor, and the rest still counts."""
+        answers: list[T] = []
+        for one in asked:
+            try:
+                answers.append(ask(one))
+            except self._nvml.NVMLError:
+                continue
+        return answers
 
 
 def _nvml() -> Any:

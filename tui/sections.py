@@ -146,13 +146,19 @@ def _shortened(text: str, style: str = "") -> Text:
     return shown.append(f" … {rest} more characters", GREY) if rest > 0 else shown
 
 
-def _steps(interventions: Sequence[Intervention], number: int) -> Iterator[Text]:
-    """What a person did to it, and what they undid of that."""
-    own: set[object] = set()
+def concerning(interventions: Sequence[Intervention], number: int) -> list[Intervention]:
+    """What a person did to an experiment, votes among it, and what they undid of that."""
+    own: dict[object, Intervention] = {}
     for one in interventions:
-        if one.step is Step.VOTE or (one.experiment != number and one.detail.get("of") not in own):
+        if one.experiment == number or one.detail.get("of") in own:
+            own[one.number] = one
+    return list(own.values())
+
+
+def _steps(interventions: Sequence[Intervention], number: int) -> Iterator[Text]:
+    for one in concerning(interventions, number):
+        if one.step is Step.VOTE:
             continue
-        own.add(one.number)
         text = Text().append(f"{clock(one.at)}  ", GREY).append_text(said(one.step, BRIGHT))
         if one.reason:
             text.append_text(said(f": {one.reason}"))

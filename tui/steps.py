@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -53,15 +52,9 @@ class Steps(Guest):
         if any(wanted.step is not Step.VOTE for wanted in self.snapshot.pending):
             self.say("the last step is still under way")
             return
-        from runner.interventions import Refused
         from tui.screens.undo import undo
 
-        try:
-            question = undo(self.snapshot)
-        except Refused as refused:
-            self.say(refused)
-            return
-        self.push_screen(question, lambda answer: answer and self.ask_for(Step.UNDO, detail={"of": int(answer.name)}))
+        self._agree(undo, lambda answer: self.ask_for(Step.UNDO, detail={"of": int(answer.name)}))
 
     async def action_inject(self) -> None:
         """Have an idea tried next."""
@@ -70,6 +63,8 @@ class Steps(Guest):
         if (champion := self.snapshot.champion) is None:
             self.say("there is no champion to change yet: the baseline is first")
             return
+        import sqlite3
+
         from tui.screens.inject import inject, read_space
 
         try:
@@ -116,17 +111,32 @@ class Steps(Guest):
         """Say what follows from a step on the chosen experiment, and ask; a step that does not apply says why."""
         if not (row := self.chosen(what)):
             return
+        number = row.experiment.number
+
+        def use(answer: Answered) -> None:
+            step, detail = meant(answer)
+            self.ask_for(step, number, answer.text, detail)
+
+        self._agree(lambda now: question(now, now.rows[number]), use)
+
+    def _agree(
+        self,
+        question: Callable[[Snapshot], Question],
+        use: Callable[[Answered], None],
+        before: tuple[Question, Answered] | None = None,
+    ) -> None:
+        """Ask until the answer is to what follows now: the run goes on while a person reads."""
         from runner.interventions import Refused
 
         try:
-            asked = question(self.snapshot, row)
+            asked = question(self.snapshot)
         except Refused as refused:
             self.say(refused)
             return
-
-        def answered(answer: Answered | None) -> None:
-            if answer:
-                step, detail = meant(answer)
-                self.ask_for(step, row.experiment.number, answer.text, detail)
-
-        self.push_screen(asked, answered)
+        if before:
+            then, answer = before
+            if asked.content == then.content:
+                use(answer)
+                return
+            asked.ask_again(answer)
+        self.push_screen(asked, lambda answer: answer and self._agree(question, use, (asked, answer)))

@@ -17,7 +17,7 @@ from checkpoints.records import Row
 from tui.evidence import Evidence, read_evidence
 from tui.keys import Action
 from tui.screens.page import Sectioned, rendered
-from tui.sections import sections
+from tui.sections import concerning, sections
 from tui.signs import BLUE, BRIGHT, RED, STATES
 from tui.snapshot import Snapshot
 from tui.widgets.lines import said, styled
@@ -119,7 +119,8 @@ class Detail(Sectioned):
         number, snapshot = self.about, self._snapshot
         curves = [one for one in (snapshot.candidate, snapshot.rival) if one and one.experiment == number]
         lanes = [(one.lane, one.done, one.detail) for one in snapshot.progress.values() if one.experiment == number]
-        steps = [(one.number, one.acknowledged_at) for one in snapshot.interventions if one.experiment == number]
+        done = concerning(snapshot.interventions, self.row.experiment.number)
+        steps = [(one.number, one.acknowledged_at) for one in done]
         logged = [(len(one.train), len(one.evals)) for one in curves]
         return self.row, snapshot.champion, snapshot.standings, snapshot.zoom_outs, lanes, steps, logged
 

@@ -17,7 +17,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from tui.signs import BRIGHT, GREY
+from tui.signs import BRIGHT, GREY, ORANGE
 from tui.widgets.lines import said
 
 _AIRY = 24
@@ -67,20 +67,35 @@ class Question(ModalScreen[Answered | None]):
         """
         super().__init__()
         self._title, self._told, self._options, self._asked, self._needed = title, told, options, asked, needed
-        self._chosen = options[0].name
+        self._chosen, self._words, self._changed = options[0].name, "", False
+
+    @property
+    def content(self) -> object:
+        """What it says: two questions are the same where this is equal."""
+        return self._title, self._told.plain, tuple(self._options)
+
+    def ask_again(self, answer: Answered) -> None:
+        """Begin with what was chosen and written before, and say that it was to something else."""
+        self._words, self._changed = answer.text, True
+        if any(option.name == answer.name for option in self._options):
+            self._chosen = answer.name
 
     def compose(self) -> ComposeResult:
         """What follows, choices, words."""
         with Vertical() as frame:
             frame.border_title = self._title
             with VerticalScroll(can_focus=False):
+                if self._changed:
+                    yield Static(Text("The run went on: what follows is another now", ORANGE), markup=False)
                 if self._told.plain:
                     yield Static(self._told, markup=False)
                 if len(self._options) > 1 or not self._asked:
                     choices = (Option(_prompt(option, False), id=option.name) for option in self._options)
-                    yield OptionList(*choices, markup=False)
+                    answers = OptionList(*choices, markup=False)
+                    answers.highlighted = [option.name for option in self._options].index(self._chosen)
+                    yield answers
                 if self._asked:
-                    words = Input(placeholder=self._asked, select_on_focus=False)
+                    words = Input(self._words, placeholder=self._asked, select_on_focus=False)
                     words.cursor_blink = False
                     yield words
             yield Static(Text(self._hint(), style=GREY), id="hint", markup=False)

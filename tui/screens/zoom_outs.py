@@ -10,11 +10,10 @@ from rich.padding import Padding
 from rich.text import Text
 
 from checkpoints.records import Row, ZoomOut
-from checkpoints.text import clean
 from tui.screens.page import Page
 from tui.signs import BRIGHT, GREY, PINK, STATES
 from tui.snapshot import Snapshot
-from tui.widgets.lines import said
+from tui.widgets.lines import paragraphs, said
 from tui.words import clock, subject
 
 _WHY = {
@@ -73,7 +72,7 @@ def _zoom_out(zoom_out: ZoomOut, rows: Sequence[Row]) -> Iterator[RenderableType
     yield head
     if zoom_out.steering:
         yield _indented(Text().append("asked to: ", GREY).append_text(said(zoom_out.steering, BRIGHT)))
-    yield _indented(Text(clean(zoom_out.text).strip() or "it says nothing"))
+    yield _indented(paragraphs(zoom_out.text.strip() or "it says nothing"))
     binding = ", ".join(zoom_out.categories) or "nothing, as everything was tried"
     yield _indented(Text().append("next from: ", GREY).append_text(said(binding, PINK)))
     yield _indented(Text().append(_came(rows), GREY))

@@ -101,7 +101,12 @@ def machine(looked: Machine | None) -> str:
     if not looked.gpus:
         return f"CPU {100 * looked.cpu:3.0f}%  RAM {100 * looked.ram:.0f}%"
     name = f"{looked.gpus}×{looked.gpu_name}" if looked.gpus > 1 else looked.gpu_name
-    return f"{name} {100 * looked.gpu:.0f}% {looked.gpu_bytes / 2**30:.0f}G {looked.gpu_celsius}°"
+    figures = (
+        "" if looked.gpu is None else f"{100 * looked.gpu:.0f}%",
+        "" if looked.gpu_bytes is None else f"{looked.gpu_bytes / 2**30:.0f}G",
+        "" if looked.gpu_celsius is None else f"{looked.gpu_celsius}°",
+    )
+    return " ".join(part for part in (name, *figures) if part)
 
 
 def _needed(parts: list[tuple[int, Text]], reason: str) -> int:

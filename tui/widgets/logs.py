@@ -8,7 +8,7 @@ from rich.text import Text
 
 from checkpoints.records import Event, Hypothesis, HypothesisStatus, ZoomOut
 from tui.signs import BLUE, BRIGHT, GREEN, GREY, LEVELS, PINK, RED, YELLOW
-from tui.snapshot import Snapshot
+from tui.snapshot import EVENTS, Snapshot
 from tui.widgets.lines import Lines, said, styled, wrapped
 from tui.words import clock, numbers
 
@@ -82,7 +82,11 @@ class Events(Log):
     @property
     def nothing(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Why there is no line."""
-        return f"no event with “{self.words}”; / changes it" if self.words else "nothing has happened yet"
+        if not self.words:
+            return "nothing has happened yet"
+        older = self.snapshot is not None and len(self.snapshot.events) >= EVENTS
+        among = f" among the last {EVENTS}" if older else ""
+        return f"no event with “{self.words}”{among}; / changes it"
 
     def filter(self, words: str) -> None:
         """Show only events in which all of these words occur."""
