@@ -288,6 +288,14 @@ class Reader:
         where, values = ("", ()) if experiment is None else ("AND experiment = ?", (experiment,))
         return self._maybe(f"SELECT 1 FROM votes WHERE simulated {where} LIMIT 1", *values) is not None
 
+    def voters(self, experiment: int | None = None) -> dict[int, frozenset[bool]]:
+        """Who voted, by experiment, of all or of one: simulated voters (True), people (False) or both."""
+        where, values = ("", ()) if experiment is None else ("WHERE experiment = ?", (experiment,))
+        found: dict[int, frozenset[bool]] = {}
+        for number, simulated in self._all(f"SELECT DISTINCT experiment, simulated FROM votes {where}", *values):
+            found[number] = found.get(number, frozenset()) | {bool(simulated)}
+        return found
+
     def vote_counts(self) -> dict[bool, int]:
         """How many votes simulated voters cast (True), and how many people (False)."""
         return {False: 0, True: 0} | {

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from checkpoints.reader import Reader
 from checkpoints.records import BASELINE, ENDS, Interval, Json, Lane, Row, RunState, State, model_name
 from checkpoints.store import holder
+from lanes.analyze.verdict import votes_of
 from runner.judges import judge_of
 
 COLUMNS = (
     "commit", "win_rate", "memory_gb", "status", "description",
     "experiment", "category", "field", "old", "new", "low", "high", "wins", "losses", "ties", "final_loss",
-    "train_seconds", "parent", "opponent", "reason",
+    "train_seconds", "parent", "opponent", "reason", "judge",
 )  # fmt: skip
 """The first five stand for the original's ``commit, val_bpb, memory_gb, status, description``; the metric is ours."""
 
@@ -22,31 +24,46 @@ _DIGITS = {"win_rate": 6, "memory_gb": 1, "low": 4, "high": 4, "final_loss": 4, 
 _STATUS = {State.KEPT: "keep", State.DISCARDED: "discard", State.CRASHED: "crash"}
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What the table says of an experiment that its row does not have."""
+
+    memory_gb: float = 0.0
+    """The most memory that its training took, in GiB."""
+
+    judge: str = ""
+    """``votes``, ``simulated votes``, ``partly simulated votes``, or the metric in their place; empty before any."""
+
+
 def results_tsv(read: Reader) -> str:
     """All experiments that have ended, one line each, with a header."""
-    memory = peak_memory(read)
+    found = beside(read)
     ended = [row for row in read.rows() if row.experiment.state in ENDS]
-    lines = ["\t".join(COLUMNS), *("\t".join(_cells(row, memory.get(row.experiment.number, 0.0))) for row in ended)]
+    lines = ["\t".join(COLUMNS)]
+    lines += ["\t".join(_cells(row, found.get(row.experiment.number, Beside()))) for row in ended]
     return "\n".join(lines) + "\n"
 
 
-def peak_memory(read: Reader) -> dict[int, float]:
-    """The most memory that each training took, in GiB, by experiment."""
-    return {
-        stage.experiment: stage.result.get("peak_memory", 0) / 2**30
-        for stage in read.stages()
-        if stage.lane is Lane.TRAIN and stage.result
-    }
+def beside(read: Reader) -> dict[int, Beside]:
+    """By experiment; one of which nothing is known is left out."""
+    found = {number: Beside(judge=votes_of(voters)) for number, voters in read.voters().items()}
+    for stage in read.stages():
+        before = found.get(stage.experiment, Beside())
+        if stage.lane is Lane.TRAIN and stage.result:
+            found[stage.experiment] = replace(before, memory_gb=stage.result.get("peak_memory", 0) / 2**30)
+        if stage.lane is Lane.EVALUATE and stage.result.get("judge", "votes") != "votes":
+            found[stage.experiment] = replace(before, judge=stage.result["judge"])
+    return found
 
 
-def record(row: Row, memory_gb: float) -> Json:
+def record(row: Row, beside: Beside) -> Json:
     """An experiment under the names of ``COLUMNS``; rates are shares of 1, None where there is nothing to say."""
     experiment, verdict, change = row.experiment, row.verdict, row.experiment.proposal.change
     reference = verdict.reference if verdict else None
     return {
         "commit": experiment.model,
         "win_rate": reference and reference.estimate,
-        "memory_gb": memory_gb,
+        "memory_gb": beside.memory_gb,
         "status": _STATUS.get(experiment.state, str(experiment.state)),
         "description": f"{change}: {experiment.proposal.hypothesis}" if change else "baseline",
         "experiment": experiment.number,
@@ -64,6 +81,7 @@ def record(row: Row, memory_gb: float) -> Json:
         "parent": experiment.parent,
         "opponent": experiment.opponent,
         "reason": verdict.reason if verdict else experiment.note,
+        "judge": beside.judge or None,
     }
 
 
@@ -143,9 +161,9 @@ def _lane(now: Json) -> str:
     return f"{model_name(now['experiment'])} {now['doing']}{share}"
 
 
-def _cells(row: Row, memory_gb: float) -> list[str]:
+def _cells(row: Row, beside: Beside) -> list[str]:
     change = row.experiment.proposal.change
-    values = record(row, memory_gb) | ({"old": str(change.old), "new": str(change.new)} if change else {})
+    values = record(row, beside) | ({"old": str(change.old), "new": str(change.new)} if change else {})
     return [_cell(values[name], _DIGITS.get(name)) for name in COLUMNS]
 
 

@@ -51,11 +51,12 @@ async def by_metric(store: Store, number: int, opponent: int | None) -> tuple[Ve
 
 
 async def by_votes(
-    store: Store, number: int, opponent: int | None, votes: list[tuple[str, str, Choice]]
+    store: Store, number: int, opponent: int | None, votes: list[tuple[str, str, Choice]], people: int | None = None
 ) -> tuple[Verdict, list[Standing]]:
-    """With these votes in the store, judged."""
+    """With these votes in the store, the first so many of them by people and the others simulated, judged."""
+    people = len(votes) if people is None else people
     await store.do(writes.start_stage, number, Lane.EVALUATE, {}, opponent=opponent)
-    cast = [Vote(number, f"{number}:{i}", f"v{i}", f"p{i}", *vote, False, 0.0) for i, vote in enumerate(votes)]
+    cast = [Vote(number, f"{number}:{i}", f"v{i}", f"p{i}", *vote, i >= people, 0.0) for i, vote in enumerate(votes)]
     await store.do(writes.add_votes, cast)
     await store.do(writes.finish_stage, number, Lane.EVALUATE, 1, {"judge": "votes"}, 1.0)
     return await AnalyzeLane(store.read, RULE).judge(store.read.experiment(number))
@@ -97,6 +98,19 @@ async def test_a_metric_verdict_speaks_of_pairs_and_never_of_votes(store: Store)
     verdict, _ = await by_metric(store, nearly, base)
     assert verdict.outcome is Outcome.INCONCLUSIVE and "at the end of the pairs" in verdict.reason
     assert "vote" not in verdict.reason
+
+
+@pytest.mark.parametrize(("people", "said"), [(0, "simulated votes"), (10, "partly simulated votes")])
+async def test_a_verdict_on_simulated_votes_says_so_in_its_sentence(store: Store, people: int, said: str) -> None:
+    base = await trained(store)
+    cast = [("exp-0000", REFERENCE, choice) for choice in [Choice.A] * 30 + [Choice.B] * 20]
+    verdict, _ = await by_votes(store, base, None, cast, people)
+    assert f"(0 about equal) in {said}, 60.0 %" in verdict.reason
+    better = await trained(store)
+    cast = [("exp-0001", "exp-0000", choice) for choice in [Choice.A] * 12 + [Choice.B] * 10]
+    verdict, _ = await by_votes(store, better, base, cast, people)
+    assert verdict.reason.startswith(f"12 wins to 10 losses against exp-0000 in {said}: ")
+    assert f"at the end of the {said}," in verdict.reason
 
 
 async def test_the_baseline_by_votes_reigns_without_a_contest(store: Store) -> None:

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from checkpoints import writes
-from checkpoints.records import Change, Interval, Lane, Outcome, Proposal, Verdict
+from checkpoints.records import REFERENCE, Change, Choice, Interval, Lane, Outcome, Proposal, Verdict, Vote
 from checkpoints.store import Store
 from runner.results import results_tsv, status, status_line
 
 THEIRS = ["commit", "win_rate", "memory_gb", "status", "description"]
 OURS = [
     "experiment", "category", "field", "old", "new", "low", "high", "wins", "losses", "ties", "final_loss",
-    "train_seconds", "parent", "opponent", "reason",
+    "train_seconds", "parent", "opponent", "reason", "judge",
 ]  # fmt: skip
 
 
@@ -71,7 +71,7 @@ async def test_a_line_has_their_columns_first_and_then_ours(store: Store) -> Non
     ]  # fmt: skip
     assert [second[name] for name in OURS] == [
         "1", "loss", "training.beta", "0.1", "0.2", "0.5000", "0.7000", "30", "20", "5", "0.6931", "12.3", "0", "0",
-        "30 wins to 20 losses",
+        "30 wins to 20 losses", "",
     ]  # fmt: skip
 
 
@@ -111,6 +111,20 @@ async def test_the_status_counts_what_used_the_budget_and_names_what_a_rate_is_o
     assert now["experiments"] == {"budget": 1, "ended": 1, "kept": 0} and now["judge"] == "val_pref_acc"
     assert "champion exp-0000, 75.0% [70.0%, 80.0%] of held-out pairs in the right order\n" in status_line(now)
     assert "1 of 1 experiments ended after the baseline, 0 kept" in status_line(now)
+
+
+@pytest.mark.parametrize(
+    ("voters", "judge"),
+    [([True], "simulated votes"), ([False], "votes"), ([True, False], "partly simulated votes"), ([], "val_pref_acc")],
+)
+async def test_the_table_says_who_judged(store: Store, voters: list[bool], judge: str) -> None:
+    votes = [
+        Vote(0, f"{simulated}", f"voter-{simulated}", "p", "exp-0000", REFERENCE, Choice.A, simulated, 0.0)
+        for simulated in voters
+    ]
+    await ended(store, BASELINE, Outcome.KEEP, judge="votes" if votes else "val_pref_acc")
+    await store.do(writes.add_votes, votes)
+    assert table(store)[0]["judge"] == judge
 
 
 async def test_tabs_and_line_breaks_in_texts_break_no_line(store: Store) -> None:

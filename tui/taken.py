@@ -42,11 +42,11 @@ class Taken:
 def experiments(folder: Path, rows: Sequence[Row]) -> Taken:
     """The experiments shown, in their order: the columns of the run's table, then what was measured at the opponent."""
     from checkpoints.reader import Reader
-    from runner.results import peak_memory, record
+    from runner.results import Beside, beside, record
 
     with closing(Reader(folder)) as reader:
-        memory = peak_memory(reader)
-    records = [record(row, memory.get(row.experiment.number, 0.0)) | _against_opponent(row) for row in rows]
+        found = beside(reader)
+    records = [record(row, found.get(row.experiment.number, Beside())) | _against_opponent(row) for row in rows]
     return Taken("experiments", tsv(records), records)
 
 

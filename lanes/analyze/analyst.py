@@ -56,9 +56,10 @@ class AnalyzeLane:
         model, opponent = experiment.model, _opponent(experiment)
         tally = self.read.tally(experiment.number, model, opponent)
         reference = next((one.reference for one in ranking.standings if one.model == model), None)
-        judged = self._conclude(experiment, tally, reference, "votes")
+        votes = verdict.votes_of(self.read.voters(experiment.number).get(experiment.number, ()))
+        judged = self._conclude(experiment, tally, reference, votes)
         if experiment.number == BASELINE:
-            judged = replace(judged, outcome=Outcome.KEEP, reason=_of_the_baseline(judged))
+            judged = replace(judged, outcome=Outcome.KEEP, reason=_of_the_baseline(judged, votes))
         if model in ranking.unknown:
             unranked = f"No chain of votes links {model} to the {REFERENCE}, so it has no rank yet."
             return replace(judged, reason=f"{judged.reason} {unranked}")
@@ -106,12 +107,13 @@ def rank(counts: list[tuple[str, str, Choice, int]]) -> Ranking:
     return ranking.fit(ranking.tabulate({(a, b, choice): votes for a, b, choice, votes in counts}), experiments)
 
 
-def _of_the_baseline(judged: Verdict) -> str:
+def _of_the_baseline(judged: Verdict, votes: verdict.Votes) -> str:
     rate = judged.win_rate
+    whose = "" if votes == "votes" else f" in {votes}"
     measured = verdict.per_cent(rate) if rate else "no decisive votes"
     return (
         f"The baseline against the {REFERENCE}: {judged.wins} wins to {judged.losses} losses "
-        f"({judged.ties} about equal), {measured}; it reigns without a contest."
+        f"({judged.ties} about equal){whose}, {measured}; it reigns without a contest."
     )
 
 

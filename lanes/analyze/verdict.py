@@ -7,7 +7,7 @@ Nothing here but the standard library, because the dashboard imports it.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -17,8 +17,11 @@ from lanes.analyze.win_rate import anytime, shrunken, wilson
 WEIGHTS = (0.5, 0.25, 0.25)
 """How the bet against "no better than even" is spread over win rates of 1/2 + 1, 2 and 3 lifts."""
 
-Judges: TypeAlias = Literal["votes", "pairs"]
-"""What wins and losses were counted in: people's votes, or held-out pairs that only one of two models gets right."""
+Votes: TypeAlias = Literal["votes", "simulated votes", "partly simulated votes"]
+"""Whose votes: people's, those of simulated voters, or of both."""
+
+Judges: TypeAlias = Votes | Literal["pairs"]
+"""What wins and losses were counted in: votes, or held-out pairs that only one of two models gets right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,11 +173,24 @@ def reason(rule: Rule, tally: Tally, outcome: Outcome, candidate: str, opponent:
     if tally.ties:
         facts += f" ({tally.ties:,} about equal)"
     facts += f" against {opponent}"
+    if judges in ("simulated votes", "partly simulated votes"):
+        facts += f" in {judges}"
     rate = wilson(tally.wins, tally.losses)
     if rate is None:
-        alike = "nobody preferred either" if judges == "votes" else "no pair tells them apart"
+        alike = "nobody preferred either" if judges != "pairs" else "no pair tells them apart"
         return f"{facts}: {alike}, so {candidate} is inconclusive and {opponent} stays."
     return f"{facts}: {per_cent(rate)}, {_conclusion(rule, tally, outcome, candidate, opponent, judges)}."
+
+
+def votes_of(voters: Collection[bool]) -> Votes:
+    """The votes by their name, which never lets simulated ones pass for people's.
+
+    Args:
+        voters: True where simulated voters are among them, False where people are.
+    """
+    if True not in voters:
+        return "votes"
+    return "partly simulated votes" if False in voters else "simulated votes"
 
 
 def per_cent(rate: Interval) -> str:
