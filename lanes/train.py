@@ -172,6 +172,14 @@ class TrainLane:
                 await self._hand.abort()
             await self._end_all_but(None)
 
+    async def end_all_but(self, stage: Stage | None) -> None:
+        """End every trainer of the run but the one of a passage that is open, and the one that stands by.
+
+        Raises:
+            WorkerError: One does not end.
+        """
+        await self._end_all_but(order_folder(stage) if stage else None)
+
     def _folder(self, model: str) -> Path:
         """Where the next attempt at a model works: where a worker stands by, else in a folder of its own."""
         if standing_by := self._standby.folder:

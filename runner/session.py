@@ -10,6 +10,8 @@ from typing import TypeAlias
 
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver
+from watchdog.observers.polling import PollingObserver
 
 from checkpoints import writes
 from checkpoints.reader import RUN
@@ -21,6 +23,7 @@ from lanes.cleanup import clean_up
 from lanes.evaluate import EvaluateLane
 from lanes.train import TrainLane
 from lanes.upload import UploadLane
+from lanes.worker import WorkerError
 from runner.agent.playbook import Playbook
 from runner.heldout import nothing_to_judge_by
 from runner.lane_settings import evaluate_settings, rule, train_settings
@@ -33,6 +36,9 @@ from runner.undo import paused
 
 _SETTLE_SECONDS = 0.2
 """An editor writes a file in several steps; what is there after this long is read."""
+
+LOOK_SECONDS = 1.0
+"""How often the program is looked at where the system does not tell of its changes."""
 
 
 Ready: TypeAlias = tuple[Program, tuple[Owner, sqlite3.Connection]]
@@ -82,18 +88,17 @@ class Session:
     async def run(self) -> None:
         """Drive the run to its end, to a stop that a person asked for, or until this is cancelled."""
         await self._begin()
-        helpers = [
-            asyncio.create_task(helper)
-            for helper in (self._steering.run(), self._watch_program(), clean_up(self.store))
-        ]
         try:
-            await self.pipeline.run()
+            async with asyncio.TaskGroup() as together:  # a run that cannot be steered does not go on
+                helpers = [
+                    together.create_task(helper)
+                    for helper in (self._steering.run(), self._watch_program(), clean_up(self.store))
+                ]
+                await self.pipeline.run()
+                for helper in helpers:
+                    helper.cancel()
         except ExceptionGroup as group:
             raise self._store_error(group) or group from None
-        finally:
-            for helper in helpers:
-                helper.cancel()
-            await asyncio.gather(*helpers, return_exceptions=True)
 
     def _store_error(self, group: ExceptionGroup[Exception]) -> StoreError | None:
         """What the store says where it was the store that ended the loop."""
@@ -122,11 +127,19 @@ class Session:
             if left.step is Step.STOP:
                 await self.store.do(writes.acknowledge, left.number, "the run had ended before, and was started again")
         self._say_who_proposes()
+        await self._end_the_cancelled()
         run = self.store.read.run()
         if reason := self._paused_by_a_person():
             self.pipeline.hold(reason)
         elif run and run.state is RunState.PAUSED:
             await self.store.do(writes.set_run, RunState.RUNNING)
+
+    async def _end_the_cancelled(self) -> None:
+        """End trainers whose passage was ended in the store just before the last runner was killed."""
+        try:
+            await self._train.end_all_but(self.store.read.open_stage(Lane.TRAIN))
+        except WorkerError as stuck:
+            self.store.submit(writes.event, Level.ERROR, Lane.TRAIN, str(stuck))
 
     def _paused_by_a_person(self) -> str:
         """Why a person paused the run before it was left; empty when nobody did, or somebody resumed it."""
@@ -145,9 +158,7 @@ class Session:
     async def _watch_program(self) -> None:
         """Put each new revision of the program in force from the next proposal on; a wrong one is refused and shown."""
         changed = asyncio.Event()
-        observer = Observer()
-        observer.schedule(_Eye(asyncio.get_running_loop(), changed), str(self.program.path.parent))
-        observer.start()
+        observer = self._watching(_Eye(asyncio.get_running_loop(), changed))
         try:
             while True:
                 await changed.wait()
@@ -156,6 +167,21 @@ class Session:
                 await self._read_program()
         finally:
             observer.stop()
+
+    def _watching(self, eye: FileSystemEventHandler) -> BaseObserver:
+        """Have the program's folder watched by the system, or by looking at it where the system can watch no more."""
+        folder = str(self.program.path.parent)
+        observer: BaseObserver = Observer()
+        observer.schedule(eye, folder)
+        try:
+            observer.start()
+        except OSError as error:
+            text = f"the system cannot watch program.md ({error.strerror}): it is looked at every {LOOK_SECONDS:g} s"
+            self.store.submit(writes.event, Level.WARNING, "program", text)
+            observer = PollingObserver(timeout=LOOK_SECONDS)
+            observer.schedule(eye, folder)
+            observer.start()
+        return observer
 
     async def _read_program(self) -> None:
         path = self.program.path

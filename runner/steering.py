@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from checkpoints import writes
 from checkpoints.records import REFUSED, Choice, Intervention, Proposal, RunState, State, Step, Vote
 from checkpoints.store import Store, StoreError
+from checkpoints.trouble import can_pass
 from runner import interventions
 from runner.carry_out import Look, carry_out, put_first
 from runner.consequence import Consequence
@@ -47,7 +48,7 @@ class Steering:
         self._mark = 0
 
     async def run(self) -> None:
-        """Take up interventions for as long as the run goes on."""
+        """Take up interventions for as long as the run goes on; a store that is busy for a moment is asked again."""
         loop, committed = asyncio.get_running_loop(), asyncio.Event()
 
         def wake() -> None:
@@ -57,8 +58,12 @@ class Steering:
         try:
             while True:
                 committed.clear()
-                for intervention in self.store.read.interventions(pending_only=True):
-                    await self.take_up(intervention)
+                try:
+                    for intervention in self.store.read.interventions(pending_only=True):
+                        await self.take_up(intervention)
+                except sqlite3.Error as error:
+                    if not can_pass(error):
+                        raise
                 with contextlib.suppress(TimeoutError):
                     # Not wait_for: before Python 3.12 it forgets that it was cancelled when it is told at that moment.
                     async with asyncio.timeout(LOOK_SECONDS):
