@@ -6,6 +6,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import TypeAlias
 
 from checkpoints.records import Interval, Intervention, Row, Standing, State, Step, ZoomOut
@@ -70,7 +71,9 @@ def win_rates(rows: Sequence[Row], metric: str, simulated: bool) -> Trail | None
     return trail(rows, win_rate, f"{metric or 'Win rate'} by experiment", label, Rule(EVEN, "even"))
 
 
-def trail(rows: Sequence[Row], value: Value, title: str, y_label: str, rule: Rule | None = None) -> Trail | None:
+def trail(
+    rows: Sequence[Row], value: Value, title: str, y_label: str, rule: Rule | None = None, less_is_better: bool = False
+) -> Trail | None:
     """One value by experiment; None while no experiment has it.
 
     Args:
@@ -78,6 +81,7 @@ def trail(rows: Sequence[Row], value: Value, title: str, y_label: str, rule: Rul
         value: What is shown of each.
         title, y_label: Of the figure.
         rule: Where a line is drawn across.
+        less_is_better: Whether the best of those kept has the lowest value.
     """
     found: dict[State, list[tuple[int, Interval | None]]] = {state: [] for state in LOOKS}
     last = 0
@@ -97,7 +101,7 @@ def trail(rows: Sequence[Row], value: Value, title: str, y_label: str, rule: Rul
         x_label="experiment",
         y_label=y_label,
         rules=() if rule is None else (rule,),
-        lines=_reigning(found[State.KEPT], last),
+        lines=_best(found[State.KEPT], last, min if less_is_better else max),
         points=tuple(_points(state, places) for state, places in found.items() if places),
     )
     return Trail(figure, tuple(_seen(heights) + ([] if rule is None else [rule.y])), last)
@@ -183,12 +187,15 @@ def _points(state: State, places: Sequence[tuple[int, Interval | None]]) -> Poin
     )
 
 
-def _reigning(kept: Sequence[tuple[int, Interval | None]], last: int) -> tuple[Line, ...]:
+def _best(
+    kept: Sequence[tuple[int, Interval | None]], last: int, better: Callable[[float, float], float]
+) -> tuple[Line, ...]:
+    """The best of those kept so far that stand: not who reigned, as votes on another opponent decide that."""
     places = [(float(number), height.estimate) for number, height in kept if height]
     if not places:
         return ()
-    places.append((float(last), places[-1][1]))
-    return (Line("last kept", BLUE, tuple(x for x, _ in places), tuple(y for _, y in places), steps=True),)
+    xs, ys = [x for x, _ in places], list(accumulate((y for _, y in places), better))
+    return (Line("best kept", BLUE, (*xs, float(last)), (*ys, ys[-1]), steps=True),)
 
 
 def _seen(heights: Mapping[State, Sequence[Interval]]) -> list[float]:

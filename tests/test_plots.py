@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -21,7 +22,7 @@ from checkpoints.records import (
     ZoomOut,
 )
 from runner.figures import BLUE, ORANGE, Figure, Line
-from runner.trails import framed, marks, win_rates
+from runner.trails import final_loss, framed, marks, trail, win_rates
 from tui.axes import Limits, around, experiments_ahead, log_ticks
 from tui.plots import Frame, load, loaded, paint
 from tui.plots.thinning import smooth, thin
@@ -302,3 +303,13 @@ def test_an_axis_of_losses_has_two_labels_that_differ(limits: Limits, height: in
     labels = [line.partition("┤")[0].strip() for line in drawn if "┤" in line]
     assert len(labels) >= 2 and len(set(labels)) == len(labels)
     assert all(limits.lower <= float(label) <= limits.upper for label in labels)
+
+
+def test_those_kept_are_joined_by_the_best_of_them_that_stands() -> None:
+    rows = [row(0, State.KEPT, 50), row(1, State.KEPT, 56), row(2, State.VETOED, 59), row(3, State.KEPT, 53)]
+    found = win_rates([*rows, row(4, State.DISCARDED, 51)], "", False)
+    assert found and [round(y) for y in found.figure.lines[0].ys] == [50, 56, 56, 56]
+    assert found.figure.lines[0].xs == (0, 1, 3, 4)
+    losses = [replace(one, final_loss=loss) for one, loss in zip(rows, (1.2, 1.1, 0.9, 1.15), strict=True)]
+    fallen = trail(losses, final_loss, "Loss", "loss", less_is_better=True)
+    assert fallen and fallen.figure.lines[0].ys == (1.2, 1.1, 1.1, 1.1)

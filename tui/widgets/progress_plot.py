@@ -182,7 +182,9 @@ class ProgressPlot(Plot):
         make: Mapping[str, Callable[[], Trail | None]] = {
             _RATE: lambda: trails.win_rates(now.rows, now.metric, now.simulated),
             _ELO: lambda: trails.elo(now.rows, now.standings, now.simulated),
-            _LOSS: lambda: trails.trail(now.rows, trails.final_loss, "Final loss by experiment", "loss"),
+            _LOSS: lambda: trails.trail(
+                now.rows, trails.final_loss, "Final loss by experiment", "loss", less_is_better=True
+            ),
             _HELD_OUT: lambda: trails.trail(
                 now.rows, trails.held_out, "val_pref_acc by experiment", "held-out pairs in the right order, %"
             ),
