@@ -8,12 +8,18 @@ from pathlib import Path
 
 import pytest
 from runs import write_run
+from test_dashboard import Recorded, until_shown
 
 from checkpoints.reader import Reader
 from checkpoints.records import Championship, Intervention, Outcome, State, Step
 from runner.report.facts import Facts, gather
 from runner.report.kept import noise
 from runner.report.page import report
+from tui import plots
+from tui.app import Dashboard
+from tui.report_lines import parts
+from tui.snapshot import Snapshot, look
+from tui.widgets.header import Header
 
 
 @pytest.fixture(scope="module")
@@ -87,3 +93,41 @@ def test_the_report_proposes_only_what_can_be_done_with_a_doubted_keep(facts: Fa
 
     assert "Before building on #1, #5 and #10: vote on answers blind (a in the dashboard)" in following
     assert "once more before" not in following
+
+
+def test_the_plot_in_the_terminal_has_its_unit_its_voters_and_its_legend(facts: Facts) -> None:
+    plots.load()
+    pieces = list(parts(report(facts), 78))
+    drawn = pieces[pieces.index("Progress") + 1]
+    assert not isinstance(drawn, str)
+    text = " ".join(" ".join(line.plain for line in drawn).split())
+
+    assert text.startswith("win rate against the reference, %, simulated voters")
+    assert "● kept" in text and "○ discarded" in text and "▴ your step" in text
+    assert "baseline and keeps: 53.0 % to 57.8 % against the reference, by simulated voters" in text
+
+
+@pytest.mark.parametrize("simulated", [True, False])
+def test_the_rate_in_the_header_of_a_narrow_screen_says_whether_voters_are_simulated(
+    tmp_path: Path, simulated: bool
+) -> None:
+    write_run(tmp_path, 3, live=False, simulated=simulated)
+    header = Header()
+    with closing(Reader(tmp_path)) as read:
+        header.snapshot = look(read, Snapshot())
+
+    (line,) = header.lines(80, 1)
+
+    assert ("54.2% ±3.4 sim." in line.plain) is simulated and "kept 1/3" in line.plain
+
+
+async def test_help_says_what_a_verdict_rests_on_and_when_a_rate_was_taken(tmp_path: Path) -> None:
+    async with Dashboard(tmp_path, Recorded()).run_test(size=(200, 140)) as pilot:
+        await pilot.press("question_mark")
+        await until_shown(
+            pilot,
+            "the verdict rests on it, not on an interval",
+            "by all votes until the verdict fell",
+            "the ranking after the newest verdict",
+            "simulated voters judge",
+        )

@@ -12,6 +12,7 @@ from rich.text import Text
 from runner.report.blocks import Block, Bullets, Column, Paragraph, Picture, Quote, Report, Table
 from tui import plots
 from tui.axes import Limits
+from tui.plots.painter import MARKS, SIGNS
 from tui.screens.page import rendered
 from tui.signs import BRIGHT, GREY, ORANGE, STATES
 from tui.widgets.lines import fitted, said, styled, wrapped
@@ -82,13 +83,20 @@ def _marked(mark: str, texts: Sequence[Text]) -> RenderableType:
 
 
 def _picture(picture: Picture, width: int) -> list[Text]:
-    """The plot where there is room for one and something to draw."""
+    """The plot where there is room for one and something to draw, with what its height is and what its signs are."""
     figure, (least, most, rows) = picture.figure, _PLOT
     if not (plots.loaded() and figure.points and figure.y_limits and width >= least):
         return wrapped(said(picture.instead), width)
     right = max(1.0, *(x for points in figure.points for x in points.xs))
     frame = plots.Frame(min(width, most), rows, Limits(-0.6, right + 0.6), Limits(*figure.y_limits))
-    return plots.paint(figure, frame)
+    legend = [(SIGNS[one.sign].mark, one.label) for one in figure.points]
+    legend += [(MARKS[label].mark, MARKS[label].word) for label in {mark.label: 0 for mark in figure.marks}]
+    return [
+        *wrapped(said(figure.y_label, GREY), width),
+        *plots.paint(figure, frame),
+        *wrapped(said(" · ".join(f"{mark} {word}" for mark, word in legend), GREY), width),
+        *wrapped(said(picture.instead), width),
+    ]
 
 
 def _table(table: Table, width: int) -> Iterator[Text]:

@@ -40,7 +40,7 @@ def per_cent(share: float) -> str:
     return f"{100 * share:.1f}"
 
 
-def half_width(interval: Interval) -> str:
+def plus_minus(interval: Interval) -> str:
     """``±4.9``: the wider side of an interval of shares, in per cent."""
     return f"±{100 * max(interval.high - interval.estimate, interval.estimate - interval.low):.1f}"
 

@@ -31,11 +31,17 @@ _LANES = {
 
 _NUMBERS = (
     ("win%", "share of the decisive votes for the candidate against its opponent; ties are set aside"),
-    ("±", "the wider side of Wilson's 95 % interval"),
-    ("any time", "the interval that holds however often one looks; the verdict rests on it, not on Wilson's"),
+    ("±", "the wider side of the 95 % interval (Wilson's for win%); while votes come in, half of the one of any time"),
+    ("any time", "the 95 % interval that holds however often one looks"),
+    ("e-value", "how strongly the votes so far speak against luck; the verdict rests on it, not on an interval"),
     ("shrunken", "the win rate with 100 even votes added: what is kept was lucky, too"),
-    ("plot", "win rate against the reference from all votes of the run, with 95 % intervals; the line joins the keeps"),
-    ("Elo", "the same ranking on another scale; the reference has 1000"),
+    (
+        "plot",
+        "win rate against the reference by all votes until the verdict fell, with its 95 % interval; the line joins the"
+        " keeps",
+    ),
+    ("Elo", "the ranking after the newest verdict, on another scale; the reference has 1000"),
+    ("sim.", "simulated voters judge: that is no word of people"),
     ("Δloss", "last training loss less that of the champion it was built on"),
 )
 

@@ -12,7 +12,7 @@ from tui.order import ORDERS, Found
 from tui.signs import BLUE, BRIGHT, CURSOR, FAINT, GREY, STATES
 from tui.snapshot import Snapshot
 from tui.widgets.lines import Lines, fitted, said
-from tui.words import duration, half_width, loss_difference, per_cent, subject
+from tui.words import duration, loss_difference, per_cent, plus_minus, subject
 
 _WIDE = 66
 """Cells from which loss and time have columns."""
@@ -137,7 +137,7 @@ def _line(snapshot: Snapshot, row: Row, width: int, chosen: bool) -> Text:
         [
             name,
             Text(f"{per_cent(rate.estimate) if rate else '—':>5}", style="" if rate else FAINT),
-            Text(f"{half_width(rate) if rate else '—':>6}", style=GREY if rate else FAINT),
+            Text(f"{plus_minus(rate) if rate else '—':>6}", style=GREY if rate else FAINT),
             Text(f"{'—' if difference is None else f'{difference:+.3f}':>7}", style=GREY),
             Text(f"{duration(row.train_seconds) if row.train_seconds else '—':>6}", style=GREY),
             Text(f"  {sign.mark} {word}", style=BLUE if reigns else sign.colour),

@@ -14,7 +14,7 @@ from tui.machine import Machine
 from tui.signs import ABANDONED, BLUE, BRIGHT, GREY, RUN_STATES
 from tui.snapshot import Snapshot
 from tui.widgets.lines import Lines, said, styled
-from tui.words import half_width, hours, per_cent
+from tui.words import hours, per_cent, plus_minus
 
 _STATE = 0
 """Rank of the run's state: it never leaves."""
@@ -137,5 +137,7 @@ def _champion(snapshot: Snapshot) -> Text:
     text = styled(f"● champion #{row.experiment.number}{pinned}", f"bold {BLUE}")
     if row.verdict and row.verdict.reference:
         rate = row.verdict.reference
-        text.append(f" {per_cent(rate.estimate)}%", style=f"bold {BRIGHT}").append(f" {half_width(rate)}")
+        text.append(f" {per_cent(rate.estimate)}%", style=f"bold {BRIGHT}").append(f" {plus_minus(rate)}")
+        if snapshot.simulated:
+            text.append(" sim.", GREY)
     return text
