@@ -212,6 +212,15 @@ class Store:
         self._thread.join()
         self.owner.release()
 
+    async def leave(self) -> None:
+        """``close`` for an event loop, which goes on while the last writes wait; ``trouble`` says what for."""
+        with contextlib.suppress(StoreError):
+            await self.do(lambda _: None)  # done when all before it are; until then the reader can be asked
+        self.read.close()
+        self._queue.put(None)
+        await asyncio.to_thread(self._thread.join)
+        self.owner.release()
+
     def __enter__(self) -> Store:
         return self
 

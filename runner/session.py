@@ -117,7 +117,7 @@ class Session:
         """
         for worker in self._workers.values():
             await worker.close(keep_workers)
-        self.store.close()
+        await self.store.leave()
 
     async def _begin(self) -> None:
         program = self.program

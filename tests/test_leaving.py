@@ -12,6 +12,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
+from small_disk import SmallDisk, mounted
 from terminal import ROOT, Terminal
 
 from checkpoints import writes
@@ -46,6 +47,11 @@ def folder(tmp_path: Path) -> Iterator[Path]:
         with suppress(ProcessLookupError):
             os.kill(int(pid[1]), signal.SIGKILL)
         time.sleep(0.05)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    yield from mounted(tmp_path / "disk", 300)
 
 
 def start(python: Path, *arguments: object, **environment: str) -> Terminal:
@@ -276,3 +282,41 @@ def test_the_process_of_the_dashboard_never_imports_what_trains(python: Path, fo
     imported = {name.partition(".")[0] for name in names.read_text().splitlines()}
     assert {"tui", "runner", "lanes", "textual", "plotext"} <= imported
     assert not HEAVY & imported
+
+
+def test_whoever_took_the_run_before_the_process_without_a_screen_did_is_named(
+    python: Path, folder: Path, tmp_path: Path
+) -> None:
+    many(folder)
+    faster = tmp_path / "faster"
+    take = "import pathlib, time; from checkpoints.store import Store; "
+    take += f"kept = Store(pathlib.Path('{folder}/run')); time.sleep(60)"
+    faster.write_text(f'#!/bin/sh\n"{sys.executable}" -c "{take}" &\nsleep 1.5\nexec "{python}" "$@"\n')
+    faster.chmod(0o755)
+    python.write_text(python.read_text().replace(f'SLEEPING_PYTHON="{python}"', f'SLEEPING_PYTHON="{faster}"'))
+    screen = start(python, folder)
+    screen.until("champion #")
+    screen.press("q", "\r")
+    assert screen.ended() == 0
+    screen.until(f"the run goes on, held by process {held_by(folder)} on ")
+    assert "NOT" not in screen.text
+
+
+@pytest.mark.parametrize("keys", [("\r",), ("j", "j", "\r")], ids=["detach", "stop"])
+def test_leaving_while_the_disk_is_full_says_why_it_waits_and_ctrl_c_ends_it(
+    python: Path, small_disk: SmallDisk, keys: tuple[str, ...]
+) -> None:
+    folder = small_disk.folder / "demo"
+    init("demo", folder)
+    many(folder)
+    screen = start(python, folder)
+    screen.until("champion #")
+    small_disk.fill()
+    screen.until("is full")
+    screen.press("q", *keys)
+    wait_for(lambda: (screen.read(0.1), GONE in screen.sent)[1])
+    screen.until("is full", "Ctrl+C ends it at once")
+    assert screen.child.isalive()
+    screen.press("\x03")
+    assert screen.ended() == 1
+    assert not held_by(folder)

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 HEADLESS_LOG = "headless.log"
 """File in the run folder: the events of a run whose terminal has gone."""
 
+GAVE_UP = 1
+"""Exit status when a signal ends a process whose last writes wait for room."""
+
 STUCK = 4
 """Exit status when the run is paused because its baseline failed."""
 
@@ -64,6 +67,8 @@ async def headless(folder: Path, out: TextIO = sys.stdout) -> int:
 def listen_for_signals(session: Session, first: str = "") -> list[str]:
     """Have SIGTERM drain the run and SIGINT, or a second SIGTERM, stop it now; returns what was asked so far.
 
+    Where even that cannot be recorded, the next signal ends the process.
+
     Args:
         session: Whose run.
         first: Asked for at once, as if by a signal: ``drain`` or ``now``.
@@ -72,6 +77,8 @@ def listen_for_signals(session: Session, first: str = "") -> list[str]:
     asked: list[str] = []
 
     def ask(how: str, why: str = "a signal asked for it") -> None:
+        if asked and session.store.trouble:
+            os._exit(GAVE_UP)
         asked.append("now" if asked else how)
         session.store.submit(writes.intervene, Step.STOP, None, why, {"how": asked[-1]})
 
@@ -80,6 +87,11 @@ def listen_for_signals(session: Session, first: str = "") -> list[str]:
     if first:
         ask(first, "")
     return asked
+
+
+def why_it_waits(trouble: str) -> str:
+    """What keeps somebody who leaves, and what they can do; empty when nothing does."""
+    return trouble and f"{trouble}; Ctrl+C ends it at once, and all that was recorded stays"
 
 
 def speak_into_the_log(run_folder: Path) -> None:

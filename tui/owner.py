@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from checkpoints.reader import RUN
 from checkpoints.records import Json, RunState, Step
 from tui.app import Dashboard
-from tui.headless import HEADLESS_LOG, say_what_ended
+from tui.headless import GAVE_UP, HEADLESS_LOG, say_what_ended, why_it_waits
 from tui.host import Host, tell
 from tui.leaving import Leave, answer_signals
 
@@ -33,6 +34,10 @@ _TAKES_OVER = 30.0
 """Seconds within which a process without a screen holds the run that was handed to it."""
 
 
+_SAYS_SO = 0.5
+"""Seconds after which somebody who leaves is told what they wait for."""
+
+
 class Owner:
     """A run and its guest, from the first paint to the last farewell."""
 
@@ -43,6 +48,8 @@ class Owner:
         self._opened = asyncio.Event()
         self._lost_terminal = False
         self._signalled: Leave | None = None
+        self._ending: asyncio.Task[None] | None = None
+        self._told = False
         self._host = Host(folder / RUN, self._make, self._lose_terminal)
 
     async def run(self) -> int:
@@ -107,12 +114,13 @@ class Owner:
             return await self._detach(runner)
         from tui.headless import Printer, listen_for_signals
 
-        drain = left is Leave.DRAIN
+        drain, store = left is Leave.DRAIN, self._session.store
         asked = listen_for_signals(self._session, "drain" if drain else "now")
-        with Printer(self._session.store.read, sys.stdout) as printer:
+        with Printer(store.read, sys.stdout, lambda: why_it_waits(store.trouble)) as printer:
             printer.say("finishing the stages under way; Ctrl+C stops now" if drain else "stopping…")
-            self._session.store.listen(printer.ring(asyncio.get_running_loop()))
+            forget = store.listen(printer.ring(asyncio.get_running_loop()))
             await runner
+            forget()
             printer.print_new()
             await self._close(keep_workers=asked[-1] == "now" and len(asked) > 1)
         tell(f"stopped; go on with: autoresearch-tui {self.folder}")
@@ -120,15 +128,23 @@ class Owner:
 
     async def _detach(self, runner: asyncio.Task[None]) -> int:
         """Hand the run to a process without a screen; a run that is finished needs none."""
-        await _cancelled(runner)
+        await self._patiently(_cancelled(runner))
         finished = self._is_finished()
-        await self._close(keep_workers=not finished)
+        await self._close(keep_workers=not finished and self._signalled is None)
+        if self._signalled and not finished:
+            tell(f"stopped; go on with: autoresearch-tui {self.folder}")
+            return 0
         if finished:
             tell(f"the run is finished; all of it as a table: autoresearch-tui results {self.folder}")
             return 0
         process = spawn_headless(self.folder)
         log = self.folder / RUN / HEADLESS_LOG
         if not await asyncio.to_thread(_took_over, process, self.folder / RUN):
+            from checkpoints.store import holder
+
+            if held := await asyncio.to_thread(holder, self.folder / RUN):
+                tell(f"the run goes on, held by {held}")
+                return 0
             tell(f"the run did NOT go on headless, {log} says why; go on with: autoresearch-tui {self.folder}")
             return 1
         tell(f"the run goes on headless as process {process.pid}; look at it again: autoresearch-tui {self.folder}")
@@ -149,11 +165,12 @@ class Owner:
 
         session = self._session
         with Printer(session.store.read, sys.stdout, lambda: session.store.trouble) as printer:
-            session.store.listen(printer.ring(asyncio.get_running_loop()))
+            forget = session.store.listen(printer.ring(asyncio.get_running_loop()))
             asked = listen_for_signals(session)
             session.pipeline.linger = False
             session.pipeline.tell()
             await runner
+            forget()
             printer.print_new()
             await self._close(keep_workers=bool(asked and asked[-1] == "now"))
         return 0
@@ -165,7 +182,17 @@ class Owner:
 
     async def _close(self, keep_workers: bool) -> None:
         if self.session:
-            await self.session.close(keep_workers)
+            await self._patiently(self.session.close(keep_workers))
+
+    async def _patiently(self, end: Coroutine[None, None, None]) -> None:
+        """Await what may wait for room on the disk: says so, and a signal then ends the process."""
+        ending = self._ending = asyncio.create_task(end)
+        while not ending.done():
+            await asyncio.wait({ending}, timeout=_SAYS_SO)
+            if not self._told and (why := why_it_waits(self._trouble())):
+                self._told = True
+                tell(why)
+        ending.result()
 
     def _is_finished(self) -> bool:
         """Whether the run has nothing more to do."""
@@ -189,6 +216,8 @@ class Owner:
 
     def _end(self, how: Leave) -> None:
         """A signal asks for the end of the run, a second one for the end of everything at once."""
+        if self._ending and self._trouble():
+            os._exit(GAVE_UP)
         self._signalled = how if self._signalled is None else Leave.STOP
         self._host.send_away(self._signalled)
 
