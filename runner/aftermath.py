@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from checkpoints.records import BASELINE, Championship, Interval, Intervention, Outcome, Row, Step
+from runner.undo import undone
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def aftermaths(
     done.sort(key=lambda one: one[0])
     steps = [step for _, step in done]
     begun = [_took_effect(step, at, reigns) for at, step in done]
-    undone = {one.detail.get("of") for one in steps if one.step is Step.UNDO}
+    taken_back = undone(interventions)
     verdicts = sorted(
         (
             (row.verdict.decided_at, row.verdict.outcome)
@@ -92,7 +93,7 @@ def aftermaths(
                 after=_moment(rows, reigns, until, bisect_right if last else bisect_left),
                 tried=len(between),
                 kept=sum(outcome is Outcome.KEEP for _, outcome in between),
-                undone=step.number in undone,
+                undone=step.number in taken_back,
             )
         )
     return found

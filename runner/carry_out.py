@@ -55,7 +55,7 @@ def carry_out(
     writes.as_seen(db, look.mark)
     why = _why(step, look)
     for number in result.vetoed:
-        writes.veto(db, number, None, step.reason)
+        writes.veto(db, number, step.reason)
     for number in result.kept:
         writes.keep(db, number, _note(step, look, number))
     for number in result.unkept:

@@ -199,15 +199,20 @@ def prepared(rows: Sequence[Row]) -> tuple[int, ...]:
     )
 
 
+def same_change(one: Change | None, other: Change) -> bool:
+    """Whether two changes set the same field to the same value, wherever they begin."""
+    return one is not None and one.field == other.field and one.new == other.new
+
+
 def why_not_again(rows: Sequence[Row], number: int, champion: int) -> str:
     """Why the change of an experiment cannot be tried once more on a champion; empty when it can."""
     change = rows[number].experiment.proposal.change
     assert change is not None
     for row in reversed(rows):
-        if row.experiment.state not in ENDS and _same(row.experiment.proposal.change, change):
+        if row.experiment.state not in ENDS and same_change(row.experiment.proposal.change, change):
             return f"its change is tried as #{row.experiment.number} already"
     made = _change_of(rows, champion, change.field)
-    if made and _same(made, change):
+    if same_change(made, change):
         return f"champion #{champion} has {change.field} {change.new} already"
     return ""
 
@@ -235,10 +240,6 @@ def _change_of(rows: Sequence[Row], champion: int, field: str) -> Change | None:
 
 def _is_kept(row: Row) -> bool:
     return row.experiment.state is State.KEPT
-
-
-def _same(one: Change | None, other: Change) -> bool:
-    return one is not None and one.field == other.field and one.new == other.new
 
 
 def _numbers(rows: Iterable[Row]) -> tuple[int, ...]:

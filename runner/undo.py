@@ -15,6 +15,7 @@ from runner.interventions import (
     judged_against_another,
     prepared,
     requeue,
+    same_change,
     why_not_again,
 )
 
@@ -35,11 +36,6 @@ _ONE_AFTER_THE_OTHER = (_CHAMPION, _PAUSE)
 def undone(interventions: Sequence[Intervention]) -> frozenset[int]:
     """Numbers of the steps that were taken back."""
     return frozenset(int(one.detail["of"]) for one in interventions if one.step is Step.UNDO and _was_done(one))
-
-
-def undoable(interventions: Sequence[Intervention]) -> Intervention | None:
-    """The last step that can be taken back; None when there is none."""
-    return next(iter(all_undoable(interventions)), None)
 
 
 def all_undoable(interventions: Sequence[Intervention]) -> list[Intervention]:
@@ -180,9 +176,9 @@ def _champion_before(
 
 def _tried_since(rows: Sequence[Row], number: int) -> str:
     change = rows[number].experiment.proposal.change
+    assert change is not None, "the baseline is neither skipped nor tried again"
     for row in rows[number + 1 :]:
-        other = row.experiment.proposal.change
-        same = other is not None and change is not None and (other.field, other.new) == (change.field, change.new)
+        same = same_change(row.experiment.proposal.change, change)
         if same and row.experiment.state is not State.CANCELLED:
             return f"its change was tried as #{row.experiment.number} since"
     return ""

@@ -220,7 +220,7 @@ class Story:
         """A person takes back a keep under the champion's feet."""
         number = self.kept[-2]
         wanted = writes.intervene(db, Step.VETO, number, "it forgets the user's name")
-        writes.veto(db, number, None, "it forgets the user's name")
+        writes.veto(db, number, "it forgets the user's name")
         writes.acknowledge(db, wanted, f"keep #{number} taken back; champion #{self.champion} goes on reigning")
         writes.add_zoom_out(
             db, "forced", "look at the data", "Optimiser knobs: four tries, one keep.", ["data", "loss"]

@@ -82,7 +82,7 @@ def test_votes_refused_and_pending_steps_changed_nothing_and_are_left_out() -> N
         step(1, 25, Step.VOTE),
         step(2, 26, Step.SKIP, "refused: experiment 2 has ended"),
         step(3, 27, Step.PIN),
-        step(4, 28, Step.UNDO, of=3),
+        step(4, 28, Step.UNDO, done={"vetoed": []}, of=3),
         step(5, 29, Step.PAUSE, effect=""),
     ]
     told = aftermaths(ROWS, REIGNS, steps, now=60)

@@ -85,7 +85,8 @@ async def test_it_has_the_champions_recipe_and_what_was_tried_with_fate_and_inte
 
 
 async def test_a_veto_is_remembered_with_its_reason_and_the_change_is_not_free_again(told: Store) -> None:
-    await told.do(writes.veto, 1, 0, "it forgets the user's name")
+    await told.do(writes.change_champion, 0, "experiment 1 is taken back")
+    await told.do(writes.veto, 1, "it forgets the user's name")
     now = memory(told)
     assert (now.champion, now.recipe["training"]["beta"]) == (0, 1.0)
     assert now.tried[0].vetoed and "hash of 0.2" in now.hashes

@@ -80,7 +80,7 @@ async def test_every_end_has_its_status_and_what_is_under_way_has_no_line(store:
     change = Change("f", 1, 2)
     for outcome in (Outcome.DISCARD, Outcome.INCONCLUSIVE, Outcome.KEEP):
         await ended(store, Proposal("", "data", change, "playbook"), outcome)
-    await store.do(writes.veto, 3, 0, "no")
+    await store.do(writes.veto, 3, "no")
     crashed = await store.do(writes.propose, Proposal("", "data", change, "playbook"))
     await store.do(writes.crash, crashed, "train: oom: out of memory")
     cancelled = await store.do(writes.propose, Proposal("", "data", change, "playbook"))

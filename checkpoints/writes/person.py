@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from checkpoints.records import BASELINE, PERSON, Json, Level, Outcome, State, Step
-from checkpoints.writes.experiment import OUTCOME_ENDS, Conflict, cancel, change_champion, state_of
+from checkpoints.writes.experiment import OUTCOME_ENDS, Conflict, cancel, state_of
 from checkpoints.writes.log import as_json, event
 
 if TYPE_CHECKING:
@@ -55,18 +55,12 @@ def as_seen(db: Database, mark: int) -> None:
         raise Moved
 
 
-def veto(db: Database, number: int, champion: int | None, reason: str) -> None:
-    """Take back a keep.
-
-    Args:
-        champion: Who reigns instead; None when somebody else reigns and goes on reigning.
-    """
+def veto(db: Database, number: int, reason: str) -> None:
+    """Take back a keep; who reigns instead is a write of its own."""
     if (state := state_of(db, number)) is not State.KEPT:
         raise Conflict(f"experiment {number} is {state}; only a kept one can be vetoed")
     db.table("experiments").update(number, {"state": State.VETOED, "note": reason})
     event(db, Level.WARNING, "verdict", f"vetoed: {reason}" if reason else "vetoed", number)
-    if champion is not None:
-        change_champion(db, champion, f"experiment {number} was vetoed")
 
 
 def keep(db: Database, number: int, note: str) -> None:
