@@ -29,8 +29,8 @@ BASELINE_VOTES = 200
 BASELINE_HALF_WIDTH = 0.08
 """Or fewer, when the anytime interval is as narrow as this."""
 
-TELL_SECONDS = 0.2
-"""Least time between two notes of progress."""
+LOOK_SECONDS = 0.2
+"""Least time between two looks at the store while votes come, and between two notes of progress."""
 
 Answers = Callable[[Sequence[tuple[Prompt, str, int]]], Awaitable[Sequence[str | None]]]
 """Gives the answer to each (prompt, model, seed); None where the model cannot answer the prompt."""
@@ -113,10 +113,15 @@ class Contest:
         self._keys = store.read.vote_keys(terms.experiment)
         self._voted = _voters_by_pair(store.read.votes(terms.experiment))
         self._texts = {(each.prompt, each.model): each.text for each in store.read.answers(terms.experiment)}
-        self._told_at = 0.0
+        self._pending: list[Future[int]] = []
+        self._looked_at = 0.0
+        self._told: list[Tally] = []
         self._began = time.monotonic()
         self.tally = store.read.tally(terms.experiment, terms.candidate, terms.opponent)
         """Candidate against opponent so far."""
+
+        self._known = -1
+        """Votes of the store that were met here; others have come past this source."""
 
         self._before = self.tally.decisive
         self.asked = 0
@@ -165,36 +170,69 @@ class Contest:
                 Battle(
                     self._terms.experiment, prompt.id, clean(display(prompt)), a, b, self._texts[prompt.id, a],
                     self._texts[prompt.id, b], (2 * place + number) * wanted, wanted,
-                    frozenset(self._voted.get((prompt.id, *sorted(pair)), ())),
+                    self._voted.setdefault((prompt.id, *sorted(pair)), set()),
                 )
             )  # fmt: skip
         return battles
 
     async def _vote(self, battles: Sequence[Battle], last: bool) -> None:
         """Take votes as they come and look at the tally after each; what was taken is durable at the end."""
-        pending: list[Future[int]] = []
         try:
             async with aclosing(self._source.cast(battles, last)) as votes:
                 async for vote in votes:
-                    if vote.key not in self._keys:
-                        self._keys.add(vote.key)
-                        pending.append(self._store.submit(writes.add_votes, [vote]))
-                        self._count(vote)
-                    if self._terms.is_over(self.tally):
+                    if vote:
+                        self._take(vote)
+                    over = self._terms.is_over(self.tally)
+                    if vote is None or over or time.monotonic() - self._looked_at > LOOK_SECONDS:
+                        await self._look()
+                        over = self._terms.is_over(self.tally)
+                    if over or (vote is None and last and self._all_judged(battles)):
                         break
         finally:
-            await asyncio.gather(*(asyncio.wrap_future(future) for future in pending))
-        # A person at the dashboard votes past this source.
-        self.tally = self._store.read.tally(self._terms.experiment, self._terms.candidate, self._terms.opponent)
+            await self._settle()
+        await self._look()
         await self._store.do(writes.set_progress, self._progress())
 
-    def _count(self, vote: Vote) -> None:
+    def _take(self, vote: Vote) -> None:
+        voters = self._voted.setdefault(_pair(vote), set())
+        if vote.key in self._keys or len(voters) >= self._terms.votes_per_prompt:
+            return
+        self._keys.add(vote.key)
+        voters.add(vote.voter)
+        self._pending.append(self._store.submit(writes.add_votes, [vote], self._terms.votes_per_prompt))
         if {vote.model_a, vote.model_b} == {self._terms.candidate, self._terms.opponent}:
             for_candidate = Choice.A if vote.model_a == self._terms.candidate else Choice.B
             self.tally = _with(self.tally, vote.choice, for_candidate)
-        if time.monotonic() - self._told_at > TELL_SECONDS:
-            self._told_at = time.monotonic()
+
+    async def _look(self) -> None:
+        """Count by the store: people at a dashboard vote past this source."""
+        await self._settle()
+        terms, read = self._terms, self._store.read
+        self._looked_at = time.monotonic()
+        rivals = dict.fromkeys((terms.opponent, REFERENCE))
+        tallies = [read.tally(terms.experiment, terms.candidate, rival) for rival in rivals]
+        votes = sum(tally.decisive + tally.ties for tally in tallies)
+        if votes != self._known:
+            self._known = votes
+            for pair, voters in _voters_by_pair(read.votes(terms.experiment)).items():
+                self._voted.setdefault(pair, set()).update(voters)
+        self.tally = tallies[0]
+        if tallies != self._told:
+            self._told = tallies
             self._store.submit(writes.set_progress, self._progress())
+
+    async def _settle(self) -> None:
+        pending, self._pending = self._pending, []
+        counted = await asyncio.gather(*(asyncio.wrap_future(future) for future in pending))
+        self._known += sum(counted)
+
+    def _all_judged(self, battles: Sequence[Battle]) -> bool:
+        """Whether there is nothing to wait for: votes against the reference are welcome, but do not decide."""
+        return all(
+            len(battle.voted) >= battle.wanted
+            for battle in battles
+            if {battle.model_a, battle.model_b} == {self._terms.candidate, self._terms.opponent}
+        )
 
     def _progress(self) -> Progress:
         votes, total = self.tally.decisive, self._terms.votes
@@ -222,8 +260,12 @@ class Contest:
 def _voters_by_pair(votes: Sequence[Vote]) -> dict[tuple[str, ...], set[str]]:
     found: dict[tuple[str, ...], set[str]] = {}
     for vote in votes:
-        found.setdefault((vote.prompt, *sorted((vote.model_a, vote.model_b))), set()).add(vote.voter)
+        found.setdefault(_pair(vote), set()).add(vote.voter)
     return found
+
+
+def _pair(vote: Vote) -> tuple[str, ...]:
+    return (vote.prompt, *sorted((vote.model_a, vote.model_b)))
 
 
 def _with(tally: Tally, choice: Choice, for_candidate: Choice) -> Tally:

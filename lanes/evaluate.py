@@ -35,6 +35,7 @@ from lanes.places import PlaceError, SourceError, Transfer, fetch, publish
 from lanes.prompts import heldout_prompts, in_order
 from lanes.recipe import Deployment as Settings
 from lanes.vote_file import FileVoters
+from lanes.vote_limit import votes_per_prompt
 from lanes.votes import SimulatedVoters, VoteSource
 
 WORK = "work"
@@ -110,6 +111,7 @@ class EvaluateLane:
         if self.settings.judge == "val_pref_acc":
             return order | {"scores": {model_name(each): self._scores(each) for each in numbers}}
         models = {model_name(each): {"url": self._url(each), "deployment": self._served(each)} for each in numbers}
+        order["votes_per_prompt"] = self.settings.votes_per_prompt
         return order | {"models": models | {REFERENCE: {"url": None, "deployment": self._served(BASELINE)}}}
 
     async def run(self, stage: Stage) -> Json:
@@ -183,7 +185,7 @@ class EvaluateLane:
         await desk.open()
         source = self._source()
         terms = Terms(
-            stage.experiment, order["candidate"], order["opponent"], settings.rule, settings.votes_per_prompt,
+            stage.experiment, order["candidate"], order["opponent"], settings.rule, votes_per_prompt(order),
             settings.reference_share, settings.seed,
         )  # fmt: skip
         contest = Contest(self._store, terms, in_order(prompts, settings.seed, stage.experiment), desk.answer, source)

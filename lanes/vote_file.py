@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -53,11 +52,10 @@ class FileVoters:
         self._waiting: dict[str, list[tuple[str, Choice]]] = {}
         """Votes that were read, by battle; those on battles from before a kill wait until these are in hand again."""
 
-        self._answered: set[tuple[str, str]] = set()
-        self._counts = Counter[str]()
-        """Votes that were counted, by battle."""
+        self._given: dict[str, set[str]] = {}
+        """Whose votes were given out, by battle."""
 
-    async def cast(self, battles: Sequence[Battle], last: bool) -> AsyncGenerator[Vote]:
+    async def cast(self, battles: Sequence[Battle], last: bool) -> AsyncGenerator[Vote | None]:
         """See ``VoteSource.cast``; when half of these have a vote others are due, as some are never opened."""
         self._show(battles)
         while True:
@@ -65,6 +63,7 @@ class FileVoters:
                 self._read(number, line)
             for vote in self._take():
                 yield vote
+            yield None
             if self._enough(battles, last):
                 return
             await asyncio.sleep(LOOK_SECONDS)
@@ -74,7 +73,7 @@ class FileVoters:
             self._shown = {str(row["battle"]) for row in _objects(self._battles)}
             _end_last_line(self._battles)
         if battles and self._open and next(iter(self._open.values())).experiment != battles[0].experiment:
-            self._open, self._answered, self._counts = {}, set(), Counter[str]()
+            self._open, self._given = {}, {}
         new = [battle for battle in battles if battle.id not in self._shown]
         with self._battles.open("a", encoding="utf-8") as file:
             for battle in new:
@@ -87,13 +86,15 @@ class FileVoters:
             os.fsync(file.fileno())
         self._shown |= {battle.id for battle in new}
         self._open |= {battle.id: battle for battle in battles}
-        self._answered |= {(battle.id, voter) for battle in battles for voter in battle.voted}
-        self._counts |= {battle.id: len(battle.voted) for battle in battles}
 
     def _enough(self, battles: Sequence[Battle], last: bool) -> bool:
         if last:
-            return all(self._counts[battle.id] >= battle.wanted for battle in battles)
-        return sum(not self._counts[battle.id] for battle in battles) <= len(battles) // 2
+            return all(len(self._voters(battle)) >= battle.wanted for battle in battles)
+        return sum(not self._voters(battle) for battle in battles) <= len(battles) // 2
+
+    def _voters(self, battle: Battle) -> set[str]:
+        """Who has voted on a battle, by the file or past it."""
+        return self._given.get(battle.id, set()).union(battle.voted)
 
     def _read(self, number: int, line: bytes) -> None:
         try:
@@ -108,16 +109,17 @@ class FileVoters:
 
     def _take(self) -> Iterator[Vote]:
         """Votes on the battles that are in hand, each voter's first on each."""
-        for battle in self._waiting.keys() & self._open.keys():
-            for voter, choice in self._waiting.pop(battle):
-                if (battle, voter) in self._answered:
+        for name in self._waiting.keys() & self._open.keys():
+            battle = self._open[name]
+            for voter, choice in self._waiting.pop(name):
+                voters = self._voters(battle)
+                if voter in voters:
                     continue
-                if self._counts[battle] >= self._open[battle].wanted:
+                if len(voters) >= battle.wanted:
                     self._complain(ENOUGH)
                     continue
-                self._answered.add((battle, voter))
-                self._counts[battle] += 1
-                yield self._open[battle].vote(voter, choice, simulated=False)
+                self._given.setdefault(name, set()).add(voter)
+                yield battle.vote(voter, choice, simulated=False)
 
 
 class _Lines:

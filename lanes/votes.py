@@ -7,6 +7,7 @@ import hashlib
 import itertools
 import time
 from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -35,8 +36,8 @@ class Battle:
     wanted: int
     """Votes that are asked for, those that came already included."""
 
-    voted: frozenset[str]
-    """Voters that have voted already."""
+    voted: AbstractSet[str]
+    """Voters that have voted already, wherever; others may come while the battle is open."""
 
     @property
     def id(self) -> str:
@@ -62,8 +63,10 @@ class VoteSource(Protocol):
     simulated: bool
     """Whether no people vote."""
 
-    def cast(self, battles: Sequence[Battle], last: bool) -> AsyncGenerator[Vote]:
+    def cast(self, battles: Sequence[Battle], last: bool) -> AsyncGenerator[Vote | None]:
         """Show battles, and give each vote as it comes, until it is time for further battles.
+
+        Who waits for people gives None after each look for their votes.
 
         Args:
             battles: Of one experiment.
@@ -83,12 +86,12 @@ class SimulatedVoters:
         self._walk: Iterator[str] = iter(())
         self._names: list[str] = []
 
-    async def cast(self, battles: Sequence[Battle], last: bool) -> AsyncGenerator[Vote]:
+    async def cast(self, battles: Sequence[Battle], last: bool) -> AsyncGenerator[Vote | None]:
         """See ``VoteSource.cast``; they answer at once."""
         for battle in battles:
             for place in range(battle.first_voter, battle.first_voter + battle.wanted):
                 voter = self._name(battle.experiment, place)
-                if voter in battle.voted:
+                if voter in battle.voted or len(battle.voted) >= battle.wanted:
                     continue
                 choice = simulated_voters.cast(self._seed, voter, battle.question, battle.answer_a, battle.answer_b)
                 await asyncio.sleep(0)

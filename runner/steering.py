@@ -18,6 +18,7 @@ from checkpoints import writes
 from checkpoints.records import REFUSED, Choice, Intervention, Proposal, RunState, State, Step, Vote
 from checkpoints.store import Store, StoreError
 from checkpoints.trouble import can_pass
+from lanes.vote_limit import limit_for
 from runner import interventions
 from runner.carry_out import Look, carry_out, put_first
 from runner.consequence import Consequence
@@ -242,11 +243,12 @@ class Steering:
         self._mark, _ = self.store.read.touched(self._mark)
         if self.store.read.experiment(vote.experiment).state is State.EVALUATED:
             raise _NotNow  # enough has been counted for its verdict: this one is counted when that has fallen
+        most, why_not = limit_for(self.store.read, vote)
 
         def write(db: Database) -> None:
             writes.as_seen(db, self._mark)
-            counted = writes.add_votes(db, [vote])
-            writes.acknowledge(db, step.number, "counted" if counted else "had been counted before")
+            counted = writes.add_votes(db, [vote], most)
+            writes.acknowledge(db, step.number, "counted" if counted else why_not)
 
         await self.store.do(write)
 

@@ -129,7 +129,7 @@ class Story:
         writes.start_stage(db, number, Lane.UPLOAD, {})
         writes.finish_stage(db, number, Lane.UPLOAD, 1, {}, 0.8)
         rival = REFERENCE if number == 0 else model_name(self.champion)
-        writes.start_stage(db, number, Lane.EVALUATE, {}, opponent=None if number == 0 else self.champion)
+        writes.start_stage(db, number, Lane.EVALUATE, _ORDER, opponent=None if number == 0 else self.champion)
         self.answer(db, number, rival)
         wins, losses, ties = self.vote(db, number, rival, _SHARES[fate], _VOTES[fate])
         writes.finish_stage(db, number, Lane.EVALUATE, 1, {"judge": self.judge}, 9.1)
@@ -235,7 +235,7 @@ class Story:
         writes.finish_stage(db, number, Lane.TRAIN, 1, {"final_loss": loss}, 12.1)
         writes.start_stage(db, number, Lane.UPLOAD, {})
         writes.finish_stage(db, number, Lane.UPLOAD, 1, {}, 0.7)
-        writes.start_stage(db, number, Lane.EVALUATE, {}, opponent=self.champion)
+        writes.start_stage(db, number, Lane.EVALUATE, _ORDER, opponent=self.champion)
         self.answer(db, number, model_name(self.champion))
         wins, losses, _ = self.vote(db, number, model_name(self.champion), 0.55, 148)
         rate = wilson(wins, losses)
@@ -267,6 +267,7 @@ class Story:
 
 
 _SHARES = {"baseline": 0.55, "keep": 0.63, "discard": 0.47, "inconclusive": 0.52}
+_ORDER = {"votes_per_prompt": 12}
 _VOTES = {"baseline": 160, "keep": 180, "discard": 120, "inconclusive": 400}
 
 

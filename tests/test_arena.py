@@ -1,5 +1,6 @@
 """A person's own votes: blind, in an order that does not tell, each pair once, the tally only afterwards."""
 
+import asyncio
 import re
 import shutil
 from collections.abc import AsyncGenerator, Sequence
@@ -13,11 +14,13 @@ from test_dashboard import NARROW, WIDE, Recorded, text_of, until, until_shown
 
 from checkpoints import writes
 from checkpoints.reader import Reader
-from checkpoints.records import Answer, Choice, RunState, State, Step, Vote
+from checkpoints.records import REFERENCE, Answer, Choice, RunState, State, Step, Vote
 from checkpoints.store import Store
 from lanes.analyze.verdict import Rule
 from lanes.contest import Contest, Terms
 from lanes.rows import Prompt
+from lanes.vote_file import FileVoters
+from lanes.vote_limit import full
 from lanes.votes import Battle as Asked
 from tui.app import Dashboard
 from tui.battles import Battle, next_battle, voter
@@ -174,7 +177,7 @@ class OneVoteABattle:
     def __init__(self, store: Store) -> None:
         self.store = store
 
-    async def cast(self, battles: Sequence[Asked], last: bool) -> AsyncGenerator[Vote]:
+    async def cast(self, battles: Sequence[Asked], last: bool) -> AsyncGenerator[Vote | None]:
         for battle in battles:
             await self.store.do(
                 writes.add_votes, [replace(battle.vote(ANA, Choice.A, False), key=f"person/{battle.id}")]
@@ -182,16 +185,107 @@ class OneVoteABattle:
             yield battle.vote("ben", Choice.TIE, False)
 
 
-async def test_what_a_person_votes_at_the_dashboard_counts_in_the_evaluation_under_way(folder: Path) -> None:
-    async def answers(wanted: Sequence[Any]) -> list[str]:
-        return ["an answer"] * len(wanted)
+async def answers(wanted: Sequence[Any]) -> list[str]:
+    return ["an answer"] * len(wanted)
 
+
+def asked(count: int) -> list[Prompt]:
+    return [Prompt(f"new-{place:03d}", ({"role": "user", "content": "Hi"},), None, "") for place in range(count)]
+
+
+async def test_what_a_person_votes_at_the_dashboard_counts_in_the_evaluation_under_way(folder: Path) -> None:
     with Store(folder) as store:
         before = store.read.tally(4, "exp-0004", "exp-0001")
-        terms = Terms(4, "exp-0004", "exp-0001", Rule(max_votes=2000), 1, 0.0, 7)
-        prompts = [Prompt(f"new-{place}", ({"role": "user", "content": "Hi"},), None, "") for place in range(5)]
-        contest = Contest(store, terms, prompts, answers, OneVoteABattle(store))
+        terms = Terms(4, "exp-0004", "exp-0001", Rule(max_votes=2000), 2, 0.0, 7)
+        contest = Contest(store, terms, asked(5), answers, OneVoteABattle(store))
         await contest.run()
         assert contest.tally == store.read.tally(4, "exp-0004", "exp-0001")
     assert contest.tally.decisive == before.decisive + 5
     assert contest.tally.ties == before.ties + 5
+
+
+async def vote_at_the_dashboard(store: Store) -> None:
+    """On every pair that is offered, as the runner counts it, for as long as it is not stopped."""
+    while True:
+        for battle in battles(store.folder, ANA, 200):
+            if battle.experiment == 4:
+                vote = Vote(
+                    4,
+                    f"person/{battle.prompt}",
+                    ANA,
+                    battle.prompt,
+                    battle.model_a,
+                    battle.model_b,
+                    Choice.A,
+                    False,
+                    0.0,
+                )
+                await store.do(writes.add_votes, [vote])
+        await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize(("rule", "looked_at"), [(Rule(max_votes=2000), 40), (Rule(min_votes=20, max_votes=135), 16)])
+async def test_who_votes_only_at_the_dashboard_brings_the_evaluation_to_its_end(
+    folder: Path, rule: Rule, looked_at: int
+) -> None:
+    with Store(folder) as store:
+        terms = Terms(4, "exp-0004", "exp-0001", rule, 1, 0.25, 7)
+        contest = Contest(store, terms, asked(40), answers, FileVoters(folder, pytest.fail))
+        person = asyncio.create_task(vote_at_the_dashboard(store))
+        try:
+            async with asyncio.timeout(10):
+                await contest.run()
+        finally:
+            person.cancel()
+        assert contest.asked == looked_at
+        assert contest.tally == store.read.tally(4, "exp-0004", "exp-0001")
+
+
+async def test_a_voter_is_not_asked_on_a_pair_that_a_person_at_the_dashboard_has_voted_on(folder: Path) -> None:
+    with Store(folder) as store:
+        terms = Terms(4, "exp-0004", "exp-0001", Rule(max_votes=2000), 1, 0.0, 7)
+        contest = Contest(store, terms, asked(5), answers, OneVoteABattle(store))
+        await contest.run()
+        voters = {vote.voter for vote in store.read.votes(4) if vote.prompt.startswith("new-")}
+        assert voters == {ANA} and contest.tally == store.read.tally(4, "exp-0004", "exp-0001")
+
+
+def test_before_the_verdict_a_pair_is_offered_until_it_has_the_votes_that_count_and_after_it_to_everybody(
+    folder: Path,
+) -> None:
+    with Store(folder) as store:
+        one_vote = """UPDATE stages SET "order" = '{}' WHERE lane = 'evaluate'"""
+        store.submit(lambda db: (db.execute("DELETE FROM votes"), db.execute(one_vote))).result()
+        first = battles(folder, ANA, 3)
+        votes = [
+            Vote(4, battle.prompt, ANA, battle.prompt, battle.model_a, battle.model_b, Choice.A, False, 0.0)
+            for battle in first
+        ]
+        store.submit(writes.add_votes, votes).result()
+        offered = {one.prompt for one in battles(folder, "person:ben", 40) if one.experiment == 4}
+        assert len(offered) == 5 and not offered & {one.prompt for one in first}
+        store.submit(lambda db: db.execute("UPDATE experiments SET state = 'evaluated' WHERE number = 4")).result()
+        assert full(store.read, store.read.experiment(4), "exp-0001", "exp-0004") == {one.prompt for one in first}
+        store.submit(lambda db: db.execute("UPDATE experiments SET state = 'discarded' WHERE number = 4")).result()
+        assert full(store.read, store.read.experiment(4), "exp-0001", "exp-0004") == set()
+
+
+async def test_pairs_with_the_reference_come_where_a_voter_has_not_seen_the_candidate_and_are_named(
+    folder: Path,
+) -> None:
+    with Store(folder) as store:
+        store.submit(writes.add_answers, [Answer(4, "prompt-000", REFERENCE, "I am the reference")]).result()
+        assert not [one for one in battles(folder, ANA, 8) if REFERENCE in (one.model_a, one.model_b)]
+        few = """UPDATE stages SET "order" = '{"votes_per_prompt": 1}' WHERE lane = 'evaluate'"""
+        store.submit(lambda db: db.execute(few)).result()
+    recorded = Recorded()
+    async with Dashboard(folder, recorded).run_test(size=WIDE, notifications=True) as pilot:
+        await until_shown(pilot, "champion #1")
+        await pilot.press("a")
+        await until_shown(pilot, "I am the reference", "left", "right")
+        await pilot.press("left")
+        screen = await until_shown(
+            pilot, "You preferred", "the reference", "#4, candidate", "on #4 against the reference"
+        )
+    assert "opponent" not in screen
+    assert {recorded.steps[0][3]["model_a"], recorded.steps[0][3]["model_b"]} == {"exp-0004", REFERENCE}

@@ -114,6 +114,8 @@ async def test_a_persons_vote_counts_once_for_a_voter_and_a_pair(store: Store) -
         pair = {"prompt": "p-1", "model_a": other, "model_b": one, "voter": "ana"}
         assert await intervene(store, Step.VOTE, 1, choice="b", **pair) == "counted"
         assert await intervene(store, Step.VOTE, 1, choice="a", **pair) == "had been counted before"
+        past = await intervene(store, Step.VOTE, 1, choice="a", **pair | {"voter": "ben"})
+        assert past == "refused: this pair has as many votes as count before the verdict (evaluate.votes_per_prompt)"
         assert "no such pair" in await intervene(store, Step.VOTE, 1, choice="a", **pair | {"prompt": "p-2"})
         assert "a vote is one of" in await intervene(store, Step.VOTE, 1, choice="both", **pair)
         assert store.read.tally(1, one, other).wins == 1

@@ -31,7 +31,7 @@ def battle(prompt: str, voted: frozenset[str] = frozenset(), experiment: int = 3
 
 async def collected(source: VoteSource, battles: list[Battle], last: bool = True) -> list[Vote]:
     async with aclosing(source.cast(battles, last)) as votes:
-        return [vote async for vote in votes]
+        return [vote async for vote in votes if vote]
 
 
 @pytest.fixture(autouse=True)

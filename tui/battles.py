@@ -24,6 +24,7 @@ from checkpoints.records import (
     model_name,
 )
 from checkpoints.text import clean
+from lanes.vote_limit import full
 from tui.snapshot import Snapshot
 
 PERSON = "person:"
@@ -93,16 +94,19 @@ def next_battle(folder: Path, rows: Sequence[Row], voter: str, done: Collection[
     """
     with closing(Reader(folder)) as reader:
         for row in contests(rows):
-            number, own, rival = row.experiment.number, row.experiment.model, rival_of(row)
+            number, own = row.experiment.number, row.experiment.model
+            # Who has voted on a prompt knows which answer is the candidate's: no second pair with it is blind.
             voted = {vote.prompt for vote in reader.votes(number, voter)}
-            left = [
-                prompt
-                for prompt in reader.answered(number, own, rival)
-                if prompt not in voted and (number, prompt) not in done
-            ]
-            if left:
-                prompt = min(left, key=lambda prompt: _chance(voter, number, prompt))
-                return _battle(reader, number, prompt, (own, rival), voter)
+            for rival in dict.fromkeys((rival_of(row), REFERENCE)):
+                closed = voted | full(reader, row.experiment, own, rival)
+                prompts = [
+                    prompt
+                    for prompt in reader.answered(number, own, rival)
+                    if prompt not in closed and (number, prompt) not in done
+                ]
+                if prompts:
+                    prompt = min(prompts, key=lambda prompt: _chance(voter, number, prompt))
+                    return _battle(reader, number, prompt, (own, rival), voter)
     return None
 
 
@@ -112,7 +116,10 @@ def why_none(folder: Path, snapshot: Snapshot) -> str:
         return f"this run is judged by {snapshot.metric}: there are no answers to vote on"
     with closing(Reader(folder)) as reader:
         for row in contests(snapshot.rows):
-            if reader.answered(row.experiment.number, row.experiment.model, rival_of(row)):
+            own, rival = row.experiment.model, rival_of(row)
+            if full(reader, row.experiment, own, rival):
+                return "every pair there is has your vote, or the votes that count before the verdict; others come"
+            if reader.answered(row.experiment.number, own, rival):
                 return "you have voted on every pair there is; others come with the next evaluation"
     return "there are no answers to vote on yet; they come with an evaluation"
 
@@ -126,7 +133,7 @@ def contests(rows: Sequence[Row]) -> list[Row]:
 
 
 def cast_by(interventions: Sequence[Intervention], voter: str) -> list[Intervention]:
-    """The votes that a voter has cast at a dashboard, whether they are counted yet or not."""
+    """The votes that a voter has cast at a dashboard, whether they are counted yet, refused, or neither."""
     return [one for one in interventions if one.step is Step.VOTE and one.detail.get("voter") == voter]
 
 
@@ -144,20 +151,25 @@ class Running:
     """Whether some of the others are those of simulated voters."""
 
 
-def running(folder: Path, row: Row, voter: str, cast: Sequence[Json]) -> Running:
+def running(folder: Path, row: Row, rival: str, voter: str, cast: Sequence[Json]) -> Running:
     """Count; what the voter has cast counts at once, also where the runner has not taken it up yet.
 
     Args:
         row: The experiment voted on.
+        rival: Whom its candidate is compared with.
         voter: Whose votes are counted apart.
         cast: Details of the votes that they have cast on it.
     """
-    number, own, rival = row.experiment.number, row.experiment.model, rival_of(row)
+    number, own = row.experiment.number, row.experiment.model
     with closing(Reader(folder)) as reader:
         counted = [vote for vote in reader.votes(number, voter) if {vote.model_a, vote.model_b} == {own, rival}]
         everybody, simulated = reader.tally(number, own, rival), reader.simulated_votes(number)
     known = {vote.prompt for vote in counted}
-    new = [_vote(number, detail) for detail in cast if detail["prompt"] not in known]
+    new = [
+        _vote(number, detail)
+        for detail in cast
+        if detail["prompt"] not in known and {detail["model_a"], detail["model_b"]} == {own, rival}
+    ]
     theirs, added = tally(own, [*counted, *new]), tally(own, new)
     return Running(
         theirs,

@@ -54,7 +54,11 @@ class Pages(Guest):
         from tui.screens.arena import Arena
 
         snapshot, who = self.snapshot, voter()
-        done = {(one.experiment or 0, str(one.detail["prompt"])) for one in cast_by(snapshot.interventions, who)}
+        done = {
+            (one.experiment or 0, str(one.detail["prompt"]))
+            for one in cast_by(snapshot.interventions, who)
+            if not one.refused
+        }
         battle = await asyncio.to_thread(next_battle, self.folder, snapshot.rows, who, done)
         if battle is None:
             self.say(await asyncio.to_thread(why_none, self.folder, snapshot))

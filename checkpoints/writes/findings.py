@@ -15,17 +15,26 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
 
-def add_votes(db: Database, votes: Iterable[Vote]) -> int:
-    """Count votes; those that were counted before are not counted again. Returns how many were new."""
+def add_votes(db: Database, votes: Iterable[Vote], most: int | None = None) -> int:
+    """Count votes; those that were counted before are not counted again. Returns how many were new.
+
+    Args:
+        votes: In the order in which they came.
+        most: Votes on one pair of answers that count; None for any number.
+    """
     counted = 0
     for vote in votes:
         cursor = db.conn.execute(
             "INSERT INTO votes (key, experiment, voter, prompt, model_a, model_b, choice, simulated, at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            [
-                vote.key, vote.experiment, vote.voter, vote.prompt, vote.model_a, vote.model_b, vote.choice,
-                vote.simulated, vote.at,
-            ],
+            " SELECT :key, :experiment, :voter, :prompt, :a, :b, :choice, :simulated, :at"
+            " WHERE :most IS NULL OR :most > (SELECT count(*) FROM votes"
+            " WHERE experiment = :experiment AND prompt = :prompt"
+            " AND min(model_a, model_b) = min(:a, :b) AND max(model_a, model_b) = max(:a, :b)) ON CONFLICT DO NOTHING",
+            {
+                "key": vote.key, "experiment": vote.experiment, "voter": vote.voter, "prompt": vote.prompt,
+                "a": vote.model_a, "b": vote.model_b, "choice": vote.choice, "simulated": vote.simulated,
+                "at": vote.at, "most": most,
+            },
         )  # fmt: skip
         counted += cursor.rowcount
     return counted

@@ -129,10 +129,9 @@ class Arena(Page, inherit_bindings=False):
             return
         self._cast.append((battle.experiment, detail))
         row = self._snapshot.rows[battle.experiment]
-        refused = [one.detail for one in cast_by(self._snapshot.interventions, self._voter) if one.refused]
-        mine = [detail for number, detail in self._mine() if number == battle.experiment]
-        cast = [detail for detail in mine if detail not in refused]
-        counted = await asyncio.to_thread(running, self._folder, row, self._voter, cast)
+        cast = [detail for number, detail in self._mine() if number == battle.experiment]
+        rival = battle.model_b if battle.model_a == row.experiment.model else battle.model_a
+        counted = await asyncio.to_thread(running, self._folder, row, rival, self._voter, cast)
         self._chose, self._told = choice, _told(row, battle, choice, counted)
 
     async def _next(self) -> None:
@@ -146,8 +145,11 @@ class Arena(Page, inherit_bindings=False):
         self._told, self._from = [], 0
 
     def _mine(self) -> list[tuple[int, Json]]:
-        known = [(one.experiment or 0, one.detail) for one in cast_by(self._snapshot.interventions, self._voter)]
-        return known + [cast for cast in self._cast if cast not in known]
+        """Votes that are counted, or will be as far as one can tell."""
+        cast = cast_by(self._snapshot.interventions, self._voter)
+        known = [(one.experiment or 0, one.detail) for one in cast]
+        counted = [vote for one, vote in zip(cast, known, strict=True) if not one.refused]
+        return counted + [vote for vote in self._cast if vote not in known]
 
     def _draw(self) -> None:
         width, height = self.columns, max(self.size.height - 2, 1)
@@ -196,11 +198,12 @@ def _told(row: Row, battle: Battle, choice: Choice, counted: Running) -> list[Te
     preferred = {Choice.A: battle.model_a, Choice.B: battle.model_b}.get(choice)
     what = f"You preferred {_model(preferred)}'s answer." if preferred else "You found them about equal."
     others = ", simulated voters among them" if counted.simulated else ""
+    against = " against the reference" if REFERENCE in (battle.model_a, battle.model_b) else ""
     lines = [
         Text(),
         styled(what, f"bold {BRIGHT}"),
-        _share(f"Your votes on #{number}", counted.own),
-        _share(f"All votes on #{number}{others}", counted.all),
+        _share(f"Your votes on #{number}{against}", counted.own),
+        _share(f"All votes on #{number}{against}{others}", counted.all),
     ]
     if row.verdict:
         word = STATES[row.experiment.state].word
@@ -236,7 +239,8 @@ def _revealed(battle: Battle, choice: Choice | None) -> list[Text]:
     for place, model in ((Choice.A, battle.model_a), (Choice.B, battle.model_b)):
         role, colour = ("candidate", ORANGE) if model == candidate else ("opponent", BLUE)
         name = Text().append("✓ " if place is choice else "", f"bold {BRIGHT}")
-        names.append(name.append(f"{_model(model)}, {role}", f"bold {colour}"))
+        what = _model(model) if model == REFERENCE else f"{_model(model)}, {role}"
+        names.append(name.append(what, f"bold {colour}"))
     return names
 
 
