@@ -53,6 +53,9 @@ def test_the_command_draws_a_screen_that_needs_nothing_from_elsewhere(run: Path,
         (("--screen", "veto:3", "-o", "x.svg"), 1, "experiment 3 is discarded; only a kept one can be vetoed"),
         (("--screen", "detail:99", "-o", "x.svg"), 1, "there is no experiment 99: the newest is #14"),
         (("--screen", "attic", "-o", "x.svg"), 1, "there is no screen attic: main, panel:1 to panel:5, detail:NUMBER"),
+        (("--screen", "panel:1:x", "-o", "x.svg"), 1, "no view x of panel 1: win-rate, elo, votes, final-loss"),
+        (("--screen", "panel:2:x", "-o", "x.svg"), 1, "no view x of panel 2: loss, rewards/accuracies, log"),
+        (("--screen", "panel:3:x", "-o", "x.svg"), 1, "there is no view x of panel 3: it is no plot"),
         (("--theme", "pink", "-o", "x.svg"), 1, "there is no theme pink: "),
         (("-o", "x.png"), 2, "x.png is neither .svg nor .txt"),
         (("--size", "0x40", "-o", "x.svg"), 2, "0x40 is no size; one is 120x40"),
@@ -75,6 +78,21 @@ async def test_one_sitting_is_pictured_from_screen_to_screen_and_back(run: Path)
     assert "Experiments" in seen[0] and "Experiments ─" not in seen[1].replace("3 Experiments", "")
     assert "#10 ● kept" in seen[2] and "Veto #10" in seen[3]
     assert seen[4] == seen[0]
+
+
+async def test_a_plot_is_pictured_in_each_of_its_views_and_is_then_as_it_was(run: Path) -> None:
+    wanted = {
+        "panel:1:elo": "Elo, the reference has 1000",
+        "panel:1:votes": "Votes on #",
+        "panel:1:final-loss": "Final training loss by experiment",
+        "panel:2:rewards/accuracies": "Reward accuracy #14",
+        "panel:2:log": "Loss #14 over champion #10 · log axis",
+    }
+    async with sitting(run, (120, 40)) as sitter:
+        before = (await sitter.show("main")).text
+        for name, title in wanted.items():
+            assert title in (await sitter.show(name)).text
+        assert (await sitter.show("main")).text == before
 
 
 async def test_without_colour_a_picture_is_grey_and_says_the_same(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,6 +26,8 @@ from tui.leaving import Leave
 from tui.snapshot import Snapshot, look
 from tui.themes import THEMES
 from tui.watch import Watcher
+from tui.widgets.curves import Plot
+from tui.widgets.training_plot import TrainingPlot
 
 FONTS = "Menlo, Consolas, 'DejaVu Sans Mono', 'Liberation Mono', monospace"
 
@@ -56,6 +58,9 @@ SCREENS = OF_AN_EXPERIMENT | {
 _PANELS = 5
 """Panels that can have the whole screen; the lanes are always in sight."""
 
+_LOG = "log"
+"""As a view of the curves of a training: its axis."""
+
 _SECONDS = 60.0
 """After which a screen that is still being made is given up."""
 
@@ -78,7 +83,7 @@ def names() -> str:
     """What can be pictured, for a person."""
     experiment = ", ".join(f"{name}:NUMBER" for name in OF_AN_EXPERIMENT)
     rest = ", ".join(name for name in SCREENS if name not in OF_AN_EXPERIMENT)
-    return f"main, panel:1 to panel:{_PANELS}, {experiment}, {rest}"
+    return f"main, panel:1 to panel:{_PANELS}, {experiment}, {rest}; views of a plot as in panel:1:elo, panel:2:{_LOG}"
 
 
 async def picture(
@@ -88,7 +93,7 @@ async def picture(
 
     Args:
         run_folder: Folder of the store, which is only read.
-        screen: ``main``, ``panel:2``, ``detail:12`` and so on: see ``names``.
+        screen: ``main``, ``panel:2``, ``panel:1:elo``, ``detail:12`` and so on: see ``names``.
         size: Columns and rows.
         theme: Name of a theme; empty is the one that the dashboard starts with.
 
@@ -123,13 +128,13 @@ class Sitter:
             raise RunError(f"{screen} was not drawn within {_SECONDS:.0f} s") from None
         return Picture(_at_home_anywhere(svg), _text(svg))
 
-    async def _reach(self, name: str, number: int | None) -> None:
+    async def _reach(self, name: str, number: int | None, view: str) -> None:
         app = self._app
         app.said = ""
         if name == "panel":
             await app.run_action(f"panel({number})")
             await self._settle()
-            self._way_back = ["panel(3)"]
+            self._way_back = [*await self._turn(number, view), "panel(3)"]
             if not app.main.compact:
                 self._way_back.insert(0, "maximise")
                 await app.run_action("maximise")
@@ -140,6 +145,24 @@ class Sitter:
         await self._settle()
         if app.said and (name == "panel" or app.screen is app.main):
             raise RunError(app.said)
+
+    async def _turn(self, number: int | None, view: str) -> list[str]:
+        """Have the plot show a view; returns the actions that lead back."""
+        plot = self._app.main.focused
+        if not view:
+            return []
+        views = [_view(name) for name in plot.views()] if isinstance(plot, Plot) else []
+        logarithm = [_LOG] if isinstance(plot, TrainingPlot) else []
+        if view in logarithm:
+            await self._app.run_action("logarithm")
+            return ["logarithm"]
+        if view not in views:
+            there_are = ", ".join([*views, *logarithm]) or "it is no plot"
+            raise RunError(f"there is no view {view} of panel {number}: {there_are}")
+        turns = views.index(view)
+        for _ in range(turns):
+            await self._app.run_action("view")
+        return ["view"] * ((len(views) - turns) % len(views))
 
     async def _choose(self, number: int) -> None:
         newest = len(self._app.snapshot.rows) - 1
@@ -238,17 +261,24 @@ async def _refuse(step: Step, experiment: int | None, reason: str, detail: Json)
     raise RunError("a picture asks for nothing")
 
 
-def _parsed(screen: str) -> tuple[str, int | None]:
-    name, colon, number = screen.partition(":")
+def _parsed(screen: str) -> tuple[str, int | None, str]:
+    """Name, number, and view of a plot."""
+    name, colon, rest = screen.partition(":")
+    number, _, view = rest.partition(":") if name == "panel" else (rest, "", "")
     if not (name in ("main", "panel") or name in SCREENS) or (name == "panel" and not colon):
         raise RunError(f"there is no screen {screen}: {names()}")
     if not colon:
-        return name, None
+        return name, None, ""
     if not (name == "panel" or name in OF_AN_EXPERIMENT) or not (number.isascii() and number.isdigit()):
         raise RunError(f"there is no screen {screen}: {names()}")
     if name == "panel" and not 1 <= int(number) <= _PANELS:
         raise RunError(f"there is no panel {number} to make large: 1 to {_PANELS}")
-    return name, int(number)
+    return name, int(number), _view(view)
+
+
+def _view(name: str) -> str:
+    """The name of a view as it is typed: ``final-loss``."""
+    return name.lower().replace(" ", "-")
 
 
 def _at_home_anywhere(svg: str) -> str:

@@ -58,6 +58,10 @@ class Plot(Lines, can_focus=True):
         """What the signs are, at its longest and shorter."""
         raise NotImplementedError
 
+    def views(self) -> Sequence[str]:
+        """Names of what there is to show, the one shown now first, then as ``turn`` goes on."""
+        raise NotImplementedError
+
     def turn(self) -> str:
         """Show the next view; returns why not, empty where it did."""
         raise NotImplementedError

@@ -137,6 +137,10 @@ class ProgressPlot(Plot):
         self._ballots = ballots
         self.update()
 
+    def views(self) -> Sequence[str]:
+        """Those that there is something for."""
+        return self._from_here(self.snapshot or Snapshot())
+
     def turn(self) -> str:
         """The next view that there is something for."""
         now = self.snapshot or Snapshot()
@@ -162,10 +166,11 @@ class ProgressPlot(Plot):
         }[self._view]
 
     def _next(self, now: Snapshot) -> str:
+        return [*self._from_here(now), self._view][1]
+
+    def _from_here(self, now: Snapshot) -> list[str]:
         place = VIEWS.index(self._view)
-        return next(
-            view for view in VIEWS[place + 1 :] + VIEWS[: place + 1] if view == self._view or self._has(now, view)
-        )
+        return [view for view in VIEWS[place:] + VIEWS[:place] if view == self._view or self._has(now, view)]
 
     def _has(self, now: Snapshot, view: str) -> bool:
         if view == _VOTES:

@@ -60,6 +60,14 @@ class TrainingPlot(Plot):
         whole = [part for part in (tested, raw, key) if part]
         return [" · ".join(whole), " · ".join(whole[:2]), " · ".join(whole[:1]), ""]
 
+    def views(self) -> Sequence[str]:
+        """The series that were logged, by the trainer's names."""
+        names = self._all()
+        if self._name not in names:
+            return [self._name, *names]
+        place = names.index(self._name)
+        return names[place:] + names[:place]
+
     def turn(self) -> str:
         """The next series."""
         if len(self._all()) < 2:
@@ -119,8 +127,7 @@ class TrainingPlot(Plot):
         return self._names.of(lambda: logged(now.candidate, now.rival), now.candidate, now.rival)
 
     def _next(self) -> str:
-        names = self._all()
-        return names[(names.index(self._name) + 1) % len(names)] if self._name in names else names[0]
+        return [*self.views(), self._name][1]
 
 
 def _right(now: Snapshot) -> float:
