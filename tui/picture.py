@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import html
-import re
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
-from rich.cells import cell_len
 from textual.pilot import Pilot
 from textual.widgets import Input
 from textual.worker import WorkerCancelled
@@ -20,6 +16,7 @@ from checkpoints.store import holder
 from checkpoints.visitor import reading
 from tui import plots
 from tui.app import Dashboard
+from tui.drawn import Picture, drawn
 from tui.headless import RunError
 from tui.keys import ACTIONS
 from tui.leaving import Leave
@@ -28,8 +25,6 @@ from tui.themes import THEMES
 from tui.watch import Watcher
 from tui.widgets.curves import Plot
 from tui.widgets.training_plot import TrainingPlot
-
-FONTS = "Menlo, Consolas, 'DejaVu Sans Mono', 'Liberation Mono', monospace"
 
 _ACTIONS = frozenset(action.name for action in ACTIONS)
 
@@ -63,20 +58,6 @@ _LOG = "log"
 
 _SECONDS = 60.0
 """After which a screen that is still being made is given up."""
-
-_CELL = 12.2
-"""Width of a cell in Rich's picture of a terminal."""
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A screen as it was seen."""
-
-    svg: str
-    """Fetches nothing: where its fonts are missing, the reader's own monospaced one takes their place."""
-
-    text: str
-    """The same without colours, a line a row."""
 
 
 def names() -> str:
@@ -126,7 +107,7 @@ class Sitter:
                 svg = await self._drawn()
         except TimeoutError:
             raise RunError(f"{screen} was not drawn within {_SECONDS:.0f} s") from None
-        return Picture(_at_home_anywhere(svg), _text(svg))
+        return drawn(svg)
 
     async def _reach(self, name: str, number: int | None, view: str) -> None:
         app = self._app
@@ -279,26 +260,3 @@ def _parsed(screen: str) -> tuple[str, int | None, str]:
 def _view(name: str) -> str:
     """The name of a view as it is typed: ``final-loss``."""
     return name.lower().replace(" ", "-")
-
-
-def _at_home_anywhere(svg: str) -> str:
-    """Without fonts from elsewhere, and with spaces that stay."""
-    svg = re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL)
-    svg = svg.replace("font-size: 20px;", "font-size: 20.25px;")  # Menlo's and DejaVu's cells are a hair narrower
-    svg = re.sub(r"font-family: (Fira Code, monospace|arial);", f"font-family: {FONTS};", svg)
-    return svg.replace("<text ", '<text xml:space="preserve" ')
-
-
-def _text(svg: str) -> str:
-    """The lines of a picture by Rich, in which each piece stands at its place."""
-    rows: dict[float, list[tuple[int, str]]] = {}
-    for x, y, piece in re.findall(r'<text class="\S+-r\d+" x="([\d.]+)" y="([\d.]+)"[^>]*>(.*?)</text>', svg):
-        rows.setdefault(float(y), []).append((round(float(x) / _CELL), html.unescape(piece).replace("\xa0", " ")))
-    return "".join(f"{_joined(sorted(row))}\n" for _, row in sorted(rows.items()))
-
-
-def _joined(pieces: list[tuple[int, str]]) -> str:
-    line = ""
-    for column, piece in pieces:
-        line += " " * (column - cell_len(line)) + piece
-    return line.rstrip()
