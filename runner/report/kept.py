@@ -99,7 +99,7 @@ def by_luck(facts: Facts) -> str:
     """How many keeps the number of looks alone explains: the rule's error is that of one experiment, not of a night."""
     looks, alpha = len(facts.judged), facts.alpha
     if alpha is None:
-        return f"{looks:,} were judged: the more are, the more keeps would come of luck alone if nothing worked."
+        return f"{looks:,} were judged, and the more there are, the more keeps luck alone gives if nothing works."
     most = f"up to about {alpha * looks:,.1f} keeps would come of luck alone if nothing worked"
     return f"{looks:,} were judged at α = {alpha:g} each: {most}."
 
