@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from checkpoints import writes
+from checkpoints.reader import Reader
 from checkpoints.records import (
     BASELINE,
     PERSON,
@@ -23,9 +26,10 @@ from checkpoints.records import (
     State,
     Verdict,
 )
+from checkpoints.rows import Rows
 from checkpoints.store import Store
 from runner.agent.categories import category_of
-from runner.agent.memory import remember
+from runner.agent.memory import Memory, remember
 from runner.agent.proposer import Proposer
 from runner.agent.zoom_out import due
 from runner.interventions import Refused
@@ -54,6 +58,7 @@ class Planner:
         """The program in force; a new revision takes effect at the next proposal."""
 
         self.proposer = proposer
+        self.rows = Rows(store.read)
         self.proposing = asyncio.Lock()
         """Held while a proposal is made, or while what a person asks for is put before it."""
 
@@ -76,7 +81,7 @@ class Planner:
         if used_up := self._used_up():
             self._exhausted = used_up
             return False
-        rows = read.rows()
+        _, rows = await self.rows.look()
         if trigger := due(rows, read.zoom_outs(), self.program.zoom_out):
             await self._take_stock(trigger, "", rows)
         proposal = await self._acceptable(rows)
@@ -114,7 +119,7 @@ class Planner:
             also: Done in the same write, with the number of the zoom-out and the categories that it names.
         """
         async with self.proposing:
-            memory = remember(self.store.read, self.program, self.store.read.rows())
+            memory = await self._memory((await self.rows.look())[1])
             text, categories = await self.proposer.take_stock(memory, "forced", steering)
 
             def write(db: Database) -> None:
@@ -125,7 +130,7 @@ class Planner:
             await self.store.do(write)
 
     async def _take_stock(self, trigger: str, steering: str, rows: Sequence[Row]) -> int:
-        memory = remember(self.store.read, self.program, rows)
+        memory = await self._memory(rows)
         text, categories = await self.proposer.take_stock(memory, trigger, steering)
         return await self.store.do(writes.add_zoom_out, trigger, steering, text, categories)
 
@@ -179,7 +184,7 @@ class Planner:
     async def _acceptable(self, rows: Sequence[Row]) -> Proposal | None:
         """A proposal that the program accepts; what it refuses is recorded with the reason and asked again."""
         for _ in range(REPAIRS):
-            memory = remember(self.store.read, self.program, rows)
+            memory = await self._memory(rows)
             proposal = await self.proposer.propose(memory)
             if proposal is None or proposal.change is None:
                 self._exhausted = "everything that the space opens was tried"
@@ -195,6 +200,15 @@ class Planner:
         self._exhausted = f"{self.proposer.name} proposed nothing acceptable {REPAIRS} times in a row"
         return None
 
+    async def _memory(self, rows: Sequence[Row]) -> Memory:
+        """In a thread: ten thousand beliefs take longer to read than a screen can wait."""
+        return await asyncio.to_thread(_remembered, self.store.folder, self.program, rows)
+
     async def _put(self, proposal: Proposal) -> None:
         assert proposal.change is not None
         await self.store.do(writes.put_forward, proposal, self.program.space.canonical(proposal.change))
+
+
+def _remembered(folder: Path, program: Program, rows: Sequence[Row]) -> Memory:
+    with closing(Reader(folder)) as read:
+        return remember(read, program, rows)

@@ -114,7 +114,7 @@ class Steering:
 
     async def _follow(self, step: Intervention) -> None:
         """Do what follows from a step that changes experiments or the champion."""
-        look = self._look()
+        look = await self._look()
         result = self._consequence(step, look)
         if result.run:
             await self._undo_pause(step)
@@ -125,10 +125,9 @@ class Steering:
             await self.store.do(carry_out, look, step, result, proposals)
         await self.pipeline.abort((*result.cancelled, *result.again))
 
-    def _look(self) -> Look:
-        read = self.store.read
-        self._mark, _ = read.touched(self._mark)
-        return Look(self._mark, read.rows(recipes=False), read.championships(), read.interventions())
+    async def _look(self) -> Look:
+        read, (mark, rows) = self.store.read, await self.planner.rows.look()
+        return Look(mark, rows, read.championships(), read.interventions())
 
     def _consequence(self, step: Intervention, look: Look) -> Consequence:
         """What follows, by the same rules that the dashboard foretells it by."""

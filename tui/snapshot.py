@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -38,9 +37,6 @@ EVENTS = 500
 
 BELIEFS = 1000
 """Hypotheses that are kept in hand, the newest."""
-
-MANY = 100
-"""Experiments written to since the last look from which all are read in one go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +157,9 @@ def look(reader: Reader, before: Snapshot, trouble: str = "", driven: bool = Tru
     if events or not before.run:
         now = _with_beliefs(reader, replace(now, events=(*before.events, *events)[-EVENTS:]))
     if numbers:
-        now = replace(now, rows=_rows(reader, before.rows, numbers), touched=touched)
+        from checkpoints.rows import renewed  # with SQLite: after the first paint
+
+        now = replace(now, rows=renewed(reader, before.rows, numbers), touched=touched)
         now = replace(now, metric=metric_of(reader, now.champion))
         if _judged(before.rows, now.rows, numbers):
             now = replace(now, judged=now.rows, standings=tuple(reader.standings()))
@@ -188,19 +186,6 @@ def _with_beliefs(reader: Reader, now: Snapshot) -> Snapshot:
 def _unless_equal(before: tuple[T, ...], after: Sequence[T]) -> tuple[T, ...]:
     """What was read, as the same tuple as before where it says the same: what is made of it then stays."""
     return before if len(before) == len(after) and all(map(eq, before, after)) else tuple(after)
-
-
-def _rows(reader: Reader, before: tuple[Row, ...], numbers: list[int]) -> tuple[Row, ...]:
-    """All rows, those of the given numbers read anew."""
-    if not before or len(numbers) > MANY:
-        rows = tuple(reader.rows(recipes=False))
-        # None of this is garbage, and to look through ten thousand for some stops the screen for a tenth of a second.
-        gc.freeze()
-        return rows
-    rows = list(before)
-    for number in numbers:
-        rows[number : number + 1] = [reader.row(number, rows)]
-    return tuple(rows)
 
 
 def _judged(before: tuple[Row, ...], after: tuple[Row, ...], numbers: list[int]) -> bool:

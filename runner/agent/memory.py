@@ -85,12 +85,11 @@ def remember(read: Reader, program: Program, rows: Sequence[Row]) -> Memory:
     """Build the memory from what the store says now.
 
     Args:
-        rows: All experiments of the run; of ten thousand they take half a second to read, and others need them, too.
+        rows: All experiments of the run, with or without their recipes.
     """
     reign = read.champion()
     champion = reign.experiment if reign else None
-    recipes = {row.experiment.number: row.experiment.recipe for row in rows}
-    recipe = recipes.get(champion) if champion is not None else None
+    recipe = read.recipes(champion).get(champion) if champion is not None else None
     return Memory(
         goal=program.goal,
         prose=program.prose,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import takewhile
 
 from checkpoints.records import BASELINE, Outcome, Row, State, ZoomOut
 from runner.settings import ZoomOut as Settings
 
 
-def due(rows: list[Row], zoom_outs: list[ZoomOut], settings: Settings) -> str | None:
+def due(rows: Sequence[Row], zoom_outs: Sequence[ZoomOut], settings: Settings) -> str | None:
     """Why a zoom-out is due before the next proposal; None when it is not.
 
     Counts from the last zoom-out on, so that one never follows from what the one before has seen.
