@@ -127,6 +127,8 @@ class SleepingLane:
 
     async def close(self, keep_workers: bool) -> None: ...
 
+    async def end_all_but(self, stage: Stage | None) -> None: ...
+
 
 class SleepingAnalyst:
     """Keeps the experiments it is told to keep."""
