@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from checkpoints.reader import Reader
+from typing import TYPE_CHECKING
+
 from checkpoints.records import Lane
+
+if TYPE_CHECKING:
+    from checkpoints.reader import Reader
 
 
 def judge_of(read: Reader, experiment: int | None) -> str | None:

@@ -22,8 +22,8 @@ _STATE = 0
 _KEPT = 2
 """Rank of the counts: what ranks higher leaves before the reason of the state does."""
 
-_REASON, _REASON_LEAST = 48, 20
-"""Cells that the reason of a state has at most, and below which it is left out."""
+_REASON, _REASON_ENOUGH, _REASON_LEAST = 48, 20, 14
+"""Cells that the reason of a state has at most, for which other parts leave, and below which it is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +58,22 @@ class Header(Lines):
             return [Text(" autoresearch  starting…", style=f"bold {BRIGHT}")]
         if self._counted_of is not snapshot.rows:
             self._counted_of, self._counts = snapshot.rows, counted(snapshot.rows)
-        parts, reason = _parts(snapshot, self._counts), snapshot.run.reason
-        while (room := width - sum(part.cell_len + 2 for _, part in parts)) < _needed(parts, reason) and len(parts) > 1:
-            parts.remove(max(parts, key=lambda part: part[0]))
+        reason = snapshot.run.reason
+        parts, room = _fitted(_parts(snapshot, self._counts, snapshot.simulated), reason, width)
+        if snapshot.simulated and (max(rank for rank, _ in parts) < _KEPT or room < _least(reason)):
+            parts, room = _fitted(_parts(snapshot, self._counts, False), reason, width)
         _give_reason(parts, reason, min(room, _REASON))
         return [Text(" ").append_text(Text("  ").join(part for _, part in parts))]
 
 
-def _parts(snapshot: Snapshot, counts: Counts) -> list[tuple[int, Text]]:
+def _fitted(parts: list[tuple[int, Text]], reason: str, width: int) -> tuple[list[tuple[int, Text]], int]:
+    """What stays of the parts, and the cells that are then free."""
+    while (room := width - sum(part.cell_len + 2 for _, part in parts)) < _needed(parts, reason) and len(parts) > 1:
+        parts.remove(max(parts, key=lambda part: part[0]))
+    return parts, room
+
+
+def _parts(snapshot: Snapshot, counts: Counts, simulated: bool) -> list[tuple[int, Text]]:
     """The parts from left to right, each with its rank: the highest is left out first."""
     run = snapshot.run
     assert run is not None
@@ -78,7 +86,7 @@ def _parts(snapshot: Snapshot, counts: Counts) -> list[tuple[int, Text]]:
     parts = [
         (6, said(run.name or "autoresearch", f"bold {BRIGHT}")),
         (_STATE, state),
-        (1, _champion(snapshot)),
+        (1, _champion(snapshot, simulated)),
         (_KEPT, Text(f"kept {counts.kept}/{counts.ended}").append(f" · {left} to go", style=GREY)),
         (3, spent(run, counts)),
         (5, Text(machine(snapshot.machine), style=GREY)),
@@ -112,11 +120,11 @@ def machine(looked: Machine | None) -> str:
 def _needed(parts: list[tuple[int, Text]], reason: str) -> int:
     """Cells that must be free: some words of the reason matter more than the parts that leave first."""
     leaves_next = max(rank for rank, _ in parts)
-    return _least(reason) if reason and leaves_next > _KEPT else 0
+    return min(_REASON_ENOUGH, cell_len(reason) + 1) if reason and leaves_next > _KEPT else 0
 
 
 def _least(reason: str) -> int:
-    return min(_REASON_LEAST, cell_len(reason) + 1)
+    return min(_REASON_LEAST, cell_len(reason) + 1) if reason else 0
 
 
 def _give_reason(parts: list[tuple[int, Text]], reason: str, room: int) -> None:
@@ -129,7 +137,7 @@ def _give_reason(parts: list[tuple[int, Text]], reason: str, room: int) -> None:
     state.append(" ").append_text(words)
 
 
-def _champion(snapshot: Snapshot) -> Text:
+def _champion(snapshot: Snapshot, simulated: bool) -> Text:
     row = snapshot.row(snapshot.champion)
     if row is None:
         return Text("no champion yet", style=GREY)
@@ -138,6 +146,6 @@ def _champion(snapshot: Snapshot) -> Text:
     if row.verdict and row.verdict.reference:
         rate = row.verdict.reference
         text.append(f" {per_cent(rate.estimate)}%", style=f"bold {BRIGHT}").append(f" {plus_minus(rate)}")
-        if snapshot.simulated:
+        if simulated:
             text.append(" sim.", GREY)
     return text
