@@ -118,7 +118,7 @@ def why_none(folder: Path, snapshot: Snapshot) -> str:
         for row in contests(snapshot.rows):
             own, rival = row.experiment.model, rival_of(row)
             if full(reader, row.experiment, own, rival):
-                return "every pair there is has your vote, or the votes that count before the verdict; others come"
+                return "every pair there is has your vote, or as many as count before the verdict; others come"
             if reader.answered(row.experiment.number, own, rival):
                 return "you have voted on every pair there is; others come with the next evaluation"
     return "there are no answers to vote on yet; they come with an evaluation"
