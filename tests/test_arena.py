@@ -287,5 +287,5 @@ async def test_pairs_with_the_reference_come_where_a_voter_has_not_seen_the_cand
         screen = await until_shown(
             pilot, "You preferred", "the reference", "#4, candidate", "on #4 against the reference"
         )
-    assert "opponent" not in screen
+    assert "opponent" not in screen and "simulated voters among" not in screen
     assert {recorded.steps[0][3]["model_a"], recorded.steps[0][3]["model_b"]} == {"exp-0004", REFERENCE}

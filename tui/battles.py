@@ -162,8 +162,8 @@ def running(folder: Path, row: Row, rival: str, voter: str, cast: Sequence[Json]
     """
     number, own = row.experiment.number, row.experiment.model
     with closing(Reader(folder)) as reader:
-        counted = [vote for vote in reader.votes(number, voter) if {vote.model_a, vote.model_b} == {own, rival}]
-        everybody, simulated = reader.tally(number, own, rival), reader.simulated_votes(number)
+        votes = [vote for vote in reader.votes(number) if {vote.model_a, vote.model_b} == {own, rival}]
+    counted, everybody = [vote for vote in votes if vote.voter == voter], tally(own, votes)
     known = {vote.prompt for vote in counted}
     new = [
         _vote(number, detail)
@@ -174,7 +174,7 @@ def running(folder: Path, row: Row, rival: str, voter: str, cast: Sequence[Json]
     return Running(
         theirs,
         Tally(everybody.wins + added.wins, everybody.losses + added.losses, everybody.ties + added.ties),
-        simulated,
+        any(vote.simulated for vote in votes),
     )
 
 
