@@ -28,8 +28,9 @@ class Terminal:
 
     @property
     def text(self) -> str:
-        """The screen's lines."""
-        return "\n".join(self.screen.display)
+        """The screen's lines; of a wide character that was half drawn over, pyte's own ``display`` knows none."""
+        cells, columns = self.screen.buffer, range(self.screen.columns)
+        return "\n".join("".join(cells[row][column].data for column in columns) for row in range(self.screen.lines))
 
     def read(self, seconds: float) -> bytes:
         """Take what comes for so long; returns it."""
@@ -51,7 +52,7 @@ class Terminal:
         while not all(text in self.text for text in texts):
             if time.monotonic() > end:
                 pytest.fail(f"{texts} did not come; on the screen:\n{self.text}")
-            self.read(0.2)
+            self.read(0.1)
 
     def press(self, *keys: str) -> None:
         """Type, one key after the other."""

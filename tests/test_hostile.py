@@ -12,9 +12,13 @@ from hostile import PAYLOADS, poison
 from rich.cells import cell_len
 from rich.segment import Segment
 from runs import write_run
+from sqlite_utils import Database
 from test_terminal import show
 from textual.color import Color
 
+from checkpoints import writes
+from checkpoints.records import Step
+from checkpoints.store import Store
 from checkpoints.text import clean
 from tui.glyphs import Characters
 from tui.widgets.lines import paragraphs, said, wrapped
@@ -26,15 +30,31 @@ SEQUENCE = re.compile(rb"\x1b\[[?>=<]?[\d;:]*[ $!\"']?[@-~]|\x1b\]22;default\x07
 KINDS = {b"\x1b[m", b"\x1b[H", b"\x1b[?h", b"\x1b[?l", b"\x1b[?$p", b"\x1b[>u", b"\x1b]default\x07"}
 """The same without numbers."""
 
-SCREENS = ("4", "m", "5", "m", "3", "\r", "q", "?", "q", "Z", "q", "r", "q", "j", "j", "j", "v", "\x1b")
-"""Keys that open what shows text from outside, and close it."""
+ESCAPE = "\x1b"
+
+SCREENS = (
+    ("4", ""), ("m", ""), ("5", ""), ("m", ""), ("3", ""),
+    ("\r", "Verdict"), ("G", "Lanes"), ("q", ""), ("?", "Esc back"), ("q", ""), ("Z", "Stock taken"), ("q", ""),
+    ("r", "baseline and keeps"), ("G", "What went wrong"), ("q", ""), ("a", "blind, as"), (ESCAPE, ""),
+    ("u", "Undo the resume"), (ESCAPE, ""), ("i", "field = value"), (ESCAPE, ""), ("x", "Skip #8"), (ESCAPE, ""),
+    ("jj", ""), ("t", "Try #6 again"), (ESCAPE, ""), ("j", ""), ("v", "Veto #5"), (ESCAPE, ""),
+    ("j", ""), ("o", "Keep #4 anyway"), (ESCAPE, ""), ("c", "Pin #4"), (ESCAPE, ""),
+)  # fmt: skip
+"""Keys that open what shows text from outside and close it, and what is on the screen when it is all there."""
 
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("written") / "run"
     write_run(folder, 6)
+    with Store(folder) as store:
+        store.submit(go_on).result()
     return folder
+
+
+def go_on(db: Database) -> None:
+    """A step that can be undone."""
+    writes.acknowledge(db, writes.intervene(db, Step.RESUME, None, "lunch"), "the run went on", {"when": "stage"})
 
 
 def kinds(sent: bytes) -> set[bytes]:
@@ -47,9 +67,12 @@ def visited(folder: Path) -> bytes:
     terminal = show(folder)
     try:
         terminal.until("Experiments", "q Quit…", "candidate #8")
-        for key in SCREENS:
-            terminal.child.send(key)
-            terminal.read(0.1)
+        for keys, there in SCREENS:
+            terminal.child.send(keys)
+            if there:
+                terminal.until(there)
+            else:
+                terminal.read(0.15 if keys == ESCAPE else 0.05)  # an Escape and the next key soon after it are one key
         terminal.child.send("?")
         terminal.until("Help", "Esc back")
         return terminal.sent
