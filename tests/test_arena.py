@@ -70,6 +70,7 @@ async def test_a_vote_is_blind_and_the_models_and_the_tally_are_told_after_it(wr
     assert f"You preferred #{4 if wins else 1}'s answer" in screen
     assert f"Your votes on #4: {int(wins)} of 1 for it, {100 * wins}.0 % [" in screen
     assert f"{69 + wins} of 131 for it" in screen
+    assert screen.count("] 95 % at any time") == 2
 
 
 async def test_each_pair_comes_once_skipped_or_voted_on_and_the_last_one_says_so(folder: Path) -> None:

@@ -14,7 +14,7 @@ from textual.events import Resize
 
 from checkpoints.records import REFERENCE, Choice, Json, Row, Step, Tally, model_name
 from checkpoints.text import clean
-from lanes.analyze.win_rate import wilson
+from lanes.analyze.win_rate import anytime
 from tui.battles import PERSON, Battle, Running, cast_by, next_battle, running, why_none
 from tui.keys import Action
 from tui.screens.page import Page
@@ -212,12 +212,12 @@ def _told(row: Row, battle: Battle, choice: Choice, counted: Running) -> list[Te
 
 
 def _share(name: str, tally: Tally) -> Text:
-    """``Your votes on #43: 7 of 11 for it, 63.6 % [35.4, 84.8], 2 about equal``."""
+    """``Your votes on #43: 7 of 11 for it, 63.6 % [23.2, 93.3] 95 % at any time, 2 about equal``: votes still come."""
     text = Text().append(f"{name}: ", GREY)
-    rate = wilson(tally.wins, tally.losses)
+    rate = anytime(tally.wins, tally.losses)
     if rate:
         text.append(f"{tally.wins} of {tally.decisive} for it, {per_cent(rate.estimate)} % ")
-        text.append(f"[{per_cent(rate.low)}, {per_cent(rate.high)}]", GREY)
+        text.append(f"[{per_cent(rate.low)}, {per_cent(rate.high)}] 95 % at any time", GREY)
     else:
         text.append("none that decides")
     return text.append(f", {tally.ties} about equal" if tally.ties else "", GREY)
