@@ -1,4 +1,4 @@
-"""Durability: one writer thread with group commit over one SQLite file, and the lock that says who owns the run.
+"""Durability: one writer thread with group commit over one SQLite file.
 
 Every write is a function that takes the database (``checkpoints.writes``); those that wait together are committed
 together, each in a savepoint of its own, so that one that fails takes no other along. A caller goes on when its write
@@ -10,12 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
-import fcntl
-import json
-import os
 import queue
-import socket
 import sqlite3
 import threading
 import time
@@ -26,99 +21,21 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from checkpoints import schema, trouble, writes
+from checkpoints.ownership import LOCK, Held, Owner, StoreError, holder
 from checkpoints.reader import DATABASE, Reader
 from checkpoints.records import Level
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-LOCK = "owner.lock"
-"""File in the run folder that its owner holds by ``flock`` and has written its name into."""
+__all__ = ["LOCK", "Held", "Owner", "Store", "StoreError", "holder", "take"]
 
 T = TypeVar("T")
 P = ParamSpec("P")
 
-_LOOK_SECONDS = 0.1
-"""How long taking the lock is tried: who looks whether there is an owner, as waiting workers do, has it for moments."""
-
 _BATCH = 256
 _RETRY_SECONDS = 0.5
 _WAITS = "; the run waits and goes on by itself"
-
-
-class StoreError(Exception):
-    """The store cannot be used; the message says why and what to do."""
-
-
-class Held(StoreError):
-    """Another process owns the run."""
-
-
-class Owner:
-    """The right to write a run's store: an ``flock`` on a file that names its holder."""
-
-    def __init__(self, folder: Path) -> None:
-        """Take the lock, or fail within a moment.
-
-        Raises:
-            Held: Somebody else has it; the message names them.
-            StoreError: The folder cannot be made or written.
-        """
-        self.path = folder / LOCK
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        except OSError as error:
-            todo = "make room" if error.errno == errno.ENOSPC else "change its permissions, or start in another folder"
-            raise StoreError(f"the run folder {folder} cannot be written ({error.strerror}): {todo}") from error
-        if not _locked(self._file):
-            holder = os.read(self._file, 4096).decode(errors="replace")
-            os.close(self._file)
-            raise Held(f"this run is held by {_describe(holder)}; look at it with: autoresearch-tui attach") from None
-        name = json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "at": time.time()}).encode()
-        with contextlib.suppress(OSError):  # without room for its name a lock still is one
-            os.ftruncate(self._file, os.pwrite(self._file, name, 0))
-
-    def release(self) -> None:
-        """Let the next one have it."""
-        os.close(self._file)
-
-
-def holder(folder: Path) -> str | None:
-    """Who owns the run in this folder, for a person; None when nobody does."""
-    try:
-        file = os.open(folder / LOCK, os.O_RDONLY | os.O_CLOEXEC)  # others may look who cannot write
-    except OSError:
-        return None
-    try:
-        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return _describe(os.read(file, 4096).decode(errors="replace"))
-    finally:
-        os.close(file)
-    return None
-
-
-def _locked(file: int) -> bool:
-    """Take the lock of an open file, unless somebody goes on holding it."""
-    until = time.monotonic() + _LOOK_SECONDS
-    while True:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        except OSError:
-            if time.monotonic() > until:
-                return False
-            time.sleep(_LOOK_SECONDS / 50)
-
-
-def _describe(text: str) -> str:
-    try:
-        who = json.loads(text)
-        since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(who["at"]))
-        return f"process {who['pid']} on {who['host']} since {since}"
-    except (ValueError, KeyError, TypeError):
-        return "a process that has not said its name"
 
 
 def take(folder: Path) -> tuple[Owner, sqlite3.Connection]:
