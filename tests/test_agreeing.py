@@ -23,7 +23,7 @@ async def test_an_answer_to_what_no_longer_follows_is_asked_for_again_with_its_w
         await pilot.press("c")
         await until_shown(pilot, "Pin #12 as champion", "champion #10 → #12")
         with Store(tmp_path) as store:
-            store.submit(writes.veto, 10, 5, "it forgets").result()
+            store.submit(writes.change_champion, 5, "a person vetoed #10").result()
         await until(pilot, lambda: app.snapshot.champion == 5)
         await pilot.press(*"nicer", "enter")
         shown = await until_shown(pilot, "The run went on", "champion #5 → #12")
