@@ -76,6 +76,9 @@ class Session:
         """
         self.program, taken = ready or make_ready(folder)
         self.store = Store(folder / RUN, taken=taken)
+        self._found = self.store.read.last_intervention()
+        """What a person did before this process had the run: a stop among it was meant for the one before."""
+
         self._train = TrainLane(self.store, train_settings(self.program))
         self._evaluate = EvaluateLane(self.store, evaluate_settings(self.program))
         upload = UploadLane(self.store, self.program.upload.url)
@@ -124,7 +127,7 @@ class Session:
         await self.store.do(writes.create_run, *_of_run(program))
         await self.store.do(writes.read_program, program.text, _sha256(program.text), "")
         for left in self.store.read.interventions(pending_only=True):
-            if left.step is Step.STOP:
+            if left.step is Step.STOP and left.number <= self._found:
                 await self.store.do(writes.acknowledge, left.number, "the run had ended before, and was started again")
         self._say_who_proposes()
         await self._end_the_cancelled()

@@ -14,8 +14,9 @@ import pytest
 from laws import broken_laws
 from sleeping import SleepingAnalyst, SleepingLane
 
+from checkpoints import writes
 from checkpoints.reader import RUN
-from checkpoints.records import Json, Lane, Level, RunState, Stage, State
+from checkpoints.records import Json, Lane, Level, RunState, Stage, State, Step
 from checkpoints.store import Held, Store, StoreError, holder
 from runner.program_error import ProgramError
 from runner.session import Ready, Session, make_ready
@@ -65,6 +66,17 @@ async def running(session: Session) -> AsyncIterator[Store]:
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_stop_that_comes_before_the_loop_has_begun_ends_it(folder: Path) -> None:
+    session = sleeping(folder)
+    session.pipeline.linger = True
+    async with running(session) as store:
+        await store.do(writes.intervene, Step.STOP, None, "", {"how": "drain"})
+    assert [step.effect for step in session.store.read.interventions()] == [
+        "the stages under way end, then the run stops"
+    ]
+    await session.close(keep_workers=False)
 
 
 async def until(holds: Callable[[], object]) -> None:
