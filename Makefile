@@ -29,7 +29,6 @@ bench: $(READY) ## All benchmarks, one after the other; bench/README.md has the 
 pictures: $(READY) ## The pictures in docs/, of the run in RUN (default: the demo's) and its experiment EXPERIMENT
 	$(BIN)/autoresearch-tui screenshot $(RUN) -o docs/dashboard.svg
 	$(BIN)/autoresearch-tui screenshot $(RUN) --screen detail:$(EXPERIMENT) -o docs/detail.svg
-	$(BIN)/autoresearch-tui screenshot $(RUN) --screen report -o docs/report.svg
 
 clean:
 	rm -rf $(VENV) run build dist *.egg-info
