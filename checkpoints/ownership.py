@@ -11,6 +11,9 @@ import socket
 import time
 from pathlib import Path
 
+RUN = "run"
+"""Name of a run's folder, beside its ``program.md``."""
+
 LOCK = "owner.lock"
 """File in the run folder that its owner holds by ``flock`` and has written its name into."""
 

@@ -45,9 +45,6 @@ from checkpoints.records import (
     ZoomOut,
 )
 
-RUN = "run"
-"""Name of a run's folder, beside its ``program.md``."""
-
 DATABASE = "run.db"
 """Name of the store in a run folder."""
 

@@ -14,7 +14,7 @@ from watchdog.observers.api import BaseObserver
 from watchdog.observers.polling import PollingObserver
 
 from checkpoints import writes
-from checkpoints.reader import RUN
+from checkpoints.ownership import RUN
 from checkpoints.records import Lane, Level, RunState, Step
 from checkpoints.store import Owner, Store, StoreError, take
 from checkpoints.trouble import why

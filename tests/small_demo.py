@@ -14,7 +14,8 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from checkpoints.reader import RUN, Reader
+from checkpoints.ownership import RUN
+from checkpoints.reader import Reader
 from checkpoints.records import Json
 from lanes.order import ORDER, RESULT
 from lanes.process import groups_of, marked, signal_all, still_runs

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from checkpoints.reader import RUN
+from checkpoints.ownership import RUN
 from checkpoints.store import LOCK, Store, holder
 from runner.init import init
 

@@ -15,7 +15,7 @@ from laws import broken_laws
 from sleeping import SleepingAnalyst, SleepingLane
 
 from checkpoints import writes
-from checkpoints.reader import RUN
+from checkpoints.ownership import RUN
 from checkpoints.records import Json, Lane, Level, RunState, Stage, State, Step
 from checkpoints.store import Held, Store, StoreError, holder
 from runner.program_error import ProgramError

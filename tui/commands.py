@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from checkpoints.collection import no_collection
-from checkpoints.reader import RUN
-from checkpoints.store import Held, StoreError, holder
+from checkpoints.ownership import RUN, Held, StoreError, holder
 from runner.program_error import ProgramError
-from tui.headless import RunError
 from tui.leaving import signals_held_back
+from tui.run_error import RunError
 
 if TYPE_CHECKING:
     from runner.init import Name

@@ -37,10 +37,6 @@ _LAST_WORDS = 2.0
 _MARKS = {Level.INFO: " ", Level.GOOD: "+", Level.WARNING: "!", Level.ERROR: "x"}
 
 
-class RunError(Exception):
-    """A command cannot be done with this folder; the message says what to do."""
-
-
 async def headless(folder: Path, out: TextIO = sys.stdout) -> int:
     """Drive the run in ``folder`` to its end; returns the exit status.
 

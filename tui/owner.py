@@ -17,7 +17,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from checkpoints.reader import RUN
+from checkpoints.ownership import RUN
 from checkpoints.records import Json, RunState, Step
 from tui.app import Dashboard
 from tui.headless import GAVE_UP, HEADLESS_LOG, say_what_ended, why_it_waits

@@ -17,9 +17,9 @@ from checkpoints.visitor import reading
 from tui import plots
 from tui.app import Dashboard
 from tui.drawn import Picture, drawn
-from tui.headless import RunError
 from tui.keys import ACTIONS
 from tui.leaving import Leave
+from tui.run_error import RunError
 from tui.snapshot import Snapshot, look
 from tui.themes import THEMES
 from tui.watch import Watcher

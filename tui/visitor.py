@@ -8,8 +8,8 @@ import signal
 import time
 from pathlib import Path
 
+from checkpoints.ownership import holder
 from checkpoints.records import Json, Step
-from checkpoints.store import holder
 from tui.app import Dashboard
 from tui.host import Host, tell
 from tui.leaving import Leave
