@@ -1,13 +1,16 @@
 """Terminals as they are: colours that can be read and told apart, characters that are as wide as they say, any size."""
 
 import ast
+import asyncio
 import itertools
 import os
+import pty
 import random
 import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -33,6 +36,7 @@ from tui import signs
 from tui.app import Dashboard
 from tui.glyphs import in_ascii, isolated, speaks_unicode, tamed
 from tui.signs import LEVELS, RUN_STATES, STATES
+from tui.terminals import Sturdy
 from tui.themes import BY_DAY, DAY, NIGHT, THEMES, colours_for, theme_for
 
 WORDS = ("BLUE", "ORANGE", "GREEN", "RED", "PINK", "YELLOW", "BRIGHT", "GREY")
@@ -327,3 +331,17 @@ def test_inside_tmux_keys_and_sizes_arrive_and_the_screen_is_given_back(
     until_there("Detach")
     tmux("send-keys", "Enter")
     assert "Experiments" not in until_there("left: detach")
+
+
+async def test_who_reads_keys_ends_with_the_terminal(tmp_path: Path) -> None:
+    master, slave = pty.openpty()
+    driver = Sturdy(Dashboard(tmp_path / "run", Recorded()))
+    driver.fileno = slave
+    reading = threading.Thread(target=driver.run_input_thread, daemon=True)
+    reading.start()
+    os.close(master)
+    await asyncio.to_thread(reading.join, 10)
+    ended = not reading.is_alive()
+    driver.exit_event.set()
+    os.close(slave)
+    assert ended, "a terminal that is gone can be read for ever, and never says anything"
