@@ -3,9 +3,8 @@
 Model i beats model j with probability ``1 / (1 + exp(θ_j − θ_i))``; a tie counts as half a win to each.
 
 Where the data put no end to a model's strength (it never lost, or never won), its interval says so: the win rate's
-upper end is 1, or its lower end 0. The estimate itself stays finite by a weak prior, half a win each way between two
-models that met but have no chain of wins both ways. For two models alone that is the usual logit with a half added to
-each count. Models with chains of wins both ways to each other get the plain maximum likelihood.
+upper end is 1, or its lower end 0 (see ``comparable``). Models with chains of wins both ways to each other get the
+plain maximum likelihood; for two models alone without them it is the usual logit with a half added to each count.
 """
 
 from __future__ import annotations
@@ -17,9 +16,10 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
-from numpy.typing import NDArray
 
 from checkpoints.records import REFERENCE, Choice, Interval, Standing
+from lanes.analyze.comparable import comparable
+from lanes.analyze.strengths import Fitted, Floats, deviations, most_likely, of_wins
 
 ELO = 400 / math.log(10)
 """Elo points per unit of θ: 173.7, so that 400 points are odds of ten to one."""
@@ -27,19 +27,7 @@ ELO = 400 / math.log(10)
 ELO_REFERENCE = 1000.0
 """Elo of the reference."""
 
-TOLERANCE = 1e-8
-"""The fit ends when no θ moved further than this."""
-
-STRIDE = 4.0
-"""No two models that met move further apart or closer than this in one step: beyond, the curvature is another one."""
-
-ROUNDING = 1e-12
-"""Share of a log-likelihood that may be rounding."""
-
 Z95 = NormalDist().inv_cdf(0.975)
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,6 +50,12 @@ class Ranking:
 
     unknown: tuple[str, ...]
     """Models that no chain of wins links to the reference in either direction: nothing can be said of them."""
+
+    voters: int = 0
+    """How many voters were resampled for the intervals; 0 where they come from the Fisher information."""
+
+    resamples: int = 0
+    """How often."""
 
 
 def aggregate(votes: Iterable[tuple[str, str, Choice]]) -> Counts:
@@ -86,16 +80,20 @@ def tabulate(counted: Mapping[tuple[str, str, Choice], int]) -> Counts:
     return Counts(models, wins)
 
 
-def fit(counts: Counts, experiments: Mapping[str, int], reference: str = REFERENCE) -> Ranking:
+def fit(
+    counts: Counts, experiments: Mapping[str, int], reference: str = REFERENCE, before: Ranking | None = None
+) -> Ranking:
     """Rank all models by Bradley–Terry.
 
-    The intervals are 95 %, from the Fisher information on the logit. A tie counts there as much as a decisive vote and
-    varies less, so with many ties the intervals are on the wide side.
+    The intervals are 95 %, from the Fisher information on the logit, as if each vote came from another voter. A tie
+    counts there as much as a decisive vote and varies less, so with many ties the intervals are on the wide side.
+    ``clustered`` gives those that know whose votes they are.
 
     Args:
         counts: votes between every two models.
         experiments: experiment number by model; models that are not in it, such as the reference, have none.
         reference: the model that stands at 1000 Elo.
+        before: a ranking of nearly the same votes, to begin from.
 
     Returns:
         Standings, best first, and the models of which the votes tell nothing.
@@ -103,98 +101,51 @@ def fit(counts: Counts, experiments: Mapping[str, int], reference: str = REFEREN
     if reference not in counts.models:
         return Ranking((), counts.models)
     origin = counts.models.index(reference)
-    beats = _chains(counts.wins > 0)
-    known = np.flatnonzero(beats[:, origin] | beats[origin])
-    above, below = beats[known, origin], beats[origin, known]
-    wins = _with_prior(counts.wins[np.ix_(known, known)], beats[np.ix_(known, known)])
-    theta, deviation = _maximum_likelihood(wins, int(np.searchsorted(known, origin)))
+    games, without_end = comparable(of_wins(counts.wins[None]), origin)
+    found = most_likely(games, origin, start=_from(before, counts.models))
+    theta, reach = found.theta[0], Z95 * deviations(games, found, origin)[0]
+    low = np.where(without_end[0] == -np.inf, -np.inf, theta - reach)
+    high = np.where(without_end[0] == np.inf, np.inf, theta + reach)
     votes = (counts.wins + counts.wins.T).sum(axis=1)
+    known = ~np.isnan(without_end[0])
     standings = [
-        Standing(
-            model=counts.models[model],
-            experiment=experiments.get(counts.models[model]),
-            votes=round(votes[model]),
-            elo=ELO_REFERENCE + ELO * float(theta[at]),
-            reference=Interval(
-                estimate=_sigmoid(theta[at]),
-                low=_sigmoid(theta[at] - Z95 * deviation[at]) if above[at] else 0.0,
-                high=_sigmoid(theta[at] + Z95 * deviation[at]) if below[at] else 1.0,
-            ),
-        )
-        for at, model in enumerate(known)
+        standing(model, experiments.get(model), round(votes[at]), float(theta[at]), float(low[at]), float(high[at]))
+        for at, model in enumerate(counts.models)
+        if known[at]
     ]
-    standings.sort(key=lambda standing: (-standing.elo, standing.model))
-    unknown = set(counts.models) - {standing.model for standing in standings}
-    return Ranking(tuple(standings), tuple(sorted(unknown)))
+    return ranked(standings, counts.models)
+
+
+def standing(model: str, experiment: int | None, votes: int, theta: float, low: float, high: float) -> Standing:
+    """A model's place from its strength and the ends of its interval, in units of θ against the reference's 0."""
+    return Standing(
+        model=model,
+        experiment=experiment,
+        votes=votes,
+        elo=ELO_REFERENCE + ELO * theta,
+        reference=Interval(win_rate(theta), win_rate(low), win_rate(high)),
+    )
+
+
+def ranked(standings: Iterable[Standing], models: Iterable[str], voters: int = 0, resamples: int = 0) -> Ranking:
+    """The standings in their order; the models that are not among them are unknown."""
+    ordered = sorted(standings, key=lambda one: (-one.elo, one.model))
+    unknown = set(models) - {one.model for one in ordered}
+    return Ranking(tuple(ordered), tuple(sorted(unknown)), voters, resamples)
+
+
+def win_rate(theta: float) -> float:
+    """Chance to win against a model that is weaker by θ, ±∞ allowed."""
+    odds = math.exp(-abs(theta))
+    return (1.0 if theta > 0 else odds) / (1 + odds)
+
+
+def _from(before: Ranking | None, models: tuple[str, ...]) -> Fitted | None:
+    if before is None:
+        return None
+    was = {one.model: (one.elo - ELO_REFERENCE) / ELO for one in before.standings}
+    theta = np.array([[was.get(model, 0.0) for model in models]])
+    return Fitted(theta, np.zeros(1), np.zeros(1))
 
 
 _SHARE_OF_A = {Choice.A: 1.0, Choice.TIE: 0.5, Choice.B: 0.0}
-
-
-def _chains(beat: Bools) -> Bools:
-    """(models, models): whether the row beat the column, or one that beat it, and so on; each model reaches itself."""
-    reach = beat | np.eye(len(beat), dtype=np.bool_)
-    while True:
-        steps = reach.astype(np.float32)
-        further = steps @ steps > 0
-        if np.array_equal(further, reach):
-            return reach
-        reach = further
-
-
-def _with_prior(wins: Floats, beats: Bools) -> Floats:
-    met = wins + wins.T > 0
-    return wins + 0.5 * (met & ~(beats & beats.T))
-
-
-def _maximum_likelihood(wins: Floats, origin: int) -> tuple[Floats, Floats]:
-    """Strengths θ with the one at ``origin`` 0, and the standard deviation of each, by Newton's method.
-
-    Args:
-        wins: (models, models), with chains of wins both ways between all, so that the maximum exists.
-        origin: index of the model that the others are measured against.
-    """
-    games = wins + wins.T
-    free = np.flatnonzero(np.arange(len(wins)) != origin)
-    theta = np.zeros(len(wins))
-    best = _log_likelihood(wins, theta)
-    while True:
-        surplus = (wins - games * _win_chance(theta)).sum(axis=1)
-        move = np.zeros_like(theta)
-        move[free] = np.linalg.solve(_information(games, theta, free), surplus[free])
-        move *= STRIDE / max(STRIDE, _largest_change(move, games))
-        full = float(np.abs(move).max())
-        # Concave, so a short enough move goes up; at the top no more than rounding is left of the difference.
-        while (reached := _log_likelihood(wins, theta + move)) < best - ROUNDING * abs(best):
-            move /= 2
-        theta, gained, best = theta + move, reached > best, reached
-        if full <= TOLERANCE or not gained:
-            break
-    deviation = np.zeros_like(theta)
-    deviation[free] = np.sqrt(np.diag(np.linalg.inv(_information(games, theta, free))))
-    return theta, deviation
-
-
-def _largest_change(move: Floats, games: Floats) -> float:
-    """How much further apart or closer a move brings any two models that met."""
-    return float((np.abs(move[:, None] - move[None, :]) * (games > 0)).max())
-
-
-def _information(games: Floats, theta: Floats, free: NDArray[np.intp]) -> Floats:
-    """(free, free): Fisher information of the strengths that may move."""
-    chance = _win_chance(theta)
-    between = games * chance * chance.T
-    return (np.diag(between.sum(axis=1)) - between)[np.ix_(free, free)]
-
-
-def _win_chance(theta: Floats) -> Floats:
-    """(models, models): probability that the row beats the column, exact where it is tiny."""
-    return np.exp(-np.logaddexp(0.0, theta[None, :] - theta[:, None]))
-
-
-def _log_likelihood(wins: Floats, theta: Floats) -> float:
-    return -float((wins * np.logaddexp(0.0, theta[None, :] - theta[:, None])).sum())
-
-
-def _sigmoid(logit: float) -> float:
-    return float(np.exp(-np.logaddexp(0.0, -logit)))

@@ -1,0 +1,59 @@
+"""Which models the votes link at all, and in which direction they leave a strength without an end.
+
+A model that no chain of wins leads up to may be any amount better: its strength has no upper end. One that no chain of
+wins links to the origin, either way, may be anything. The estimates stay finite by a weak prior, half a win each way
+between two models that met but have no chain of wins both ways.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lanes.analyze.strengths import Floats, Games
+
+Bools: TypeAlias = NDArray[np.bool_]
+
+
+def comparable(games: Games, origin: int) -> tuple[Games, Floats]:
+    """Games with one top, and what is open in each strength.
+
+    Args:
+        games: counted votes of one or many tables.
+        origin: index of the model that the others are measured against.
+
+    Returns:
+        The games between comparable models with the prior where it is needed; a model that is not comparable has half
+        a win each way against the origin alone, which moves nothing else. Then (tables, models): 0 where the votes
+        bound a strength on both sides, ∞ without an upper end, −∞ without a lower one, NaN where nothing is known.
+    """
+    beats = chains(_wins(games) > 0)
+    above, below = beats[:, :, origin], beats[:, origin, :]
+    known = above | below
+    both = known[:, :, None] & known[:, None, :]
+    score, played = games.score * both, games.played * both
+    met = (played > 0) | (played > 0).transpose(0, 2, 1)
+    linked = met & ~(beats & beats.transpose(0, 2, 1))
+    linked[:, origin] |= ~known
+    linked[:, :, origin] |= ~known
+    # A quarter of a point as first and a quarter as second: half a win each way, whoever is shown first.
+    ended = Games(score + 0.25 * linked, played + 0.5 * linked, games.ties)
+    return ended, np.select([above & below, above, below], [0.0, np.inf, -np.inf], np.nan)
+
+
+def chains(beat: Bools) -> Bools:
+    """(tables, models, models): whether the row beat the column, or one that beat it, and so on; each is its own."""
+    reach = beat | np.eye(beat.shape[-1], dtype=np.bool_)
+    while True:
+        steps = reach.astype(np.float32)
+        further = steps @ steps > 0
+        if np.array_equal(further, reach):
+            return reach
+        reach = further
+
+
+def _wins(games: Games) -> Floats:
+    """(tables, models, models): how often the row beat the column, a tie half to each."""
+    return games.score + (games.played - games.score).transpose(0, 2, 1)
