@@ -13,7 +13,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from checkpoints.records import REFERENCE, Choice, Interval, Outcome, Tally
+from checkpoints.records import REFERENCE, Choice, Interval, Outcome, VoterMeans
 from lanes.analyze.ranking import fit, tabulate
 from lanes.analyze.verdict import Rule, decide
 from lanes.analyze.win_rate import anytime, shrunken, wilson
@@ -80,7 +80,7 @@ def anytime_valid(rule: Rule) -> Stop:
     """The program's own ``decide``, asked after every vote."""
 
     def stop(votes: int, wins: Floats) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        outcomes = [decide(rule, Tally(int(w), int(votes - w), 0)) for w in wins]
+        outcomes = [decide(rule, VoterMeans.each(int(w), int(votes - w))) for w in wins]
         keep = np.array([outcome is Outcome.KEEP for outcome in outcomes])
         return keep, np.array([outcome is Outcome.DISCARD for outcome in outcomes])
 
@@ -135,8 +135,8 @@ def covered(ends: Ends, interval: Callable[[int, int], Interval | None]) -> Floa
 
 def speeds() -> None:
     """Print what one look costs."""
-    rule, tally = Rule(), Tally(520, 478, 90)
-    print(f"{'one decision':40}{1e6 * seconds(lambda: decide(rule, tally), 2000):9.1f} µs")
+    rule, means = Rule(), VoterMeans.each(520, 478)
+    print(f"{'one decision':40}{1e6 * seconds(lambda: decide(rule, means), 2000):9.1f} µs")
     print(f"{'one anytime interval':40}{1e6 * seconds(lambda: anytime(520, 478), 2000):9.1f} µs")
     counted = million_votes(models=100)
     counts = tabulate(counted)

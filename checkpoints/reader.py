@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from checkpoints.collection import no_collection
+from checkpoints.querying import DATABASE, connected, interval, needed_interval
 from checkpoints.records import (
     Answer,
     Championship,
     Change,
-    Choice,
     Event,
     Experiment,
     FailureKind,
     Hypothesis,
     HypothesisStatus,
-    Interval,
     Intervention,
     Json,
     Lane,
@@ -38,15 +34,14 @@ from checkpoints.records import (
     Standing,
     State,
     Step,
-    Tally,
     Verdict,
-    Vote,
     Wait,
     ZoomOut,
 )
+from checkpoints.trust_reader import TrustReader
+from checkpoints.vote_reader import VoteReader
 
-DATABASE = "run.db"
-"""Name of the store in a run folder."""
+__all__ = ["DATABASE", "Reader", "connected"]
 
 # A training that outlived its runner took longer than the passage in which its result was found.
 _TRAINED = (
@@ -57,24 +52,8 @@ _TRAINED = (
 _NOT_TRAINED = (None, None, None)
 
 
-class Reader:
+class Reader(VoteReader, TrustReader):
     """Answers questions about a run. One thread, one reader; no transaction stays open between two questions."""
-
-    def __init__(self, folder: Path) -> None:
-        """Look at the run in ``folder``.
-
-        Raises:
-            FileNotFoundError: There is no run in that folder.
-        """
-        self.folder = folder
-        path = folder / DATABASE
-        if not path.exists():
-            raise FileNotFoundError(f"there is no run in {folder}")
-        self._connection = connected(path)
-
-    def close(self) -> None:
-        """Stop looking."""
-        self._connection.close()
 
     def version(self) -> int:
         """A number that changes whenever another connection has committed."""
@@ -236,69 +215,6 @@ class Reader:
         rows = self._all("SELECT lane, experiment, doing, done, total, detail, eta, at FROM progress")
         return {Lane(row[0]): Progress(Lane(row[0]), *row[1:]) for row in rows}
 
-    def tally(self, experiment: int, candidate: str, opponent: str) -> Tally:
-        """Votes of an experiment's evaluation for one model against another."""
-        won = {Choice.A: 0, Choice.TIE: 0, Choice.B: 0}
-        turned = {"a": Choice.B, "tie": Choice.TIE, "b": Choice.A}
-        for model_a, choice, n in self._all(
-            "SELECT model_a, choice, n FROM tallies WHERE experiment = ?"
-            " AND ((model_a = ? AND model_b = ?) OR (model_a = ? AND model_b = ?))",
-            experiment, candidate, opponent, opponent, candidate,
-        ):  # fmt: skip
-            won[Choice(choice) if model_a == candidate else turned[choice]] += n
-        return Tally(won[Choice.A], won[Choice.B], won[Choice.TIE])
-
-    def pair_counts(self) -> list[tuple[str, str, Choice, int]]:
-        """All votes of the run that still count, as (model a, model b, choice, votes)."""
-        rows = self._all("SELECT model_a, model_b, choice, sum(n) FROM tallies GROUP BY model_a, model_b, choice")
-        return [(a, b, Choice(choice), n) for a, b, choice, n in rows]
-
-    def votes(self, experiment: int | None = None, voter: str | None = None) -> list[Vote]:
-        """Votes in the order in which they came, of all experiments or of one, by all voters or by one."""
-        asked = {"experiment": experiment, "voter": voter}
-        values = [value for value in asked.values() if value is not None]
-        named = " AND ".join(f"{name} = ?" for name, value in asked.items() if value is not None)
-        where = f"WHERE {named}" if named else ""
-        rows = self._all(
-            "SELECT experiment, key, voter, prompt, model_a, model_b, choice, simulated, at"
-            f" FROM votes {where} ORDER BY seq",
-            *values,
-        )
-        return [Vote(e, k, v, p, a, b, Choice(c), bool(s), at) for e, k, v, p, a, b, c, s, at in rows]
-
-    def decisive_votes(self, experiment: int, model: str, rival: str, after: int = 0) -> tuple[int, list[bool]]:
-        """Votes between two models in an experiment's evaluation after a mark: whether the first won, in the order in
-        which they came, without ties; and the mark to ask from next time."""
-        rows = self._all(
-            "SELECT seq, choice = iif(model_a = ?, 'a', 'b') FROM votes WHERE experiment = ? AND seq > ?"
-            " AND choice <> 'tie' AND ((model_a = ? AND model_b = ?) OR (model_a = ? AND model_b = ?)) ORDER BY seq",
-            model, experiment, after, model, rival, rival, model,
-        )  # fmt: skip
-        return max((seq for seq, _ in rows), default=after), [bool(won) for _, won in rows]
-
-    def vote_keys(self, experiment: int) -> set[str]:
-        """Idempotency keys of the votes that were counted."""
-        return {row[0] for row in self._all("SELECT key FROM votes WHERE experiment = ?", experiment)}
-
-    def simulated_votes(self, experiment: int | None = None) -> bool:
-        """Whether simulated voters have cast votes, in the run or for one experiment."""
-        where, values = ("", ()) if experiment is None else ("AND experiment = ?", (experiment,))
-        return self._maybe(f"SELECT 1 FROM votes WHERE simulated {where} LIMIT 1", *values) is not None
-
-    def voters(self, experiment: int | None = None) -> dict[int, frozenset[bool]]:
-        """Who voted, by experiment, of all or of one: simulated voters (True), people (False) or both."""
-        where, values = ("", ()) if experiment is None else ("WHERE experiment = ?", (experiment,))
-        found: dict[int, frozenset[bool]] = {}
-        for number, simulated in self._all(f"SELECT DISTINCT experiment, simulated FROM votes {where}", *values):
-            found[number] = found.get(number, frozenset()) | {bool(simulated)}
-        return found
-
-    def vote_counts(self) -> dict[bool, int]:
-        """How many votes simulated voters cast (True), and how many people (False)."""
-        return {False: 0, True: 0} | {
-            bool(simulated): n for simulated, n in self._all("SELECT simulated, count(*) FROM votes GROUP BY simulated")
-        }
-
     def answers(self, experiment: int, *prompts: str) -> list[Answer]:
         """What the models said in an experiment's evaluation, by prompt, to all prompts or to those given."""
         which = f"AND prompt IN ({', '.join('?' * len(prompts))})" if prompts else ""
@@ -332,7 +248,7 @@ class Reader:
     def standings(self) -> list[Standing]:
         """The ranking of the run's models, the best first."""
         rows = self._all("SELECT model, experiment, votes, elo, reference FROM standings ORDER BY elo DESC")
-        return [Standing(model, number, votes, elo, _needed_interval(rate)) for model, number, votes, elo, rate in rows]
+        return [Standing(model, number, votes, elo, needed_interval(rate)) for model, number, votes, elo, rate in rows]
 
     def hypotheses(self, last: int | None = None) -> list[Hypothesis]:
         """What the agent believes, all or the last so many, the newest last."""
@@ -385,15 +301,6 @@ class Reader:
         )  # fmt: skip
         return [Metric(row[0], row[1], row[2], json.loads(row[3])) for row in rows]
 
-    def _all(self, statement: str, *values: Any) -> list[Any]:
-        return self._connection.execute(statement, values).fetchall()
-
-    def _one(self, statement: str, *values: Any) -> Any:
-        return self._connection.execute(statement, values).fetchone()
-
-    def _maybe(self, statement: str, *values: Any) -> Any | None:
-        return self._connection.execute(statement, values).fetchone()
-
     def _maybe_program(self, where: str) -> Program | None:
         row = self._maybe(f"SELECT revision, sha256, text, error, read_at FROM programs {where}")
         return row and Program(*row)
@@ -422,13 +329,14 @@ class Reader:
 
     def _verdicts(self, where: str, *values: Any) -> Iterator[Verdict]:
         for row in self._all(
-            "SELECT experiment, outcome, wins, losses, ties, win_rate, anytime, shrunken, reference, reason, decided_at"
+            "SELECT experiment, outcome, wins, losses, ties, win_rate, anytime, shrunken, reference, reason,"
+            " decided_at, voters"
             f" FROM verdicts {where}",
             *values,
         ):
             yield Verdict(
-                row[0], Outcome(row[1]), row[2], row[3], row[4], _interval(row[5]), _interval(row[6]), row[7],
-                _interval(row[8]), row[9], row[10],
+                row[0], Outcome(row[1]), row[2], row[3], row[4], interval(row[5]), interval(row[6]), row[7],
+                interval(row[8]), *row[9:],
             )  # fmt: skip
 
 
@@ -451,20 +359,3 @@ class _Lineage:
         for ancestor in reversed(line):
             contained = self._from[ancestor] = contained | {ancestor}
         return contained
-
-
-def _interval(text: str | None) -> Interval | None:
-    return _needed_interval(text) if text else None
-
-
-def _needed_interval(text: str) -> Interval:
-    return Interval(*map(float, text[1:-1].split(",")))  # a third of the time that a parser takes, 30,000 times
-
-
-def connected(path: Path) -> sqlite3.Connection:
-    """A connection that only reads."""
-    how = "mode=ro"
-    if not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists():
-        # SQLite wants to make files beside it even to read. Where this user may not, and nobody has it open, it stands.
-        how += "&immutable=1"
-    return sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, isolation_level=None, timeout=5)

@@ -124,6 +124,12 @@ class Step(StrEnum):
     """Keep anyway: a person overrules a verdict that did not keep."""
 
     VOTE = "vote"
+    EXCLUDE = "exclude"
+    """Count a voter's votes no longer; verdicts that have fallen stay."""
+
+    READMIT = "readmit"
+    PROMOTE = "promote"
+    DEMOTE = "demote"
     UNDO = "undo"
     STOP = "stop"
 
@@ -308,6 +314,8 @@ class Vote:
     """Cast by a simulated voter."""
 
     at: float
+    test: int = 0
+    """Number of the promotion test that asked for it; 0 where the verdict on the experiment did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,6 +330,41 @@ class Tally:
     def decisive(self) -> int:
         """Votes that moved the verdict."""
         return self.wins + self.losses
+
+
+@dataclass(frozen=True, slots=True)
+class VoterMeans:
+    """The same votes with each voter counted as one, which is what a verdict looks at.
+
+    A voter's mean is (wins − losses) / (wins + losses) of their votes, −1 to 1, and is there when their session has
+    closed; votes after that tell of the ranking only.
+    """
+
+    counts: tuple[tuple[float, int], ...] = ()
+    """How many voters have each mean; those who only said "about equal" have none."""
+
+    open: int = 0
+    """Voters whose session goes on."""
+
+    @classmethod
+    def each(cls, wins: int, losses: int) -> VoterMeans:
+        """Wins and losses of as many voters, one decisive vote each."""
+        return cls(tuple((mean, voters) for mean, voters in ((1.0, wins), (-1.0, losses)) if voters))
+
+    @property
+    def voters(self) -> int:
+        """Voters who have a mean."""
+        return sum(voters for _, voters in self.counts)
+
+    @property
+    def wins(self) -> float:
+        """Voters for the candidate, each by the share of their decisive votes."""
+        return sum(voters * (1 + mean) / 2 for mean, voters in self.counts)
+
+    @property
+    def losses(self) -> float:
+        """Voters for the opponent, each by the share of their decisive votes."""
+        return sum(voters * (1 - mean) / 2 for mean, voters in self.counts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,10 +391,10 @@ class Verdict:
     """Against the opponent, ties excluded, Wilson 95 %."""
 
     anytime: Interval | None
-    """The same with the anytime-valid interval, 95 % however often one looks."""
+    """The anytime-valid interval, 95 % however often one looks, with each voter counted as one."""
 
     shrunken: float | None
-    """Win rate pulled towards even by 100 imaginary votes, (w + 50) / (n + 100): the winner's curse."""
+    """Voters' win rate pulled towards even by 100 imaginary ones, (w + 50) / (n + 100): the winner's curse."""
 
     reference: Interval | None
     """Win rate against the reference from the Bradley–Terry ranking when the verdict fell."""
@@ -360,6 +403,8 @@ class Verdict:
     """One sentence for a person: the evidence in numbers, then the conclusion."""
 
     decided_at: float
+    voters: int = 0
+    """Voters that the verdict counted, each by one mean; 0 where nobody voted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -429,7 +474,7 @@ class Intervention:
     detail: Json
     """By step: ``when`` (pause: ``stage``, ``now``), ``text`` (zoom-out, inject), ``branch`` (veto), ``how`` (stop:
     ``drain``, ``now``), ``of`` (undo: number of the intervention), ``prompt``, ``model_a``, ``model_b``, ``choice`` and
-    ``voter`` (vote)."""
+    ``voter`` (vote), ``voter`` (exclude, readmit)."""
 
     reason: str
     at: float

@@ -281,6 +281,95 @@ END"""
             ("passing_touches AFTER UPDATE ON stages", "experiment"),
         )
     ),
+    "m003_arena": """
+ALTER TABLE verdicts ADD COLUMN voters INTEGER NOT NULL DEFAULT 0;
+
+UPDATE verdicts SET voters = wins + losses WHERE EXISTS
+    (SELECT 1 FROM votes WHERE votes.experiment = verdicts.experiment);
+
+ALTER TABLE votes ADD COLUMN test INTEGER NOT NULL DEFAULT 0;
+
+DROP INDEX one_vote_a_pair;
+
+CREATE UNIQUE INDEX one_vote_a_pair
+    ON votes(experiment, voter, prompt, min(model_a, model_b), max(model_a, model_b), test);
+
+CREATE INDEX votes_of_a_voter ON votes(voter);
+
+CREATE TABLE exclusions (voter TEXT PRIMARY KEY, reason TEXT NOT NULL, at REAL NOT NULL) WITHOUT ROWID;
+
+DROP TRIGGER a_vote_is_tallied;
+
+ALTER TABLE tallies RENAME TO older_tallies;
+
+CREATE TABLE tallies (
+    experiment INTEGER NOT NULL, test INTEGER NOT NULL, model_a TEXT NOT NULL, model_b TEXT NOT NULL,
+    choice TEXT NOT NULL, n INTEGER NOT NULL,
+    PRIMARY KEY (experiment, test, model_a, model_b, choice)
+) WITHOUT ROWID;
+
+INSERT INTO tallies SELECT experiment, 0, model_a, model_b, choice, n FROM older_tallies;
+
+DROP TABLE older_tallies;
+
+CREATE TRIGGER a_vote_is_tallied AFTER INSERT ON votes
+    WHEN NOT EXISTS (SELECT 1 FROM exclusions WHERE voter = new.voter) BEGIN
+    INSERT INTO tallies VALUES (new.experiment, new.test, new.model_a, new.model_b, new.choice, 1)
+    ON CONFLICT DO UPDATE SET n = n + 1;
+END;
+
+CREATE TABLE voter_sessions (
+    experiment INTEGER NOT NULL, test INTEGER NOT NULL, model_a TEXT NOT NULL, model_b TEXT NOT NULL,
+    voter TEXT NOT NULL,
+    a_wins INTEGER NOT NULL, b_wins INTEGER NOT NULL, ties INTEGER NOT NULL, last_at REAL NOT NULL, closed_at REAL,
+    PRIMARY KEY (experiment, test, model_a, model_b, voter),
+    CHECK (model_a < model_b)
+) WITHOUT ROWID;
+
+INSERT INTO voter_sessions
+    SELECT experiment, 0, min(model_a, model_b), max(model_a, model_b), voter,
+        sum(choice = iif(model_a < model_b, 'a', 'b')), sum(choice = iif(model_a < model_b, 'b', 'a')),
+        sum(choice = 'tie'), max(at), max(at)
+    FROM votes GROUP BY 1, 3, 4, 5;
+
+CREATE TRIGGER a_vote_is_its_voters AFTER INSERT ON votes
+    WHEN NOT EXISTS (SELECT 1 FROM exclusions WHERE voter = new.voter) BEGIN
+    INSERT INTO voter_sessions VALUES (
+        new.experiment, new.test, min(new.model_a, new.model_b), max(new.model_a, new.model_b), new.voter,
+        new.choice = iif(new.model_a < new.model_b, 'a', 'b'), new.choice = iif(new.model_a < new.model_b, 'b', 'a'),
+        new.choice = 'tie', new.at, NULL)
+    ON CONFLICT DO UPDATE SET
+        a_wins = a_wins + excluded.a_wins, b_wins = b_wins + excluded.b_wins, ties = ties + excluded.ties,
+        last_at = max(last_at, excluded.last_at)
+    WHERE closed_at IS NULL;
+END;
+
+CREATE TABLE promotion_tests (
+    number INTEGER PRIMARY KEY, experiment INTEGER NOT NULL REFERENCES experiments(number),
+    opponent INTEGER REFERENCES experiments(number), "order" TEXT NOT NULL, began_at REAL NOT NULL, ended_at REAL,
+    outcome TEXT, wins INTEGER NOT NULL DEFAULT 0, losses INTEGER NOT NULL DEFAULT 0, ties INTEGER NOT NULL DEFAULT 0,
+    voters INTEGER NOT NULL DEFAULT 0, win_rate TEXT, anytime TEXT, shrunken REAL, reason TEXT NOT NULL DEFAULT ''
+);
+
+CREATE UNIQUE INDEX one_open_test ON promotion_tests((ended_at IS NULL)) WHERE ended_at IS NULL;
+
+CREATE TABLE looks (number INTEGER PRIMARY KEY, model TEXT NOT NULL, voters INTEGER NOT NULL, at REAL NOT NULL);
+
+CREATE TABLE promotions (
+    id INTEGER PRIMARY KEY, experiment INTEGER NOT NULL REFERENCES experiments(number), since REAL NOT NULL,
+    until REAL, test INTEGER REFERENCES promotion_tests(number), hypothesis TEXT NOT NULL, lift TEXT,
+    reason TEXT NOT NULL
+);
+
+CREATE UNIQUE INDEX one_promoted ON promotions((until IS NULL)) WHERE until IS NULL;
+
+CREATE TABLE calibrations (
+    number INTEGER PRIMARY KEY, judge TEXT NOT NULL, labels INTEGER NOT NULL, agreement REAL NOT NULL,
+    consistency REAL NOT NULL, passed INTEGER NOT NULL, reason TEXT NOT NULL, at REAL NOT NULL
+);
+
+CREATE TABLE insights (name TEXT PRIMARY KEY, value TEXT NOT NULL, at REAL NOT NULL) WITHOUT ROWID
+""",
 }
 """Statements by migration, in order; a statement ends with a semicolon and an empty line."""
 

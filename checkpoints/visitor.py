@@ -1,16 +1,21 @@
-"""A process that does not own the run: it reads, after a check, and writes one thing only, what a person wants."""
+"""A process that does not own the run: it reads, after a check, and writes only what a person wants or found."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from checkpoints import schema, trouble, writes
 from checkpoints.reader import DATABASE, Reader, connected
 from checkpoints.records import Json, Step
 from checkpoints.store import StoreError
+from checkpoints.trust import Calibration
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
 
 
 class Outdated(StoreError):
@@ -66,12 +71,26 @@ def intervene_from_outside(
         sqlite3.OperationalError: The store stayed locked for five seconds.
         SchemaError: It is no store of this version.
     """
+    return _write(folder, lambda db: writes.intervene(db, step, experiment, reason, detail))
+
+
+def calibrate_from_outside(folder: Path, calibration: Calibration) -> int:
+    """Record what people found a judge to be worth in a run that another process drives; returns its number.
+
+    Raises:
+        sqlite3.OperationalError: The store stayed locked for five seconds.
+        SchemaError: It is no store of this version.
+    """
+    return _write(folder, lambda db: writes.add_calibration(db, calibration))
+
+
+def _write(folder: Path, write: Callable[[Database], int]) -> int:
     connection = sqlite3.connect(folder / DATABASE, isolation_level=None, timeout=5.0)
     try:
         schema.check(connection)
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("BEGIN IMMEDIATE")
-        number = writes.intervene(schema.database(connection), step, experiment, reason, detail)
+        number = write(schema.database(connection))
         connection.execute("COMMIT")
         return number
     finally:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from checkpoints import writes
-from checkpoints.records import BASELINE, REFERENCE, Answer, Choice, Lane, Outcome, Progress, Tally, Vote
+from checkpoints.records import BASELINE, REFERENCE, Answer, Lane, Outcome, Progress, Vote, VoterMeans
 from checkpoints.store import Store
 from checkpoints.text import clean
-from lanes.analyze.verdict import Rule, decide, progress
+from lanes.analyze.verdict import Rule, decide, progress, to_go
 from lanes.analyze.win_rate import anytime, half_width
 from lanes.prompts import display
 from lanes.rows import Prompt
@@ -24,13 +25,10 @@ FEWEST, MOST = 16, 48
 """Prompts that are answered together: few at first, as clear cases end early, then half as many as were before."""
 
 BASELINE_VOTES = 200
-"""Decisive votes of the baseline against the reference: no contest, only the first point of the plot."""
+"""Voters on the baseline against the reference: no contest, only the first point of the plot."""
 
 BASELINE_HALF_WIDTH = 0.08
 """Or fewer, when the anytime interval is as narrow as this."""
-
-LOOK_SECONDS = 0.2
-"""Least time between two looks at the store while votes come, and between two notes of progress."""
 
 Answers = Callable[[Sequence[tuple[Prompt, str, int]]], Awaitable[Sequence[str | None]]]
 """Gives the answer to each (prompt, model, seed); None where the model cannot answer the prompt."""
@@ -45,31 +43,37 @@ class Terms:
     opponent: str
     rule: Rule
     votes_per_prompt: int
+    votes_per_voter: int
+    """Votes after which a voter's session closes, so that their mean counts."""
+
+    session_seconds: float
+    """Or so long after their last vote."""
+
     reference_share: float
     """Share of all votes that compares the candidate with the reference instead of the opponent, 0 to below 1."""
 
     seed: int
 
-    def is_over(self, tally: Tally) -> bool:
+    def is_over(self, means: VoterMeans) -> bool:
         """Whether the votes are enough."""
         if self.experiment != BASELINE:
-            return self.decision(tally) is not None
-        interval = anytime(tally.wins, tally.losses, self.rule.alpha)
+            return self.decision(means) is not None
+        interval = anytime(means.wins, means.losses, self.rule.alpha)
         narrow = interval is not None and half_width(interval) <= BASELINE_HALF_WIDTH
-        return tally.decisive >= self.votes or (narrow and tally.decisive >= self.rule.min_votes)
+        return means.voters >= self.voters or (narrow and means.voters >= self.rule.min_votes)
 
-    def decision(self, tally: Tally) -> Outcome | None:
+    def decision(self, means: VoterMeans) -> Outcome | None:
         """What the votes say; always None for the baseline, which nobody decides on."""
-        return None if self.experiment == BASELINE else decide(self.rule, tally)
+        return None if self.experiment == BASELINE else decide(self.rule, means)
 
     @property
-    def votes(self) -> int:
-        """Decisive votes at which it is over in any case."""
+    def voters(self) -> int:
+        """Voters at which it is over in any case."""
         return min(BASELINE_VOTES, self.rule.max_votes) if self.experiment == BASELINE else self.rule.max_votes
 
-    def share_done(self, tally: Tally) -> float:
+    def share_done(self, means: VoterMeans) -> float:
         """How near the end is, 0 to 1."""
-        return tally.decisive / self.votes if self.experiment == BASELINE else progress(self.rule, tally)
+        return means.voters / self.voters if self.experiment == BASELINE else progress(self.rule, means)
 
     def pairs(self, prompt: str) -> list[tuple[str, str]]:
         """Models that are compared on a prompt: candidate and opponent, on a share of them the reference too."""
@@ -114,22 +118,21 @@ class Contest:
         self._voted = _voters_by_pair(store.read.votes(terms.experiment))
         self._texts = {(each.prompt, each.model): each.text for each in store.read.answers(terms.experiment)}
         self._pending: list[Future[int]] = []
-        self._looked_at = 0.0
-        self._told: list[Tally] = []
+        self._told: VoterMeans | None = None
         self._began = time.monotonic()
-        self.tally = store.read.tally(terms.experiment, terms.candidate, terms.opponent)
-        """Candidate against opponent so far."""
+        self.means = store.read.voter_means(terms.experiment, terms.candidate, terms.opponent)
+        """Candidate against opponent so far, each voter as one."""
 
         self._known = -1
         """Votes of the store that were met here; others have come past this source."""
 
-        self._before = self.tally.decisive
+        self._before = self.means.voters
         self.asked = 0
         """Prompts that were looked at."""
 
     async def run(self) -> None:
         """Go on until the votes are enough or the prompts are used up."""
-        while self.asked < len(self._prompts) and not self._terms.is_over(self.tally):
+        while self.asked < len(self._prompts) and not self._terms.is_over(self.means):
             start = self.asked
             batch = self._prompts[start : start + min(MOST, max(FEWEST, start // 2))]
             await self._answer(batch)
@@ -182,11 +185,8 @@ class Contest:
                 async for vote in votes:
                     if vote:
                         self._take(vote)
-                    over = self._terms.is_over(self.tally)
-                    if vote is None or over or time.monotonic() - self._looked_at > LOOK_SECONDS:
-                        await self._look()
-                        over = self._terms.is_over(self.tally)
-                    if over or (vote is None and last and self._all_judged(battles)):
+                    await self._look()
+                    if self._terms.is_over(self.means) or (vote is None and last and self._all_judged(battles)):
                         break
         finally:
             await self._settle()
@@ -200,15 +200,17 @@ class Contest:
         self._keys.add(vote.key)
         voters.add(vote.voter)
         self._pending.append(self._store.submit(writes.add_votes, [vote], self._terms.votes_per_prompt))
-        if {vote.model_a, vote.model_b} == {self._terms.candidate, self._terms.opponent}:
-            for_candidate = Choice.A if vote.model_a == self._terms.candidate else Choice.B
-            self.tally = _with(self.tally, vote.choice, for_candidate)
 
-    async def _look(self) -> None:
+    async def close(self) -> None:
+        """Count every voter who has voted: no more votes are waited for."""
+        await self._look(idle_since=math.inf)
+
+    async def _look(self, idle_since: float | None = None) -> None:
         """Count by the store: people at a dashboard vote past this source."""
-        await self._settle()
         terms, read = self._terms, self._store.read
-        self._looked_at = time.monotonic()
+        idle = time.time() - terms.session_seconds if idle_since is None else idle_since
+        closed = self._store.do(writes.close_sessions, terms.experiment, 0, idle, terms.votes_per_voter)
+        await asyncio.gather(self._settle(), closed)
         rivals = dict.fromkeys((terms.opponent, REFERENCE))
         tallies = [read.tally(terms.experiment, terms.candidate, rival) for rival in rivals]
         votes = sum(tally.decisive + tally.ties for tally in tallies)
@@ -216,9 +218,9 @@ class Contest:
             self._known = votes
             for pair, voters in _voters_by_pair(read.votes(terms.experiment)).items():
                 self._voted.setdefault(pair, set()).update(voters)
-        self.tally = tallies[0]
-        if tallies != self._told:
-            self._told = tallies
+        self.means = read.voter_means(terms.experiment, terms.candidate, terms.opponent)
+        if self.means != self._told:
+            self._told = self.means
             self._store.submit(writes.set_progress, self._progress())
 
     async def _settle(self) -> None:
@@ -235,12 +237,12 @@ class Contest:
         )
 
     def _progress(self) -> Progress:
-        votes, total = self.tally.decisive, self._terms.votes
+        voters, total = self.means.voters, self._terms.voters
         detail, eta = self._detail(), self._eta(time.monotonic())
-        return Progress(Lane.EVALUATE, self._terms.experiment, "votes", votes, total, detail, eta, time.time())
+        return Progress(Lane.EVALUATE, self._terms.experiment, "votes", voters, total, detail, eta, time.time())
 
     def _detail(self) -> str:
-        interval = anytime(self.tally.wins, self.tally.losses, self._terms.rule.alpha)
+        interval = anytime(self.means.wins, self.means.losses, self._terms.rule.alpha)
         voters = "simulated voters" if self._source.simulated else "votes from people"
         if interval is None:
             return f"against {self._terms.opponent} · {voters}"
@@ -249,12 +251,14 @@ class Contest:
 
     def _eta(self, now: float) -> float | None:
         """Seconds until the cap or the nearest end, as fast as the votes came until now."""
-        came = self.tally.decisive - self._before
-        done = self._terms.share_done(self.tally)
-        if not came or not done:
+        came = self.means.voters - self._before
+        if self._terms.experiment == BASELINE:
+            left: int | None = self._terms.voters - self.means.voters
+        else:
+            left = to_go(self._terms.rule, self.means)
+        if not came or left is None:
             return None
-        seconds_a_vote = (now - self._began) / came
-        return seconds_a_vote * self.tally.decisive * (1 - done) / done
+        return left * (now - self._began) / came
 
 
 def _voters_by_pair(votes: Sequence[Vote]) -> dict[tuple[str, ...], set[str]]:
@@ -266,11 +270,3 @@ def _voters_by_pair(votes: Sequence[Vote]) -> dict[tuple[str, ...], set[str]]:
 
 def _pair(vote: Vote) -> tuple[str, ...]:
     return (vote.prompt, *sorted((vote.model_a, vote.model_b)))
-
-
-def _with(tally: Tally, choice: Choice, for_candidate: Choice) -> Tally:
-    if choice is Choice.TIE:
-        return replace(tally, ties=tally.ties + 1)
-    if choice is for_candidate:
-        return replace(tally, wins=tally.wins + 1)
-    return replace(tally, losses=tally.losses + 1)

@@ -68,6 +68,12 @@ class EvaluateSettings:
     votes_per_prompt: int = 1
     """Votes on one pair of answers that count: the verdict takes them for independent, and two on one pair are not."""
 
+    votes_per_voter: int = 5
+    """Votes after which a voter's session closes and their mean counts as one voter."""
+
+    session_seconds: float = 600.0
+    """Or so long after their last vote."""
+
     seconds: float = 3600.0
     """Most time to wait for votes, since this runner has begun the evaluation or taken it up."""
 
@@ -186,7 +192,7 @@ class EvaluateLane:
         source = self._source()
         terms = Terms(
             stage.experiment, order["candidate"], order["opponent"], settings.rule, votes_per_prompt(order),
-            settings.reference_share, settings.seed,
+            settings.votes_per_voter, settings.session_seconds, settings.reference_share, settings.seed,
         )  # fmt: skip
         contest = Contest(self._store, terms, in_order(prompts, settings.seed, stage.experiment), desk.answer, source)
         if desk.port not in (0, settings.port) and settings.port:
@@ -200,12 +206,13 @@ class EvaluateLane:
                 raise
         if desk.refused:
             self._event(f"{len(desk.refused)} prompts were skipped: {desk.refused[0]}", stage.experiment)
+        await contest.close()
         tally = self._store.read.tally(stage.experiment, terms.candidate, terms.opponent)
-        over = terms.is_over(tally)
+        over = terms.is_over(contest.means)
         if over:
             await desk.forget_loser(tally)
         return {
-            "tally": _tally_json(tally), "decided": terms.decision(tally), "prompts": contest.asked,
+            "tally": _tally_json(tally), "decided": terms.decision(contest.means), "prompts": contest.asked,
             "ended": "enough" if over else "time" if limit.expired() else "prompts", "simulated": source.simulated,
         }  # fmt: skip
 

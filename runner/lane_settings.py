@@ -43,6 +43,8 @@ def evaluate_settings(program: Program) -> EvaluateSettings:
         rule=rule(program),
         reference_share=evaluate.reference_share,
         votes_per_prompt=evaluate.votes_per_prompt,
+        votes_per_voter=evaluate.votes_per_voter,
+        session_seconds=evaluate.session_seconds,
         seconds=evaluate.seconds,
         seed=program.seed,
         max_broken_rows=program.data.max_broken_rows,

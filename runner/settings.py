@@ -104,6 +104,41 @@ class Upload(Part):
     """fsspec URL; null is a folder of the run."""
 
 
+class Guards(Part):
+    """Bounds past which a candidate is taken out at once, whatever the votes say; null is no bound."""
+
+    errors: Annotated[Number, Field(ge=0, lt=1)] | None = 0.2
+    """Share of a candidate's answers that failed."""
+
+    refusals: Annotated[Number, Field(ge=0, lt=1)] | None = None
+    """Share of a candidate's answers that decline to answer."""
+
+    length_ratio: Annotated[Number, Field(gt=1)] | None = None
+    """How many times as long as the champion's its answers may be on average, or as short."""
+
+    seconds: Seconds | None = None
+    """Mean time of a whole answer."""
+
+    min_answers: AtLeast1 = 20
+    """Answers before a guard says anything."""
+
+
+class Arena(Part):
+    """Where people and products vote."""
+
+    host: Text = "127.0.0.1"
+    """Listen elsewhere only behind something that speaks TLS."""
+
+    port: Annotated[Count, Field(ge=0, le=65535)] = 8710
+    """0 takes a free one."""
+
+    attention_every: AtLeast1 | None = None
+    """Show every so many pairs one whose better answer is plain; null shows none."""
+
+    min_seconds: Annotated[Number, Field(ge=0)] = 0.0
+    """A vote by a person faster than this is not taken."""
+
+
 class Evaluate(Part):
     """Who judges, and when it is enough."""
 
@@ -124,8 +159,35 @@ class Evaluate(Part):
 
     min_votes: AtLeast1 = 20
     max_votes: AtLeast1 = 1000
+    """Voters: one voter's many votes count as one."""
+
+    votes_per_voter: AtLeast1 = 5
+    """Votes after which a voter's session closes, and their mean counts."""
+
+    session_seconds: Seconds = 600.0
+    """Or so long after their last vote."""
+
     reference_share: Annotated[Number, Field(ge=0, lt=1)] = 0.25
     """Share of the votes that compares with the reference instead of the champion."""
+
+    slots: AtLeast1 = 1
+    """Candidates that are judged side by side."""
+
+    traffic_share: Annotated[Number, Field(gt=0, le=1)] = 1.0
+    """Share of a product's requests that may meet a candidate; the others the champion answers alone."""
+
+    max_exposure: AtLeast1 | None = None
+    """Most answers of one candidate that a product shows; null is no limit."""
+
+    guards: Guards = Guards()
+    llm_judge: Text | None = None
+    """litellm model string of a judge that votes as one voter, once `judge calibrate` has passed it."""
+
+    llm_judge_api_base: Text | None = None
+    """Base URL of an OpenAI-compatible server for it."""
+
+    promotion_test: bool = True
+    """Test the night's champion against what it began with, on fresh votes, when the budget is used up."""
 
     votes_per_prompt: AtLeast1 = 1
     """Votes on one pair of answers that count; votes on the same pair agree more than the verdict assumes."""
@@ -174,6 +236,7 @@ class Settings(Part):
     train: Train = Train()
     upload: Upload = Upload()
     evaluate: Evaluate = Evaluate()
+    arena: Arena = Arena()
     zoom_out: ZoomOut = ZoomOut()
     agent: Agent = Agent()
     seed: AtLeast0 = 7

@@ -197,23 +197,24 @@ def asked(count: int) -> list[Prompt]:
 async def test_what_a_person_votes_at_the_dashboard_counts_in_the_evaluation_under_way(folder: Path) -> None:
     with Store(folder) as store:
         before = store.read.tally(4, "exp-0004", "exp-0001")
-        terms = Terms(4, "exp-0004", "exp-0001", Rule(max_votes=2000), 2, 0.0, 7)
+        terms = Terms(4, "exp-0004", "exp-0001", Rule(max_votes=2000), 2, 1, 600.0, 0.0, 7)
         contest = Contest(store, terms, asked(5), answers, OneVoteABattle(store))
         await contest.run()
-        assert contest.tally == store.read.tally(4, "exp-0004", "exp-0001")
-    assert contest.tally.decisive == before.decisive + 5
-    assert contest.tally.ties == before.ties + 5
+        assert contest.means == store.read.voter_means(4, "exp-0004", "exp-0001")
+        after = store.read.tally(4, "exp-0004", "exp-0001")
+    assert after.decisive == before.decisive + 5
+    assert after.ties == before.ties + 5
 
 
 async def vote_at_the_dashboard(store: Store) -> None:
-    """On every pair that is offered, as the runner counts it, for as long as it is not stopped."""
+    """A person a pair, on every pair that is offered, as the runner counts it, for as long as it is not stopped."""
     while True:
         for battle in battles(store.folder, ANA, 200):
             if battle.experiment == 4:
                 vote = Vote(
                     4,
                     f"person/{battle.prompt}",
-                    ANA,
+                    f"person:{battle.prompt}",
                     battle.prompt,
                     battle.model_a,
                     battle.model_b,
@@ -225,12 +226,12 @@ async def vote_at_the_dashboard(store: Store) -> None:
         await asyncio.sleep(0.05)
 
 
-@pytest.mark.parametrize(("rule", "looked_at"), [(Rule(max_votes=2000), 40), (Rule(min_votes=20, max_votes=135), 16)])
+@pytest.mark.parametrize(("rule", "looked_at"), [(Rule(max_votes=2000), 40), (Rule(min_votes=20, max_votes=22), 16)])
 async def test_who_votes_only_at_the_dashboard_brings_the_evaluation_to_its_end(
     folder: Path, rule: Rule, looked_at: int
 ) -> None:
     with Store(folder) as store:
-        terms = Terms(4, "exp-0004", "exp-0001", rule, 1, 0.25, 7)
+        terms = Terms(4, "exp-0004", "exp-0001", rule, 1, 1, 600.0, 0.25, 7)
         contest = Contest(store, terms, asked(40), answers, FileVoters(folder, pytest.fail))
         person = asyncio.create_task(vote_at_the_dashboard(store))
         try:
@@ -239,16 +240,16 @@ async def test_who_votes_only_at_the_dashboard_brings_the_evaluation_to_its_end(
         finally:
             person.cancel()
         assert contest.asked == looked_at
-        assert contest.tally == store.read.tally(4, "exp-0004", "exp-0001")
+        assert contest.means == store.read.voter_means(4, "exp-0004", "exp-0001")
 
 
 async def test_a_voter_is_not_asked_on_a_pair_that_a_person_at_the_dashboard_has_voted_on(folder: Path) -> None:
     with Store(folder) as store:
-        terms = Terms(4, "exp-0004", "exp-0001", Rule(max_votes=2000), 1, 0.0, 7)
+        terms = Terms(4, "exp-0004", "exp-0001", Rule(max_votes=2000), 1, 1, 600.0, 0.0, 7)
         contest = Contest(store, terms, asked(5), answers, OneVoteABattle(store))
         await contest.run()
         voters = {vote.voter for vote in store.read.votes(4) if vote.prompt.startswith("new-")}
-        assert voters == {ANA} and contest.tally == store.read.tally(4, "exp-0004", "exp-0001")
+        assert voters == {ANA} and contest.means == store.read.voter_means(4, "exp-0004", "exp-0001")
 
 
 def test_before_the_verdict_a_pair_is_offered_until_it_has_the_votes_that_count_and_after_it_to_everybody(

@@ -28,7 +28,7 @@ RECIPE: Json = {"deployment": {"temperature": 0.7, "max_new_tokens": 24}}
 
 PEOPLE = """
 import itertools, json, pathlib, sys, time
-folder, names, seen = pathlib.Path(sys.argv[1]), itertools.cycle(["ann", "bob"]), set()
+folder, names, seen = pathlib.Path(sys.argv[1]), map("reader-{}".format, itertools.count()), set()
 while True:
     with (folder / "battles.jsonl").open() if (folder / "battles.jsonl").exists() else open("/dev/null") as battles:
         shown = [json.loads(line) for line in battles if line.endswith("\\n")]
@@ -92,6 +92,7 @@ def settings(**fields: object) -> EvaluateSettings:
     given = {
         "model": str(MODEL), "prompts": Source(path=str(PROMPTS)), "voters": "simulated", "device": "cpu", "seed": 7,
         "rule": Rule(min_votes=20, max_votes=60), "seconds": 60.0,
+        "votes_per_voter": 1,
     } | fields  # fmt: skip
     return EvaluateSettings(**given)  # type: ignore[arg-type]
 
@@ -254,7 +255,7 @@ async def test_people_who_vote_on_what_they_are_shown_decide_by_file(store: Stor
     assert (result["ended"], result["simulated"]) == ("enough", False)
     votes = store.read.votes(stage.experiment)
     assert len({(vote.prompt, frozenset((vote.model_a, vote.model_b))) for vote in votes}) == len(votes) >= 20
-    assert {vote.voter for vote in votes} == {"ann", "bob"}
+    assert len({vote.voter for vote in votes}) == len(votes), "a voter a vote, or they would count as few"
     await leave(store, stage, result)
     await lane.close(keep_workers=True)
 

@@ -181,7 +181,7 @@ def conclude(
     db.table("standings").insert_all(
         {
             "model": standing.model, "experiment": standing.experiment, "votes": standing.votes, "elo": standing.elo,
-            "reference": _interval(standing.reference),
+            "reference": interval_text(standing.reference),
         }
         for standing in standings
     )  # fmt: skip
@@ -297,9 +297,10 @@ def _insert_verdict(db: Database, verdict: Verdict, note: str = "") -> None:
     db.table("verdicts").insert(
         {
             "experiment": verdict.experiment, "outcome": verdict.outcome, "wins": verdict.wins,
-            "losses": verdict.losses, "ties": verdict.ties, "win_rate": _interval(verdict.win_rate),
-            "anytime": _interval(verdict.anytime), "shrunken": verdict.shrunken,
-            "reference": _interval(verdict.reference), "reason": verdict.reason, "decided_at": verdict.decided_at,
+            "losses": verdict.losses, "ties": verdict.ties, "win_rate": interval_text(verdict.win_rate),
+            "anytime": interval_text(verdict.anytime), "shrunken": verdict.shrunken,
+            "reference": interval_text(verdict.reference), "reason": verdict.reason, "decided_at": verdict.decided_at,
+            "voters": verdict.voters,
         }
     )  # fmt: skip
     db.table("experiments").update(
@@ -308,5 +309,6 @@ def _insert_verdict(db: Database, verdict: Verdict, note: str = "") -> None:
     )
 
 
-def _interval(interval: Interval | None) -> str | None:
+def interval_text(interval: Interval | None) -> str | None:
+    """An interval as the store keeps it."""
     return as_json([interval.estimate, interval.low, interval.high]) if interval else None

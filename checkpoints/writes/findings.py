@@ -1,4 +1,4 @@
-"""What was found: votes, answers, metrics, beliefs and the steps outside the frame."""
+"""What was found: answers, metrics, beliefs and the steps outside the frame."""
 
 # pyright: reportUnknownMemberType=false
 from __future__ import annotations
@@ -7,37 +7,12 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from checkpoints.records import Answer, HypothesisStatus, Level, Metric, Proposal, Vote
+from checkpoints.records import Answer, HypothesisStatus, Level, Metric, Proposal
 from checkpoints.writes.experiment import propose
 from checkpoints.writes.log import as_json, event
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
-
-
-def add_votes(db: Database, votes: Iterable[Vote], most: int | None = None) -> int:
-    """Count votes; those that were counted before are not counted again. Returns how many were new.
-
-    Args:
-        votes: In the order in which they came.
-        most: Votes on one pair of answers that count; None for any number.
-    """
-    counted = 0
-    for vote in votes:
-        cursor = db.conn.execute(
-            "INSERT INTO votes (key, experiment, voter, prompt, model_a, model_b, choice, simulated, at)"
-            " SELECT :key, :experiment, :voter, :prompt, :a, :b, :choice, :simulated, :at"
-            " WHERE :most IS NULL OR :most > (SELECT count(*) FROM votes"
-            " WHERE experiment = :experiment AND prompt = :prompt"
-            " AND min(model_a, model_b) = min(:a, :b) AND max(model_a, model_b) = max(:a, :b)) ON CONFLICT DO NOTHING",
-            {
-                "key": vote.key, "experiment": vote.experiment, "voter": vote.voter, "prompt": vote.prompt,
-                "a": vote.model_a, "b": vote.model_b, "choice": vote.choice, "simulated": vote.simulated,
-                "at": vote.at, "most": most,
-            },
-        )  # fmt: skip
-        counted += cursor.rowcount
-    return counted
 
 
 def add_answers(db: Database, answers: Iterable[Answer]) -> None:

@@ -21,6 +21,7 @@ from checkpoints.records import (
     Standing,
     Tally,
     Verdict,
+    VoterMeans,
     model_name,
 )
 from lanes.analyze import verdict
@@ -57,7 +58,8 @@ class AnalyzeLane:
         tally = self.read.tally(experiment.number, model, opponent)
         reference = next((one.reference for one in ranking.standings if one.model == model), None)
         votes = verdict.votes_of(self.read.voters(experiment.number).get(experiment.number, ()))
-        judged = self._conclude(experiment, tally, reference, votes)
+        means = self.read.voter_means(experiment.number, model, opponent)
+        judged = self._conclude(experiment, tally, means, reference, votes)
         if experiment.number == BASELINE:
             judged = replace(judged, outcome=Outcome.KEEP, reason=_of_the_baseline(judged, votes))
         if model in ranking.unknown:
@@ -72,7 +74,8 @@ class AnalyzeLane:
         """
         pairs: int = result["pairs"]
         accuracy = _share(result["accuracy"][experiment.model], pairs)
-        judged = self._conclude(experiment, Tally(**result["tally"]), accuracy, "pairs")
+        tally = Tally(**result["tally"])
+        judged = self._conclude(experiment, tally, VoterMeans.each(tally.wins, tally.losses), accuracy, "pairs")
         measured = (
             f"val_pref_acc {accuracy.estimate:.3f} [{accuracy.low:.3f}, {accuracy.high:.3f}] "
             f"on {pairs:,} held-out pairs, one training run"
@@ -82,7 +85,12 @@ class AnalyzeLane:
         return replace(judged, outcome=Outcome.KEEP, reason=f"{measured}; the baseline reigns without a contest.")
 
     def _conclude(
-        self, experiment: Experiment, tally: Tally, reference: Interval | None, judges: verdict.Judges
+        self,
+        experiment: Experiment,
+        tally: Tally,
+        means: VoterMeans,
+        reference: Interval | None,
+        judges: verdict.Judges,
     ) -> Verdict:
         return verdict.conclude(
             self.rule,
@@ -90,6 +98,7 @@ class AnalyzeLane:
             experiment.model,
             _opponent(experiment),
             tally,
+            means,
             reference,
             time.time(),
             experiment.parent,

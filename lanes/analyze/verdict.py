@@ -1,17 +1,18 @@
 """When the votes are enough, and what they then say: keep, discard or inconclusive.
 
 The votes are looked at after each one, so the rule is built on e-values, which stay honest under continuous looking.
+A voter's votes agree with each other more than with other voters', so that each voter counts as one, by their mean.
 Nothing here but the standard library, because the dashboard imports it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from checkpoints.records import Interval, Outcome, Tally, Verdict, model_name
+from checkpoints.records import Interval, Outcome, Tally, Verdict, VoterMeans, model_name
 from lanes.analyze.win_rate import anytime, shrunken, wilson
 
 WEIGHTS = (0.5, 0.25, 0.25)
@@ -42,10 +43,10 @@ class Rule:
     """Smallest gain in win rate over one half that is worth having, 0 to 1/6 (0.05 is 5 points)."""
 
     min_votes: int = 20
-    """Decisive votes before any verdict, at least 1."""
+    """Voters before any verdict, at least 1; who votes once is one vote."""
 
     max_votes: int = 1000
-    """Decisive votes after which the question is left open, at least ``min_votes``."""
+    """Voters after whom the question is left open, at least ``min_votes``."""
 
     def __post_init__(self) -> None:
         if not 0 < self.alpha < 1:
@@ -59,65 +60,85 @@ class Rule:
             raise ValueError(f"max_votes is {self.max_votes}: it must be at least min_votes, {self.min_votes}")
 
 
-def decide(rule: Rule, tally: Tally) -> Outcome | None:
+def decide(rule: Rule, means: VoterMeans) -> Outcome | None:
     """What the votes say by now; None means go on asking."""
-    if tally.decisive < rule.min_votes:
+    voters = means.voters
+    if voters < rule.min_votes:
         return None
-    if keep_evidence(tally.wins, tally.losses, rule.lift) >= -math.log(rule.alpha):
+    if keep_evidence(means, rule.lift) >= -math.log(rule.alpha):
         return Outcome.KEEP
-    if futility_evidence(tally.wins, tally.losses, rule.lift) >= -math.log(rule.beta):
+    if futility_evidence(means, rule.lift) >= -math.log(rule.beta):
         return Outcome.DISCARD
-    return Outcome.INCONCLUSIVE if tally.decisive >= rule.max_votes else None
+    return Outcome.INCONCLUSIVE if voters >= rule.max_votes else None
 
 
-def progress(rule: Rule, tally: Tally) -> float:
+def progress(rule: Rule, means: VoterMeans) -> float:
     """How near the nearest end is, 0 to 1: keep, discard or the cap. It is 1 exactly when ``decide`` has an answer."""
-    if decide(rule, tally) is not None:
+    if decide(rule, means) is not None:
         return 1.0
+    voters = means.voters
     nearest = max(
-        keep_evidence(tally.wins, tally.losses, rule.lift) / -math.log(rule.alpha),
-        futility_evidence(tally.wins, tally.losses, rule.lift) / -math.log(rule.beta),
-        tally.decisive / rule.max_votes,
+        keep_evidence(means, rule.lift) / -math.log(rule.alpha),
+        futility_evidence(means, rule.lift) / -math.log(rule.beta),
+        voters / rule.max_votes,
     )
     # Evidence may fall short of its boundary by less than a float tells, or lie past it before min_votes.
-    return min(nearest, tally.decisive / rule.min_votes, math.nextafter(1.0, 0.0))
+    return min(nearest, voters / rule.min_votes, math.nextafter(1.0, 0.0))
 
 
-def keep_evidence(wins: int, losses: int, lift: float, weights: Sequence[float] = WEIGHTS) -> float:
+def to_go(rule: Rule, means: VoterMeans) -> int | None:
+    """Further voters until the nearest end, if they vote as those before did; 0 when decided, None before the first."""
+    if decide(rule, means) is not None:
+        return 0
+    voters = means.voters
+    if not voters:
+        return None
+    low, high = voters, max(rule.max_votes, voters)
+    while low < high:
+        middle = (low + high) // 2
+        if _decided_by(rule, means, middle):
+            high = middle
+        else:
+            low = middle + 1
+    return low - voters
+
+
+def keep_evidence(means: VoterMeans, lift: float, weights: Sequence[float] = WEIGHTS) -> float:
     """Log of the e-value against "the candidate is no better than even".
 
-    A mixture of simple alternatives, win rate 1/2 + k·lift for k = 1, 2, …. Under the null it is a supermartingale that
-    starts at 1, so it ever reaches 1/α with probability at most α (Ville 1939), however often the votes are looked at.
+    A mixture of simple bets, ``Σ_k W_k Π_i (1 + 2kδ·m_i)`` over voters' means m for k = 1, 2, …: for a voter with one
+    vote the likelihood ratio of win rate 1/2 + kδ. Under the null no mean is above 0 on average, so it is a
+    supermartingale that starts at 1 and ever reaches 1/α with probability at most α (Ville 1939), however often the
+    votes are looked at.
 
     Args:
-        wins, losses: decisive votes so far; ties never move it.
-        lift: smallest gain in win rate worth having, 0 < lift < 1/6 with three weights.
+        means: voters whose session has closed; ties never move it.
+        lift: δ, the smallest gain in win rate worth having, 0 < lift < 1/6 with three weights.
         weights: share of the bet on each alternative; positive, together 1.
 
     Returns:
         Natural log; compare with ``-log(alpha)``.
     """
     _check_lift(lift, len(weights))
-    logs = [
-        math.log(weight) + wins * math.log1p(2 * k * lift) + losses * math.log1p(-2 * k * lift)
-        for k, weight in enumerate(weights, start=1)
-    ]
+    logs = [math.log(weight) + _bet(means.counts, 2 * k * lift) for k, weight in enumerate(weights, start=1)]
     top = max(logs)
     return top + math.log(sum(math.exp(each - top) for each in logs))
 
 
-def futility_evidence(wins: int, losses: int, lift: float) -> float:
-    """Log of the e-value against "the candidate has the lift worth having": win rate 1/2 + lift, against even.
+def futility_evidence(means: VoterMeans, lift: float) -> float:
+    """Log of the e-value against "the candidate has the lift worth having": ``Π_i 1 / (1 + 2δ·m_i)``.
+
+    Convex in a voter's mean, so its expectation is at most 1 wherever that mean is 2δ or more on average.
 
     Args:
-        wins, losses: decisive votes so far; ties never move it.
-        lift: smallest gain in win rate worth having, 0 < lift < 1/2.
+        means: voters whose session has closed; ties never move it.
+        lift: δ, the smallest gain in win rate worth having, 0 < lift < 1/2.
 
     Returns:
         Natural log; compare with ``-log(beta)``.
     """
     _check_lift(lift, 1)
-    return -wins * math.log1p(2 * lift) - losses * math.log1p(-2 * lift)
+    return -_bet(means.counts, 2 * lift)
 
 
 def conclude(
@@ -126,6 +147,7 @@ def conclude(
     candidate: str,
     opponent: str,
     tally: Tally,
+    means: VoterMeans,
     reference: Interval | None,
     at: float,
     parent: int | None,
@@ -139,13 +161,14 @@ def conclude(
         experiment: number of the experiment whose candidate was judged.
         candidate, opponent: model names, for the sentence.
         tally: all votes of the candidate against the opponent.
+        means: the same with each voter counted as one.
         reference: win rate against the reference from the ranking; None when unknown.
         at: UTC seconds since the epoch.
         parent: champion whose recipe the change was applied to; None when there was none.
         opponent_number: experiment of the opponent; None for the reference.
         judges: what was counted, for the sentence.
     """
-    outcome = decide(rule, tally) or Outcome.INCONCLUSIVE
+    outcome = decide(rule, means) or Outcome.INCONCLUSIVE
     return Verdict(
         experiment=experiment,
         outcome=outcome,
@@ -153,15 +176,24 @@ def conclude(
         losses=tally.losses,
         ties=tally.ties,
         win_rate=wilson(tally.wins, tally.losses),
-        anytime=anytime(tally.wins, tally.losses, rule.alpha),
-        shrunken=shrunken(tally.wins, tally.losses) if tally.decisive else None,
+        anytime=anytime(means.wins, means.losses, rule.alpha),
+        shrunken=shrunken(means.wins, means.losses) if means.voters else None,
         reference=reference,
-        reason=_with_parent(reason(rule, tally, outcome, candidate, opponent, judges), parent, opponent_number),
+        reason=_with_parent(reason(rule, tally, means, outcome, candidate, opponent, judges), parent, opponent_number),
         decided_at=at,
+        voters=0 if judges == "pairs" else means.voters,
     )
 
 
-def reason(rule: Rule, tally: Tally, outcome: Outcome, candidate: str, opponent: str, judges: Judges = "votes") -> str:
+def reason(
+    rule: Rule,
+    tally: Tally,
+    means: VoterMeans,
+    outcome: Outcome,
+    candidate: str,
+    opponent: str,
+    judges: Judges = "votes",
+) -> str:
     """One sentence for a person: the evidence in numbers, then the conclusion.
 
     Raises:
@@ -179,7 +211,10 @@ def reason(rule: Rule, tally: Tally, outcome: Outcome, candidate: str, opponent:
     if rate is None:
         alike = "nobody preferred either" if judges != "pairs" else "no pair tells them apart"
         return f"{facts}: {alike}, so {candidate} is inconclusive and {opponent} stays."
-    return f"{facts}: {per_cent(rate)}, {_conclusion(rule, tally, outcome, candidate, opponent, judges)}."
+    shown = per_cent(rate)
+    if means.voters != tally.decisive:
+        shown += f", by {_count(means.voters, 'voter')} counted as one each {_share(means)}"
+    return f"{facts}: {shown}, {_conclusion(rule, means, outcome, candidate, opponent, judges)}."
 
 
 def votes_of(voters: Collection[bool]) -> Votes:
@@ -198,19 +233,49 @@ def per_cent(rate: Interval) -> str:
     return f"{100 * rate.estimate:.1f} % [{100 * rate.low:.1f}, {100 * rate.high:.1f}]"
 
 
-def _conclusion(rule: Rule, tally: Tally, outcome: Outcome, candidate: str, opponent: str, judges: Judges) -> str:
+def _conclusion(rule: Rule, means: VoterMeans, outcome: Outcome, candidate: str, opponent: str, judges: Judges) -> str:
     needed = _e_value(-math.log(rule.alpha))
-    kept = _e_value(keep_evidence(tally.wins, tally.losses, rule.lift))
+    kept = _e_value(keep_evidence(means, rule.lift))
     if outcome is Outcome.KEEP:
         return f"e-value {kept} ≥ {needed}, so {candidate} is kept"
     if outcome is Outcome.DISCARD:
-        futile = _e_value(futility_evidence(tally.wins, tally.losses, rule.lift))
+        futile = _e_value(futility_evidence(means, rule.lift))
         return (
             f"e-value {futile} ≥ {_e_value(-math.log(rule.beta))} that it is not better by {100 * rule.lift:g} points, "
             f"so {candidate} is discarded"
         )
-    end = f"the cap of {rule.max_votes:,} {judges}" if tally.decisive >= rule.max_votes else f"the end of the {judges}"
+    end = (
+        f"the cap of {rule.max_votes:,} {_counted(judges)}"
+        if means.voters >= rule.max_votes
+        else f"the end of the {judges}"
+    )
     return f"e-value {kept} of the {needed} needed at {end}, so {candidate} is inconclusive and {opponent} stays"
+
+
+def _decided_by(rule: Rule, means: VoterMeans, voters: int) -> bool:
+    """Whether so many voters, with means in the present proportions, would be enough."""
+    share = voters / means.voters
+    scaled = [(mean, share * count) for mean, count in means.counts]
+    kept = [math.log(w) + _bet(scaled, 2 * k * rule.lift) for k, w in enumerate(WEIGHTS, start=1)]
+    return voters >= rule.min_votes and (
+        voters >= rule.max_votes
+        or max(kept) >= -math.log(rule.alpha)
+        or -_bet(scaled, 2 * rule.lift) >= -math.log(rule.beta)
+    )
+
+
+def _bet(counts: Iterable[tuple[float, float]], stake: float) -> float:
+    """Log of what a bet of this stake on each voter has made: ``Σ n·log(1 + stake·m)``."""
+    return sum(voters * math.log1p(stake * mean) for mean, voters in counts)
+
+
+def _share(means: VoterMeans) -> str:
+    return f"{100 * means.wins / means.voters:.1f} %" if means.voters else "unknown"
+
+
+def _counted(judges: Judges) -> str:
+    """What the cap counts."""
+    return "pairs" if judges == "pairs" else "voters"
 
 
 def _with_parent(sentence: str, parent: int | None, opponent: int | None) -> str:

@@ -38,14 +38,15 @@ def wilson(wins: float, losses: float, confidence: float = 0.95) -> Interval | N
     return Interval(wins / votes, low, high)
 
 
-def anytime(wins: int, losses: int, alpha: float = 0.05) -> Interval | None:
+def anytime(wins: float, losses: float, alpha: float = 0.05) -> Interval | None:
     """The anytime-valid interval: right however often the votes are looked at while they come in.
 
     ``{p : B(w+1, l+1) / (p^w (1−p)^l) < 1/α}``: the win rates against which a bet spread evenly over all alternatives
     has not made 1/α times its stake. That the true one is ever outside has probability at most α (Ville 1939).
 
     Args:
-        wins, losses: decisive votes so far.
+        wins, losses: decisive votes so far; or voters, each by their shares (Σ (1 ± m) / 2 over their means m), for
+            which it holds as well: the bet is convex in the share.
         alpha: probability of ever missing the true win rate, between 0 and 1.
 
     Returns:
@@ -64,13 +65,13 @@ def anytime(wins: int, losses: int, alpha: float = 0.05) -> Interval | None:
     return Interval(wins / votes, _lowest(wins, losses, bound), 1 - _lowest(losses, wins, bound))
 
 
-def shrunken(wins: int, losses: int, imaginary: int = 100) -> float:
+def shrunken(wins: float, losses: float, imaginary: int = 100) -> float:
     """The win rate pulled towards even by imaginary votes, half of them each way.
 
     A keep is declared when luck was good, so the raw rate at that moment is too high on average (the winner's curse).
 
     Args:
-        wins, losses: decisive votes.
+        wins, losses: decisive votes, or voters by their shares.
         imaginary: how many votes to imagine; at least 1.
     """
     votes = _votes(wins, losses)
@@ -99,7 +100,7 @@ def _normal_quantile(confidence: float) -> float:
     return NormalDist().inv_cdf((1 + confidence) / 2)
 
 
-def _lowest(wins: int, losses: int, bound: float) -> float:
+def _lowest(wins: float, losses: float, bound: float) -> float:
     """The smallest p with ``−w·log p − l·log(1−p) ≤ bound``.
 
     On the logit x of p the left side is convex, so Newton's method, begun below the root, climbs to it and stays below.

@@ -122,6 +122,14 @@ def pending(intervention: Intervention, snapshot: Snapshot) -> str:
             return f"keeping {number} anyway…"
         case Step.VOTE:
             return f"counting your vote on {number}…"
+        case Step.EXCLUDE:
+            return f"taking the votes of {detail.get('voter')} out of the count…"
+        case Step.READMIT:
+            return f"counting the votes of {detail.get('voter')} again…"
+        case Step.PROMOTE:
+            return f"promoting {number}…"
+        case Step.DEMOTE:
+            return f"demoting {number}…"
         case Step.UNDO:
             return f"undoing {_undone(intervention, snapshot)}…"
         case Step.STOP:

@@ -1,0 +1,85 @@
+"""Questions about votes and voters."""
+
+from __future__ import annotations
+
+from checkpoints.querying import Querying
+from checkpoints.records import Choice, Tally, Vote, VoterMeans
+
+
+class VoteReader(Querying):
+    """Answers questions about who voted how."""
+
+    def tally(self, experiment: int, candidate: str, opponent: str, test: int = 0) -> Tally:
+        """Votes of an experiment's evaluation, or of a promotion test, for one model against another."""
+        won = {Choice.A: 0, Choice.TIE: 0, Choice.B: 0}
+        turned = {"a": Choice.B, "tie": Choice.TIE, "b": Choice.A}
+        for model_a, choice, n in self._all(
+            "SELECT model_a, choice, n FROM tallies WHERE experiment = ? AND test = ?"
+            " AND ((model_a = ? AND model_b = ?) OR (model_a = ? AND model_b = ?))",
+            experiment, test, candidate, opponent, opponent, candidate,
+        ):  # fmt: skip
+            won[Choice(choice) if model_a == candidate else turned[choice]] += n
+        return Tally(won[Choice.A], won[Choice.B], won[Choice.TIE])
+
+    def voter_means(self, experiment: int, candidate: str, opponent: str, test: int = 0) -> VoterMeans:
+        """The same with each voter counted as one: the means of those whose session has closed."""
+        ours, theirs = ("a_wins", "b_wins") if candidate < opponent else ("b_wins", "a_wins")
+        rows = self._all(
+            f"SELECT closed_at IS NULL, ({ours} - {theirs}) * 1.0 / ({ours} + {theirs}) AS mean, count(*)"
+            " FROM voter_sessions WHERE experiment = ? AND test = ? AND model_a = ? AND model_b = ?"
+            " GROUP BY 1, 2 ORDER BY 2 DESC",
+            experiment, test, min(candidate, opponent), max(candidate, opponent),
+        )  # fmt: skip
+        closed = tuple((mean, voters) for still_open, mean, voters in rows if not still_open and mean is not None)
+        return VoterMeans(closed, sum(voters for still_open, _, voters in rows if still_open))
+
+    def pair_counts(self) -> list[tuple[str, str, Choice, int]]:
+        """All votes of the run that still count, as (model a, model b, choice, votes)."""
+        rows = self._all("SELECT model_a, model_b, choice, sum(n) FROM tallies GROUP BY model_a, model_b, choice")
+        return [(a, b, Choice(choice), n) for a, b, choice, n in rows]
+
+    def votes(self, experiment: int | None = None, voter: str | None = None) -> list[Vote]:
+        """Votes in the order in which they came, of all experiments or of one, by all voters or by one."""
+        asked = {"experiment": experiment, "voter": voter}
+        values = [value for value in asked.values() if value is not None]
+        named = " AND ".join(f"{name} = ?" for name, value in asked.items() if value is not None)
+        where = f"WHERE {named}" if named else ""
+        rows = self._all(
+            "SELECT experiment, key, voter, prompt, model_a, model_b, choice, simulated, at, test"
+            f" FROM votes {where} ORDER BY seq",
+            *values,
+        )
+        return [Vote(e, k, v, p, a, b, Choice(c), bool(s), at, test) for e, k, v, p, a, b, c, s, at, test in rows]
+
+    def decisive_votes(self, experiment: int, model: str, rival: str, after: int = 0) -> tuple[int, list[bool]]:
+        """Votes between two models in an experiment's evaluation after a mark: whether the first won, in the order in
+        which they came, without ties; and the mark to ask from next time."""
+        rows = self._all(
+            "SELECT seq, choice = iif(model_a = ?, 'a', 'b') FROM votes WHERE experiment = ? AND test = 0 AND seq > ?"
+            " AND choice <> 'tie' AND ((model_a = ? AND model_b = ?) OR (model_a = ? AND model_b = ?)) ORDER BY seq",
+            model, experiment, after, model, rival, rival, model,
+        )  # fmt: skip
+        return max((seq for seq, _ in rows), default=after), [bool(won) for _, won in rows]
+
+    def vote_keys(self, experiment: int) -> set[str]:
+        """Idempotency keys of the votes that were counted."""
+        return {row[0] for row in self._all("SELECT key FROM votes WHERE experiment = ?", experiment)}
+
+    def simulated_votes(self, experiment: int | None = None) -> bool:
+        """Whether simulated voters have cast votes, in the run or for one experiment."""
+        where, values = ("", ()) if experiment is None else ("AND experiment = ?", (experiment,))
+        return self._maybe(f"SELECT 1 FROM votes WHERE simulated {where} LIMIT 1", *values) is not None
+
+    def voters(self, experiment: int | None = None) -> dict[int, frozenset[bool]]:
+        """Who voted, by experiment, of all or of one: simulated voters (True), people (False) or both."""
+        where, values = ("", ()) if experiment is None else ("WHERE experiment = ?", (experiment,))
+        found: dict[int, frozenset[bool]] = {}
+        for number, simulated in self._all(f"SELECT DISTINCT experiment, simulated FROM votes {where}", *values):
+            found[number] = found.get(number, frozenset()) | {bool(simulated)}
+        return found
+
+    def vote_counts(self) -> dict[bool, int]:
+        """How many votes simulated voters cast (True), and how many people (False)."""
+        return {False: 0, True: 0} | {
+            bool(simulated): n for simulated, n in self._all("SELECT simulated, count(*) FROM votes GROUP BY simulated")
+        }
