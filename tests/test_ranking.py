@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from checkpoints.records import REFERENCE, Choice, Standing
 from lanes.analyze.ranking import ELO, Ranking, aggregate, fit, tabulate
+from lanes.analyze.strengths import most_likely, of_cells
+from lanes.analyze.vote_table import of_columns
 
 VOTES = Path(os.environ.get("PUBLISHED_VOTES", Path(__file__).parents[2] / "shared" / "data" / "votes"))
 """Public votes with printed results, no part of the project: PUBLISHED_VOTES names their folder."""
@@ -72,6 +74,23 @@ def test_baseball_gives_the_published_coefficients_and_standard_errors() -> None
     for team, (coefficient, error) in published()["baseball"]["mle"].items():
         assert strength(found[team]) == pytest.approx(coefficient, abs=6e-5)
         assert deviation(found[team]) == pytest.approx(error, abs=6e-5)
+
+
+@needs_published_votes
+def test_baseball_gives_the_published_home_advantage() -> None:
+    played = [
+        (row["home.team"], row["away.team"], choice)
+        for row in rows("classics/baseball.csv")
+        for choice, times in (("a", row["home.wins"]), ("b", row["away.wins"]))
+        for _ in range(int(times))
+    ]
+    games = of_columns(*zip(*played, strict=True))
+    origin = games.models.index("Baltimore")
+    found = most_likely(of_cells(games.cells()[None]), origin, position=True)
+    expected = published()["baseball"]["with_home_effect"]
+    assert found.first[0] == pytest.approx(expected.pop("at.home")[0], abs=6e-5)
+    for team, (coefficient, _) in expected.items():
+        assert found.theta[0, games.models.index(team)] == pytest.approx(coefficient, abs=6e-5)
 
 
 @needs_published_votes

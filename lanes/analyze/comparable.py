@@ -12,7 +12,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from lanes.analyze.strengths import Floats, Games
+from lanes.analyze.strengths import Floats, Games, of_cells
 
 Bools: TypeAlias = NDArray[np.bool_]
 
@@ -41,6 +41,21 @@ def comparable(games: Games, origin: int) -> tuple[Games, Floats]:
     # A quarter of a point as first and a quarter as second: half a win each way, whoever is shown first.
     ended = Games(score + 0.25 * linked, played + 0.5 * linked, games.ties)
     return ended, np.select([above & below, above, below], [0.0, np.inf, -np.inf], np.nan)
+
+
+def anchor(cells: Floats) -> int:
+    """The model to measure the others against where none is named: so that as many votes as can be have both ends.
+
+    Args:
+        cells: (models, models, 3), votes by model shown first, model shown second and outcome; at least one.
+
+    Returns:
+        Index of the model with the most votes, of those with chains of wins both ways to each other that have the most.
+    """
+    beats = chains(_wins(of_cells(cells[None])) > 0)[0]
+    votes = (cells + cells.transpose(1, 0, 2)).sum(axis=(1, 2))
+    together = (beats & beats.T) @ votes
+    return int(np.lexsort((-votes, -together))[0])
 
 
 def chains(beat: Bools) -> Bools:

@@ -1,0 +1,188 @@
+"""The voter-clustered bootstrap: how strengths vary when other voters of the same kind had come.
+
+Voters are drawn with replacement, each with all their votes, so one voter's many votes are not many voters. Voters who
+cast one kind of vote only, and the same, are drawn together, by number: the same draw, and cheap with a million.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from lanes.analyze.comparable import Bools, comparable
+from lanes.analyze.strengths import Fitted, Floats, Ties, deviations, most_likely, of_cells
+from lanes.analyze.vote_table import VoteTable
+
+FEWEST, MOST = 200, 1000
+"""Resamples: as many as the budget allows, within these."""
+
+BUDGET = 2_000_000
+"""Resamples times pairs of models, about; it bounds the time at a few seconds on one core."""
+
+CHUNK = 500_000
+"""Resamples times pairs of models that are fitted together: what fits in a cache."""
+
+CLOSE = 1e-4
+"""A resample's fit ends when no θ moved further than this: 0.02 Elo points, and its error is the square of that."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Draws:
+    """Strengths as estimated, and as they came out of each resample, θ with the origin at 0."""
+
+    models: tuple[str, ...]
+    origin: int
+    theta: Floats
+    """(models,), finite by the prior."""
+
+    without_end: Floats
+    """(models,): 0, or ∞ or −∞ where a strength has no end, or NaN where nothing is known."""
+
+    deviation: Floats
+    """(models,): standard deviation as if each voter had cast one vote on the model. It is for a strength without an
+    end, where all resamples say the same, so that their spread says nothing."""
+
+    drawn: Floats
+    """(resamples, models), finite."""
+
+    drawn_without_end: Floats
+    """(resamples, models), as ``without_end``."""
+
+    voters: int
+    first: float
+    """γ, the advantage of being shown first; 0 where it was not asked for."""
+
+    drawn_first: Floats
+    """(resamples,)"""
+
+    @property
+    def known(self) -> Bools:
+        """(models,): whether the votes tell anything of them."""
+        return ~np.isnan(self.without_end)
+
+    @property
+    def resamples(self) -> int:
+        """How many there are."""
+        return len(self.drawn)
+
+
+def draw(table: VoteTable, origin: int, position: bool = False, ties: Ties = "half", seed: int = 0) -> Draws:
+    """Estimate, resample the voters, and estimate each time.
+
+    The same votes, in whatever order, and the same seed give the same draws.
+
+    Args:
+        table: at least one vote.
+        origin: index of the model that the others are measured against.
+        position: fit the advantage of being shown first, too.
+        ties: how a tie counts; where there are only ties, or none, it counts half.
+        seed: of the resamples.
+    """
+    cells = table.cells()[None]
+    if not 0 < cells[..., 1].sum() < cells.sum():
+        ties = "half"
+    games, without_end = comparable(of_cells(cells), origin)
+    found = most_likely(games, origin, position, ties)
+    chunks = [_fitted(chunk, origin, position, ties, found) for chunk in resampled(table, seed)]
+    return Draws(
+        models=table.models,
+        origin=origin,
+        theta=found.theta[0],
+        without_end=without_end[0],
+        deviation=deviations(games, found, origin)[0] * np.sqrt(_votes_a_voter(table)),
+        drawn=np.concatenate([fit.theta for fit, _ in chunks]),
+        drawn_without_end=np.concatenate([ends for _, ends in chunks]),
+        voters=table.people,
+        first=float(found.first[0]),
+        drawn_first=np.concatenate([fit.first for fit, _ in chunks]),
+    )
+
+
+def resampled(table: VoteTable, seed: int) -> Iterator[Floats]:
+    """Cells of each resample, some at a time: (resamples, models, models, outcomes)."""
+    rng = np.random.default_rng(seed)
+    pairs = len(table.models) ** 2
+    left = min(max(BUDGET // pairs, FEWEST), MOST)
+    voters = _Voters(table)
+    while left:
+        now = min(left, max(CHUNK // pairs, 1))
+        flat = np.stack([voters.drawn(rng) for _ in range(now)])
+        yield flat.reshape(now, len(table.models), len(table.models), 3)
+        left -= now
+
+
+def _votes_a_voter(table: VoteTable) -> Floats:
+    """(models,): votes on each model for each voter who cast any on it."""
+    size = len(table.models)
+    models = np.concatenate([table.first, table.second])
+    both = np.unique(np.concatenate([table.voter, table.voter]) * size + models) % size
+    return np.bincount(models, minlength=size) / np.bincount(both, minlength=size)
+
+
+class _Voters:
+    """The voters of a table as what is drawn: those with votes of several kinds, and the number of those with one."""
+
+    def __init__(self, table: VoteTable) -> None:
+        self.size = 3 * len(table.models) ** 2
+        ballots, times = np.unique(table.voter * self.size + table.cell(), return_counts=True)
+        voter, cell = np.divmod(ballots, self.size)
+        kinds = np.bincount(voter, minlength=table.people)
+        alike = kinds[voter] == 1
+        self.people = table.people
+        several = np.cumsum(kinds > 1) - 1
+        self.several = int((kinds > 1).sum())
+        self.voter, self.cell, self.times = several[voter[~alike]], cell[~alike], times[~alike].astype(np.float64)
+        # A voter's only kind of vote and how often they cast it: as one number, to count who is the same.
+        most = int(times.max())
+        same, self.number = np.unique(cell[alike] * (most + 1) + times[alike], return_counts=True)
+        self.same_cell, same_times = np.divmod(same, most + 1)
+        self.same_times = same_times.astype(np.float64)
+
+    def drawn(self, rng: np.random.Generator) -> Floats:
+        """Flat cells of as many voters, drawn with replacement."""
+        alike = self.people - self.several
+        some = int(rng.binomial(self.people, self.several / self.people))
+        found = np.zeros(self.size)
+        if self.several:
+            often = np.bincount(rng.integers(self.several, size=some), minlength=self.several)
+            found += np.bincount(self.cell, often[self.voter] * self.times, minlength=self.size)
+        if alike:
+            often = rng.multinomial(self.people - some, self.number / alike)
+            found += np.bincount(self.same_cell, often * self.same_times, minlength=self.size)
+        return found
+
+
+def _fitted(cells: Floats, origin: int, position: bool, ties: Ties, found: Fitted) -> tuple[Fitted, Floats]:
+    games, without_end = comparable(of_cells(cells), origin)
+    start = Fitted(*(np.repeat(one, len(cells), axis=0) for one in (found.theta, found.first, found.tie)))
+    return most_likely(games, origin, position, ties, start, CLOSE), without_end
+
+
+def spread(estimate: float, drawn: Floats, voters: int) -> tuple[float, float]:
+    """The ends of a 95 % interval from what the resamples gave, ±∞ where there is none.
+
+    Percentiles, moved outwards for few voters, whose resamples vary too little (the expanded percentiles of Hesterberg
+    2015, "What Teachers Should Know About the Bootstrap", with Student's t in place of the normal). What is unknown in
+    a resample may lie beyond either end. One voter alone says nothing of how voters vary.
+
+    Args:
+        estimate: always inside.
+        drawn: (resamples,), ±∞ and NaN allowed.
+        voters: how many were resampled.
+    """
+    if voters < 2:
+        return -np.inf, np.inf
+    tail = _tail(voters)
+    low = np.quantile(np.where(np.isnan(drawn), -np.inf, drawn), tail, method="lower")
+    high = np.quantile(np.where(np.isnan(drawn), np.inf, drawn), 1 - tail, method="higher")
+    return min(float(low), estimate), max(float(high), estimate)
+
+
+def _tail(voters: int) -> float:
+    """Share of the resamples beyond each end: 2.5 % of many voters, less of few."""
+    from scipy import special
+
+    quantile = special.stdtrit(voters - 1, 0.025) * np.sqrt(voters / (voters - 1))
+    return float(special.ndtr(quantile))
