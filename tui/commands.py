@@ -140,6 +140,13 @@ def demo(asked: argparse.Namespace) -> int:
     return dashboard(asked)
 
 
+def judge(asked: argparse.Namespace) -> int:
+    """Calibrate the language model that judges, or say whether it may vote."""
+    from tui import judge_commands
+
+    return {"calibrate": judge_commands.calibrate, "status": judge_commands.status}[asked.step](asked)
+
+
 def screenshot(asked: argparse.Namespace) -> int:
     """A picture of any screen.
 

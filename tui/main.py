@@ -33,7 +33,19 @@ exit statuses:
   2  the command line is wrong
 """
 
-COMMANDS = ("dashboard", "run", "attach", "status", "results", "init", "report", "doctor", "demo", "screenshot")
+COMMANDS = (
+    "dashboard",
+    "run",
+    "attach",
+    "status",
+    "results",
+    "init",
+    "report",
+    "doctor",
+    "demo",
+    "screenshot",
+    "judge",
+)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -103,6 +115,15 @@ def parser() -> argparse.ArgumentParser:
     add("doctor", parents=[folder], help="check the machine, the program and its data")
     demo = add("demo", help="try it in a new folder")
     demo.add_argument("folder", nargs="?", type=Path, default=Path("autoresearch-demo"))
+    judge = add(
+        "judge", help="the language model that judges: calibrate it on people's labels, see whether it may vote"
+    )
+    step = judge.add_subparsers(dest="step", metavar="STEP", required=True)
+    calibrate = step.add_parser("calibrate", parents=[folder], help="hold it against at least 20 labels of people")
+    calibrate.add_argument(
+        "--labels", type=Path, help="JSONL or CSV with prompt, answer_a, answer_b, choice (a, tie, b)"
+    )
+    step.add_parser("status", parents=[folder], help="whether it may vote, and how it fared on fresh labels")
     picture = add("screenshot", parents=[folder], help="a picture of any screen, as SVG or text, without a terminal")
     picture.add_argument("--size", type=_size, default=(120, 40), metavar="120x40", help="columns and rows")
     picture.add_argument("--screen", default="main", help="main, panel:2, detail:12, …; any other word lists all")

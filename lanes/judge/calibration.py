@@ -7,6 +7,7 @@ disagree is judged about equal; a pair without a judgement agrees with nothing.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -75,7 +76,7 @@ class Report:
         if self.labels < LABELS:
             lines.append(f"{LABELS - self.labels} more labels: {self.labels} of {LABELS} are there")
         if not self.labels or self.agreed / self.labels < AGREEMENT:
-            lines.append(f"agreement of {AGREEMENT:.0%}: it is {_share(self.agreement)}")
+            lines.append(f"agreement of {_per_cent(AGREEMENT)}")
         if self.preferences < PREFERENCES:
             lines.append(
                 f"{PREFERENCES} labels with a preference that it meets: there are {self.preferences}; "
@@ -92,7 +93,7 @@ class Report:
     def reason(self) -> str:
         """One sentence: the evidence, then the conclusion."""
         facts = f"it met {self.agreed} of {self.labels} labels, {_share(self.agreement)}, and was consistent on "
-        facts += f"{self.consistency:.0%} of the pairs"
+        facts += f"{_per_cent(self.consistency)} of the pairs"
         return f"{facts}; it may vote" if self.passed else f"{facts}; it may not vote, it lacks {'; '.join(self.lacks)}"
 
 
@@ -153,10 +154,8 @@ def _longer(choices: Sequence[tuple[Label, Choice | None]]) -> tuple[int, int]:
 def _position(first: int, second: int) -> str:
     if not first + second:
         return "the place of an answer changed nothing"
-    rate = wilson(first, second)
-    assert rate is not None
-    biased = not rate.low <= 0.5 <= rate.high
-    end = "it leans towards a place" if biased else "no sign that it leans towards one"
+    chance = _by_chance(first, second)
+    end = "it leans towards a place" if chance < 0.05 else f"that may be chance (p = {chance:.2f})"
     return f"on {first + second} pairs the place mattered, {first} times for the one shown first: {end}"
 
 
@@ -166,7 +165,14 @@ def _length(report: Report) -> str:
         return "nothing was decided between answers of different length"
     apart = judge.low > people.high or judge.high < people.low
     end = "it judges length otherwise than people" if apart else "no sign that it judges length otherwise"
-    return f"{judge.estimate:.0%} of its choices went to the longer answer, {people.estimate:.0%} of people's: {end}"
+    own, theirs = _per_cent(judge.estimate), _per_cent(people.estimate)
+    return f"{own} of its choices went to the longer answer, {theirs} of people's: {end}"
+
+
+def _by_chance(some: int, others: int) -> float:
+    """Exact two-sided p of a split at least as uneven where each side is as likely."""
+    n, more = some + others, max(some, others)
+    return min(1.0, 2 * sum(math.comb(n, k) for k in range(more, n + 1)) / 2**n)
 
 
 def _table(confusion: Mapping[tuple[Choice, Choice | None], int]) -> list[str]:
@@ -181,6 +187,10 @@ def _table(confusion: Mapping[tuple[Choice, Choice | None], int]) -> list[str]:
 
 def _of(part: int, whole: int) -> str:
     return f"{part} of {whole}"
+
+
+def _per_cent(share: float) -> str:
+    return f"{100 * share:.0f} %"
 
 
 def _share(rate: Interval | None) -> str:
