@@ -66,6 +66,7 @@ class Pipeline:
         planner: Planner,
         linger: bool = False,
         clean_up: Callable[[Store], Awaitable[object]] | None = None,
+        finale: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.store = store
         self.workers = workers
@@ -76,6 +77,9 @@ class Pipeline:
 
         self.clean_up = clean_up
         """Gives room back on the disk after each verdict."""
+
+        self.finale = finale
+        """What comes when the budget is used up and everything is judged, before the run is finished."""
 
         self.in_hand: dict[Lane, Stage] = {}
         """Passage that each lane works on right now."""
@@ -149,10 +153,18 @@ class Pipeline:
                     self.tell()
                     continue
                 if not self._read.count(*FLYING):
-                    await self.store.do(writes.set_run, RunState.FINISHED, self.planner.why_finished())
-                    if not self.linger:
-                        self.leave()
+                    await self._finish()
             await _wait(news)
+
+    async def _finish(self) -> None:
+        """Nothing is left to try and nothing under way: what comes last, and the end."""
+        if self.finale:
+            await self.finale()
+        if self.held or self._over or self._read.count(State.PROPOSED, *FLYING):
+            return  # a person's step came in between
+        await self.store.do(writes.set_run, RunState.FINISHED, self.planner.why_finished())
+        if not self.linger:
+            self.leave()
 
     async def _serve(self, worker: StageWorker) -> None:
         """One lane, for as long as the run goes on."""

@@ -20,6 +20,7 @@ from checkpoints.store import Store, StoreError
 from checkpoints.trouble import can_pass
 from lanes.vote_limit import limit_for
 from runner import interventions
+from runner.believing import settle
 from runner.carry_out import Look, carry_out, put_first
 from runner.consequence import Consequence
 from runner.interventions import Refused
@@ -109,6 +110,8 @@ class Steering:
                 await self._vote(step)
             case Step.STOP:
                 await self._stop(step, now=step.detail.get("how") == "now")
+            case Step.EXCLUDE | Step.READMIT | Step.PROMOTE | Step.DEMOTE:
+                await settle(self.store, step)
             case _:
                 await self._follow(step)
 

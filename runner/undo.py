@@ -23,6 +23,10 @@ _STAYS = {
     Step.ZOOM_OUT: "the stock that was taken stays; another zoom-out takes it further",
     Step.STOP: "a run that was stopped goes on when it is started",
     Step.VOTE: "a vote stays counted",
+    Step.EXCLUDE: "a voter is admitted again by: autoresearch-tui arena readmit",
+    Step.READMIT: "a voter is excluded again by: autoresearch-tui arena exclude",
+    Step.PROMOTE: "a promotion is taken back by: autoresearch-tui demote",
+    Step.DEMOTE: "a model is promoted again by: autoresearch-tui promote",
     Step.UNDO: "an undo is not undone; do the step again",
 }
 """Why a step cannot be taken back."""
