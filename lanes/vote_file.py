@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from checkpoints.records import Choice, Json, Vote
 from checkpoints.text import clean
+from lanes.lines import Lines
 from lanes.votes import Battle
 
 BATTLES = "battles.jsonl"
@@ -45,7 +46,7 @@ class FileVoters:
             complain: Called with one line about each line of the votes that is no vote.
         """
         self._battles = folder / BATTLES
-        self._votes = _Lines(folder / VOTES)
+        self._votes = Lines(folder / VOTES)
         self._complain = complain
         self._shown: set[str] | None = None
         self._open: dict[str, Battle] = {}
@@ -120,32 +121,6 @@ class FileVoters:
                     continue
                 self._given.setdefault(name, set()).add(voter)
                 yield battle.vote(voter, choice, simulated=False)
-
-
-class _Lines:
-    """Follows a file by inode and offset, whole lines only; one that was replaced or cut is read anew."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._inode, self._offset, self._number = 0, 0, 0
-
-    def new(self) -> list[tuple[int, bytes]]:
-        """The lines that came since the last call, with their numbers from 1."""
-        try:
-            with self._path.open("rb") as file:
-                found = os.fstat(file.fileno())
-                if found.st_ino != self._inode or found.st_size < self._offset:
-                    self._inode, self._offset, self._number = found.st_ino, 0, 0
-                file.seek(self._offset)
-                text = file.read()
-        except FileNotFoundError:
-            return []
-        whole = text[: text.rfind(b"\n") + 1]
-        lines = whole.split(b"\n")[:-1]
-        numbered = list(enumerate(lines, self._number + 1))
-        self._offset += len(whole)
-        self._number += len(lines)
-        return [(number, line) for number, line in numbered if line.strip()]
 
 
 def _parse(line: bytes) -> tuple[str, str, Choice]:
