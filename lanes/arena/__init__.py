@@ -1,0 +1,1 @@
+"""The arena: an HTTP service of its own process in which people and products vote, and the file that keeps it."""
