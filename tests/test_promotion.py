@@ -23,6 +23,7 @@ from lanes.lane import StageFailed, StagePaused
 from runner.asked import ask_for
 from runner.finale import Finale
 from runner.promotion import examine
+from tui.main import main
 
 BASE, CHAMPION = 0, 2
 
@@ -201,3 +202,19 @@ async def test_nothing_is_tested_where_the_baseline_still_reigns(tmp_path: Path)
         tester = Scripted()
         await Finale(store, tester, lambda: program(tmp_path, 9)).run()
         assert tester.tests == [] and store.read.promotion_tests() == []
+
+
+def test_the_command_says_what_is_there_and_what_lacks_and_promotes_when_nothing_does(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["promote", str(folder)]) == 1
+    assert "✗ fresh votes: exp-0002 was not tested" in capsys.readouterr().out
+    was_tested(folder, CHAMPION, BASE)
+    with serving(folder, "exp-0002"):
+        assert main(["promote", "--check", str(folder)]) == 0
+        assert "✗" not in (said := capsys.readouterr().out) and "✓ served" in said
+        assert main(["promote", str(folder)]) == 0
+    assert capsys.readouterr().out.endswith("exp-0002 is promoted\n")
+    assert main(["demote", str(folder)]) == 0 and "nothing is promoted" in capsys.readouterr().out
+    assert main(["demote", str(folder)]) == 1
+    assert "refused: nothing is promoted" in capsys.readouterr().err

@@ -19,8 +19,11 @@ from tui.run_error import RunError
 
 if TYPE_CHECKING:
     from runner.init import Name
+    from runner.score import Score
 
 __all__ = ["EXPECTED", "Held"]
+
+TEMPLATES = ("demo", "study", "online")
 
 _BEGINS = 3.0
 """Seconds within which an owner has made or brought up to date its store."""
@@ -112,12 +115,22 @@ def report(asked: argparse.Namespace) -> int:
 
 
 def init(asked: argparse.Namespace) -> int:
-    """Write a program to start from."""
+    """Write a program to start from; without a template the checklist for choosing a score picks one."""
     names = ("model", "pairs", "chats", "heldout", "prompts")
     places = {name: value for name in names if (value := getattr(asked, name))}
-    for path in _write(asked.template, asked.folder, places):
+    template, folder, score = asked.template, asked.folder or Path(), None
+    if template not in TEMPLATES:
+        if (template and asked.folder) or not sys.stdin.isatty():
+            wrong = f"{template} is no template" if template else "name a template"
+            print(f"autoresearch-tui: {wrong}: autoresearch-tui init {', '.join(TEMPLATES)}", file=sys.stderr)
+            return 2
+        from tui.checklist import ask_for_score
+
+        folder, score = Path(template or "."), ask_for_score()
+        template = score.template
+    for path in _write(template, folder, places, score):
         print(f"wrote {path}")
-    print(f"next: autoresearch-tui doctor {asked.folder}, then autoresearch-tui {asked.folder}")
+    print(f"next: autoresearch-tui doctor {folder}, then autoresearch-tui {folder}")
     return 0
 
 
@@ -147,6 +160,27 @@ def judge(asked: argparse.Namespace) -> int:
     return {"calibrate": judge_commands.calibrate, "status": judge_commands.status}[asked.step](asked)
 
 
+def promote(asked: argparse.Namespace) -> int:
+    """Serve the champion for good, or say what that lacks."""
+    from tui import promotion_commands
+
+    return promotion_commands.promote(asked, _run_folder(asked.folder))
+
+
+def demote(asked: argparse.Namespace) -> int:
+    """Take the promotion back."""
+    from tui import promotion_commands
+
+    return promotion_commands.demote(asked, _run_folder(asked.folder))
+
+
+def votes(asked: argparse.Namespace) -> int:
+    """Analyze a file of votes, or write one of simulated votes."""
+    from tui import vote_commands
+
+    return {"analyze": vote_commands.analyze, "simulate": vote_commands.simulate}[asked.step](asked)
+
+
 def screenshot(asked: argparse.Namespace) -> int:
     """A picture of any screen.
 
@@ -164,12 +198,12 @@ def screenshot(asked: argparse.Namespace) -> int:
     return 0
 
 
-def _write(template: Name, folder: Path, places: dict[str, str]) -> list[Path]:
+def _write(template: Name, folder: Path, places: dict[str, str], score: Score | None = None) -> list[Path]:
     # What writes programs knows all their fields, which takes as long to import as a screen to paint.
     from runner.init import InitError, init
 
     try:
-        return init(template, folder, places)
+        return init(template, folder, places, score)
     except InitError as error:
         raise RunError(str(error)) from None
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from checkpoints.collection import no_collection
+from tui import vote_commands
 
 FINISHED, WRONG, USAGE, HELD, STUCK = 0, 1, 2, 3, 4
 
@@ -23,6 +24,8 @@ examples:
   autoresearch-tui results . > r.tsv     all experiments as a table
   autoresearch-tui report . | less       the night on one page; --html -o report.html for a browser
   autoresearch-tui doctor .              what is there, what is missing, what to do
+  autoresearch-tui votes analyze f.csv   who wins, how sure that is, whether voters agree
+  autoresearch-tui promote .             serve the champion for good, or hear what that lacks
   autoresearch-tui screenshot . --screen detail:12 -o detail.svg
                                          a picture of any screen, without a terminal
 
@@ -45,6 +48,9 @@ COMMANDS = (
     "demo",
     "screenshot",
     "judge",
+    "votes",
+    "promote",
+    "demote",
 )
 
 
@@ -105,8 +111,8 @@ def parser() -> argparse.ArgumentParser:
     form.add_argument("--html", action="store_true", help="as a web page that stands by itself, with the plot")
     report.add_argument("-o", "--output", type=Path, help="where to (default: to the terminal)")
     init = add("init", help="write a program.md to start from")
-    init.add_argument("template", choices=("demo", "study", "online"))
-    init.add_argument("folder", nargs="?", type=Path, default=Path(), help="where to (default: this folder)")
+    init.add_argument("template", nargs="?", help="demo, study or online (default: a few questions choose)")
+    init.add_argument("folder", nargs="?", type=Path, help="where to (default: this folder)")
     init.add_argument("--model", help="base model: a local folder or a hub id")
     init.add_argument("--pairs", help="preference pairs to train on (study)")
     init.add_argument("--chats", help="chat rows to train on (online)")
@@ -124,6 +130,12 @@ def parser() -> argparse.ArgumentParser:
         "--labels", type=Path, help="JSONL or CSV with prompt, answer_a, answer_b, choice (a, tie, b)"
     )
     step.add_parser("status", parents=[folder], help="whether it may vote, and how it fared on fresh labels")
+    promote = add("promote", parents=[folder], help="serve the champion for good, or say what that lacks")
+    promote.add_argument("--check", action="store_true", help="only say what is there and what lacks")
+    demote = add("demote", parents=[folder], help="take the promotion back: the model before it is promoted again")
+    for command in (promote, demote):
+        command.add_argument("--reason", default="", help="for the record")
+    vote_commands.grammar(add("votes", help="a file of votes: analyze it, or write one of simulated votes"))
     picture = add("screenshot", parents=[folder], help="a picture of any screen, as SVG or text, without a terminal")
     picture.add_argument("--size", type=_size, default=(120, 40), metavar="120x40", help="columns and rows")
     picture.add_argument("--screen", default="main", help="main, panel:2, detail:12, …; any other word lists all")
