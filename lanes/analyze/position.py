@@ -69,5 +69,5 @@ def _sentence(first: Interval, shift: float, matters: bool) -> str:
     rate = first if first.estimate > 0.5 else Interval(1 - first.estimate, 1 - first.high, 1 - first.low)
     return (
         f"The answer shown {which} wins {per_cent(rate)} of even matches, so the place matters; "
-        f"without it no model moves by more than {shift:.0f} Elo points."
+        f"correcting for it moves no model by more than {shift:.1f} Elo points."
     )

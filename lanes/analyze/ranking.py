@@ -27,6 +27,9 @@ ELO = 400 / math.log(10)
 ELO_REFERENCE = 1000.0
 """Elo of the reference."""
 
+SHARE_OF_A = {Choice.A: 1.0, Choice.TIE: 0.5, Choice.B: 0.0}
+"""What a vote is worth to model A: a tie is half a win."""
+
 Z95 = NormalDist().inv_cdf(0.975)
 
 
@@ -74,7 +77,7 @@ def tabulate(counted: Mapping[tuple[str, str, Choice], int]) -> Counts:
     for (a, b, choice), votes in counted.items():
         if a == b:
             continue
-        share = _SHARE_OF_A[choice] * votes
+        share = SHARE_OF_A[choice] * votes
         wins[place[a], place[b]] += share
         wins[place[b], place[a]] += votes - share
     return Counts(models, wins)
@@ -146,6 +149,3 @@ def _from(before: Ranking | None, models: tuple[str, ...]) -> Fitted | None:
     was = {one.model: (one.elo - ELO_REFERENCE) / ELO for one in before.standings}
     theta = np.array([[was.get(model, 0.0) for model in models]])
     return Fitted(theta, np.zeros(1), np.zeros(1))
-
-
-_SHARE_OF_A = {Choice.A: 1.0, Choice.TIE: 0.5, Choice.B: 0.0}

@@ -77,6 +77,11 @@ def sureness(better: int, worse: int, draws: Draws) -> float:
     return float(special.ndtr(lead / spread)) if spread else (1.0 + float(np.sign(lead))) / 2
 
 
+def certainty(sure: float) -> str:
+    """How sure people are, in words; never quite."""
+    return "more than 99 %" if sure > 0.995 else f"{100 * sure:.0f} %"
+
+
 def _known(draws: Draws) -> Floats:
     return np.where(np.isnan(draws.drawn_without_end), np.nan, draws.drawn)
 
@@ -99,13 +104,12 @@ def _top(ranked: Sequence[Strength], value: Floats, places: Sequence[int], draws
     if value[0] == value[1]:
         return f"does not separate the top two, {ranked[0].model} and {ranked[1].model}"
     if sure < SURE:
-        return (
-            f"but people do not tell the top two apart yet, {ranked[0].model} and {ranked[1].model} ({sure:.0%} sure)"
-        )
+        best = f"{ranked[0].model} and {ranked[1].model}"
+        return f"but people do not tell the top two apart yet, {best} ({certainty(sure)} sure)"
     if value[0] < value[1]:
         return (
             f"does not separate the top two: it says {ranked[1].model}, "
-            f"people say {ranked[0].model} ({_percent(sure)} sure)"
+            f"people say {ranked[0].model} ({certainty(sure)} sure)"
         )
     return "and its top two with it"
 
@@ -131,7 +135,3 @@ def _count(models: int) -> str:
 
 def _p(p: float) -> str:
     return f"{p:.2f}" if p >= 0.095 else f"{p:.2g}"
-
-
-def _percent(share: float) -> str:
-    return "more than 99 %" if share > 0.995 else f"{100 * share:.0f} %"
