@@ -13,6 +13,7 @@ from typing import Literal, TypeAlias
 from checkpoints.records import Json
 from runner.places import absolute, is_local
 from runner.program import FILE, Program
+from runner.score import Score, with_score
 
 Name: TypeAlias = Literal["demo", "study", "online"]
 
@@ -38,13 +39,16 @@ class InitError(Exception):
     """Nothing was written; the text says what is in the way."""
 
 
-def init(template: Name, folder: Path, places: Mapping[str, str] | None = None) -> list[Path]:
+def init(
+    template: Name, folder: Path, places: Mapping[str, str] | None = None, score: Score | None = None
+) -> list[Path]:
     """Write a program, and for the demo its data, into a folder; never over anything that is there.
 
     Args:
         template: which one.
         folder: made where it does not exist.
         places: hub ids, or local paths relative to the current folder, by the names that `PLACES` has for the template.
+        score: what the checklist came to; its reason is written beside what judges.
 
     Returns:
         What was written.
@@ -55,10 +59,9 @@ def init(template: Name, folder: Path, places: Mapping[str, str] | None = None) 
     text = _demo_text() if template == "demo" else _filled(template, folder, places or {})
     if template == "demo" and places:
         raise InitError(f"the demo brings its own model and data; it takes no --{next(iter(places))}")
+    text = with_score(text, score) if score else text
     Program.parse(text, folder / FILE)
-    for path in (folder / FILE, *([folder / SAMPLE_DATA] if template == "demo" else [])):
-        if path.exists() or path.is_symlink():
-            raise InitError(f"{path} is in the way; nothing is overwritten. Move it away, or name another folder")
+    must_be_free(folder / FILE, *([folder / SAMPLE_DATA] if template == "demo" else []))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         written = [_copied(demo_folder() / SAMPLE_DATA, folder / SAMPLE_DATA)] if template == "demo" else []
@@ -67,6 +70,17 @@ def init(template: Name, folder: Path, places: Mapping[str, str] | None = None) 
     except OSError as error:
         raise InitError(f"{error.filename or folder}: cannot be written: {error.strerror}") from None
     return [folder / FILE, *written]
+
+
+def must_be_free(*paths: Path) -> None:
+    """Nothing is ever overwritten.
+
+    Raises:
+        InitError: one of the paths is in the way.
+    """
+    for path in paths:
+        if path.exists() or path.is_symlink():
+            raise InitError(f"{path} is in the way; nothing is overwritten. Move it away, or name another folder")
 
 
 def demo_folder() -> Path:

@@ -122,11 +122,12 @@ def init(asked: argparse.Namespace) -> int:
     if template not in TEMPLATES:
         if (template and asked.folder) or not sys.stdin.isatty():
             wrong = f"{template} is no template" if template else "name a template"
-            print(f"autoresearch-tui: {wrong}: autoresearch-tui init {', '.join(TEMPLATES)}", file=sys.stderr)
+            print(f"autoresearch-tui: {wrong}; ask for: autoresearch-tui init {'|'.join(TEMPLATES)}", file=sys.stderr)
             return 2
         from tui.checklist import ask_for_score
 
-        folder, score = Path(template or "."), ask_for_score()
+        folder = Path(template or ".")
+        score = ask_for_score(folder)
         template = score.template
     for path in _write(template, folder, places, score):
         print(f"wrote {path}")
