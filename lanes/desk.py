@@ -7,10 +7,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from checkpoints.records import FailureKind, Json, Tally
-from lanes.deployment import Deployment, ServerGone, Unanswerable
+from lanes.deployment import ServerGone, Unanswerable
 from lanes.lane import StageFailed
 from lanes.recipe import Deployment as Settings
 from lanes.rows import Prompt
+from lanes.sharing import SharedServer
 
 RESTARTS = 1
 """How often a server that died is started again within one passage."""
@@ -20,18 +21,24 @@ class Desk:
     """Where answers are asked for: it keeps the server up, and its models loaded, for one evaluation."""
 
     def __init__(
-        self, deployment: Deployment, order: Json, folders: dict[str, Path], tell: Callable[[str], Awaitable[None]]
+        self,
+        server: SharedServer,
+        experiment: int,
+        order: Json,
+        folders: dict[str, Path],
+        tell: Callable[[str], Awaitable[None]],
     ) -> None:
         """Talk to nobody yet.
 
         Args:
-            deployment: The server.
+            server: Which other evaluations may use at the same time.
+            experiment: Whose evaluation.
             order: The stage's order: who meets whom, served how.
             folders: Of the models to load, by name.
             tell: Shows what is being done.
         """
-        self._deployment, self._folders, self._tell = deployment, folders, tell
-        self._order = order
+        self._server, self._folders, self._tell = server, folders, tell
+        self._experiment, self._order = experiment, order
         self._settings = {name: Settings.model_validate(model["deployment"]) for name, model in order["models"].items()}
         self._restarts = 0
         self.refused: list[str] = []
@@ -40,16 +47,16 @@ class Desk:
     @property
     def port(self) -> int:
         """Where the server listens."""
-        return self._deployment.port
+        return self._server.port
 
     async def open(self) -> None:
-        """Have the server up with exactly the models of this evaluation."""
+        """Have the server up with the models of this evaluation."""
         await self._tell("starting the model server")
         while True:
             try:
-                await self._deployment.up()
+                await self._server.up()
                 await self._tell("loading the models")
-                await self._deployment.serve_only(self._folders)
+                await self._server.serve(self._experiment, self._folders)
                 return
             except ServerGone as gone:
                 self._count_restart(gone)
@@ -70,16 +77,17 @@ class Desk:
             await self.open()
 
     async def forget_loser(self, tally: Tally) -> None:
-        """Unload the model that lost: the next evaluation does not need it."""
+        """Unload the model that lost, unless another evaluation needs it: the next one does not."""
         loser = self._order["candidate"] if tally.wins <= tally.losses else self._order["opponent"]
+        kept = {name: path for name, path in self._folders.items() if name != loser}
         try:
-            await self._deployment.serve_only({name: path for name, path in self._folders.items() if name != loser})
+            await self._server.serve(self._experiment, kept)
         except (ServerGone, Unanswerable):
             return  # the next evaluation looks for itself what is loaded
 
     async def _answer(self, prompt: Prompt, model: str, seed: int) -> str | None:
         try:
-            return await self._deployment.answer(model, prompt.prompt, self._settings[model], seed)
+            return await self._server.answer(model, prompt.prompt, self._settings[model], seed)
         except Unanswerable as error:
             self.refused.append(f"{prompt.where}: {error}")
             return None
@@ -87,5 +95,5 @@ class Desk:
     def _count_restart(self, gone: BaseException) -> None:
         self._restarts += 1
         if self._restarts > RESTARTS:
-            words = self._deployment.last_words() or str(gone)
+            words = self._server.deployment.last_words() or str(gone)
             raise StageFailed(FailureKind.CRASH, f"the model server died again: {words}") from None

@@ -34,6 +34,7 @@ from lanes.pair_scores import compare
 from lanes.places import PlaceError, SourceError, Transfer, fetch, publish
 from lanes.prompts import heldout_prompts, in_order
 from lanes.recipe import Deployment as Settings
+from lanes.sharing import SharedServer
 from lanes.vote_file import FileVoters
 from lanes.vote_limit import votes_per_prompt
 from lanes.votes import SimulatedVoters, VoteSource
@@ -62,6 +63,9 @@ class EvaluateSettings:
     rule: Rule = field(default_factory=Rule)
     """When the votes are enough."""
 
+    slots: int = 1
+    """Candidates that are judged side by side: the evidence for a keep must be so many times as strong."""
+
     reference_share: float = 0.25
     """Share of the votes that compares with the reference instead of the opponent, 0 to below 1."""
 
@@ -87,8 +91,17 @@ class EvaluateSettings:
     """Of the model server on loopback; 0 takes a free one."""
 
 
+@dataclass(slots=True)
+class _Hand:
+    """An evaluation under way."""
+
+    task: asyncio.Task[Json]
+    ending: StagePaused | StageFailed | None = None
+    """Why it is ended before it is over."""
+
+
 class EvaluateLane:
-    """One evaluation at a time, on one model server that stays up between them."""
+    """Evaluations side by side, on one model server that stays up between them."""
 
     name = Lane.EVALUATE
 
@@ -97,22 +110,27 @@ class EvaluateLane:
 
         Args:
             store: Of the run.
-            settings: May be replaced between two evaluations, by assignment to ``settings``.
+            settings: May be replaced at any time, by assignment to ``settings``; those of the model server take effect
+                when an evaluation begins that is alone.
         """
         self.settings = settings
         self._store = store
         self._work = store.folder.absolute() / WORK
-        self._deployment: Deployment | None = None
+        self._server: SharedServer | None = None
         self._file_voters = FileVoters(store.folder, self._complain)
         self._complained: set[str] | None = None
-        self._hand: asyncio.Task[Json] | None = None
-        self._ending: StagePaused | StageFailed | None = None
+        self._hands: dict[int, _Hand] = {}
+        """By experiment."""
+
+        self._fetching = asyncio.Lock()
+        """Two evaluations need the same champion, and one folder is fetched by one of them."""
 
     def order(self, experiment: Experiment) -> Json:
         """Who meets whom, and where both are found."""
         number, rival = experiment.number, experiment.opponent
         opponent = REFERENCE if number == BASELINE or rival is None or rival == number else model_name(rival)
         order: Json = {"judge": self.settings.judge, "candidate": experiment.model, "opponent": opponent}
+        order["arms"] = self.settings.slots
         numbers = [number] if opponent == REFERENCE or rival is None else [number, rival]
         if self.settings.judge == "val_pref_acc":
             return order | {"scores": {model_name(each): self._scores(each) for each in numbers}}
@@ -122,16 +140,18 @@ class EvaluateLane:
 
     async def run(self, stage: Stage) -> Json:
         """Evaluate, or take an evaluation up; see ``StageWorker.run``."""
-        self._ending = None
-        self._hand = asyncio.create_task(self._evaluated(stage), name=f"evaluate {stage.experiment}")
+        number = stage.experiment
+        hand = self._hands[number] = _Hand(asyncio.create_task(self._evaluated(stage), name=f"evaluate {number}"))
         try:
-            return await self._hand
+            return await hand.task
         except asyncio.CancelledError:
-            if self._ending:
-                raise self._ending from None
+            if hand.ending:
+                raise hand.ending from None
             raise
         finally:
-            self._hand = None
+            del self._hands[number]
+            if self._server:
+                self._server.forget(number)
 
     def revise(self, stage: Stage, failure: StageFailed) -> Json | None:
         """Once more, with the votes that are there, unless what was given is wrong."""
@@ -141,30 +161,32 @@ class EvaluateLane:
         return stage.order if again else None
 
     async def pause(self) -> None:
-        """Stop between two votes and free the device; what was answered and voted stays."""
+        """Stop all between two votes and free the device; what was answered and voted stays."""
         await self._end(StagePaused("the evaluation is paused"))
-        if self._deployment:
-            await self._deployment.down()
+        if self._server:
+            await self._server.deployment.down()
 
-    async def abort(self) -> None:
-        """Stop at once; the server stays for the next one."""
-        await self._end(StageFailed(FailureKind.CRASH, "the evaluation was stopped"))
+    async def abort(self, experiment: int | None = None) -> None:
+        """Stop one evaluation, or all, at once; the server stays for the others."""
+        await self._end(StageFailed(FailureKind.CRASH, "the evaluation was stopped"), experiment)
 
     async def close(self, keep_workers: bool) -> None:
         """Leave the server to the next runner (it ends by itself when none comes), or end it."""
         await self._end(StagePaused("the runner ended"))
-        deployment = self._deployment or (None if keep_workers else self._deploy())
-        if deployment and keep_workers:
-            await deployment.leave()
-        elif deployment:
-            await deployment.down()
-        self._deployment = None
+        server = self._server or (None if keep_workers else self._shared())
+        if server and keep_workers:
+            await server.deployment.leave()
+        elif server:
+            await server.deployment.down()
+        self._server = None
 
-    async def _end(self, ending: StagePaused | StageFailed) -> None:
-        if self._hand:
-            self._ending = ending
-            self._hand.cancel()
-            await asyncio.wait({self._hand})
+    async def _end(self, ending: StagePaused | StageFailed, experiment: int | None = None) -> None:
+        ended = [hand for number, hand in self._hands.items() if experiment in (None, number)]
+        for hand in ended:
+            hand.ending = ending
+            hand.task.cancel()
+        if ended:
+            await asyncio.wait({hand.task for hand in ended})
 
     async def _evaluated(self, stage: Stage) -> Json:
         began = time.monotonic()
@@ -184,15 +206,15 @@ class EvaluateLane:
         settings, order = self.settings, stage.order
         await self._tell(stage, "loading the prompts")
         prompts = await heldout_prompts(settings.prompts, self._work, settings.max_broken_rows)
-        if self._deployment and not self._deployment.serves(self._serve_order()):
-            await self._deployment.leave()
-            self._deployment = None
-        desk = Desk(self._deploy(), order, await self._fetched(stage), lambda what: self._tell(stage, what))
+        await self._leave_another_server()
+        folders = await self._fetched(stage)
+        desk = Desk(self._shared(), stage.experiment, order, folders, lambda what: self._tell(stage, what))
         await desk.open()
         source = self._source()
         terms = Terms(
-            stage.experiment, order["candidate"], order["opponent"], settings.rule, votes_per_prompt(order),
-            settings.votes_per_voter, settings.session_seconds, settings.reference_share, settings.seed,
+            stage.experiment, order["candidate"], order["opponent"], settings.rule.as_ordered(order),
+            votes_per_prompt(order), settings.votes_per_voter, settings.session_seconds, settings.reference_share,
+            settings.seed,
         )  # fmt: skip
         contest = Contest(self._store, terms, in_order(prompts, settings.seed, stage.experiment), desk.answer, source)
         if desk.port not in (0, settings.port) and settings.port:
@@ -223,17 +245,21 @@ class EvaluateLane:
             if model["url"] is None:
                 continue
             await self._tell(stage, f"fetching {name}")
-            transfer = Transfer()
-            try:
-                folders[name] = await asyncio.to_thread(fetch, model["url"], self._work / "fetched", transfer)
-            except SourceError as error:
-                folders[name] = await self._put_back(stage, name, error)
-            except OSError as error:
-                line = f"{model['url']} cannot be read ({type(error).__name__}: {error})"
-                raise StageFailed(FailureKind.CRASH, line) from error
-            finally:
-                transfer.stop.set()
+            async with self._fetching:
+                folders[name] = await self._fetch(stage, name, model["url"])
         return folders
+
+    async def _fetch(self, stage: Stage, name: str, url: str) -> Path:
+        transfer = Transfer()
+        try:
+            return await asyncio.to_thread(fetch, url, self._work / "fetched", transfer)
+        except SourceError as error:
+            return await self._put_back(stage, name, error)
+        except OSError as error:
+            line = f"{url} cannot be read ({type(error).__name__}: {error})"
+            raise StageFailed(FailureKind.CRASH, line) from error
+        finally:
+            transfer.stop.set()
 
     async def _put_back(self, stage: Stage, name: str, damage: SourceError) -> Path:
         """Publish what was trained once more, where somebody has removed or damaged what was published."""
@@ -251,12 +277,20 @@ class EvaluateLane:
         self._event(f"{damage}: published again from {trained}", number)
         return folder
 
-    def _deploy(self) -> Deployment:
-        """The deployment in hand, or one under the settings as they are now; a server with others is replaced by it."""
-        if self._deployment is None:
+    async def _leave_another_server(self) -> None:
+        """Let go of a server under other settings, as soon as no other evaluation uses it."""
+        server = self._server
+        if server and len(self._hands) == 1 and not server.deployment.serves(self._serve_order()):
+            await server.deployment.leave()
+            self._server = None
+
+    def _shared(self) -> SharedServer:
+        """The server in hand, or one under the settings as they are now; a process with others is replaced by it."""
+        if self._server is None:
             launcher, owner = LocalProcess(self.settings.threads), self._store.owner.path
-            self._deployment = Deployment(self._work / "server", self._serve_order(), launcher, owner)
-        return self._deployment
+            deployment = Deployment(self._work / "server", self._serve_order(), launcher, owner)
+            self._server = SharedServer(deployment)
+        return self._server
 
     def _serve_order(self) -> ServeOrder:
         settings = self.settings

@@ -20,7 +20,7 @@ class StagePaused(Exception):
 
 
 class StageWorker(Protocol):
-    """What works in a lane, one experiment at a time.
+    """What works in a lane, one experiment at a time; in the evaluate lane it may be given several side by side.
 
     ``run`` is idempotent under (experiment, lane): called again for a stage that is open it takes the work up where
     it is, on a worker process that still lives, from its result, or from its last checkpoint. It writes what streams
@@ -48,11 +48,11 @@ class StageWorker(Protocol):
         ...
 
     async def pause(self) -> None:
-        """Stop at the next point from which the work can go on; ``run`` then raises ``StagePaused``."""
+        """Stop all at the next point from which the work can go on; ``run`` then raises ``StagePaused``."""
         ...
 
-    async def abort(self) -> None:
-        """Kill what works on the stage in hand and wait until it is gone; ``run`` then raises ``StageFailed``."""
+    async def abort(self, experiment: int | None = None) -> None:
+        """Kill what works on an experiment, or all, and wait until it is gone; ``run`` then raises ``StageFailed``."""
         ...
 
     async def close(self, keep_workers: bool) -> None:

@@ -149,7 +149,7 @@ class TrainLane:
         if self._hand:
             self._hand.pause()
 
-    async def abort(self) -> None:
+    async def abort(self, experiment: int | None = None) -> None:
         """Kill the training in hand and wait until it is gone; ``run`` then raises ``StageFailed``.
 
         Raises:

@@ -75,7 +75,7 @@ class UploadLane:
         """Leave the transfer; it is begun again."""
         await self._end(StagePaused("the upload is paused"))
 
-    async def abort(self) -> None:
+    async def abort(self, experiment: int | None = None) -> None:
         """Leave the transfer."""
         await self._end(StageFailed(FailureKind.CRASH, "the upload was stopped"))
 

@@ -41,6 +41,7 @@ def evaluate_settings(program: Program) -> EvaluateSettings:
         judge=evaluate.judge,
         voters=evaluate.voters,
         rule=rule(program),
+        slots=evaluate.slots,
         reference_share=evaluate.reference_share,
         votes_per_prompt=evaluate.votes_per_prompt,
         votes_per_voter=evaluate.votes_per_voter,

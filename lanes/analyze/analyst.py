@@ -48,63 +48,25 @@ class AnalyzeLane:
         stage = self.read.done_stage(experiment.number, Lane.EVALUATE)
         if stage is None:
             raise StageFailed(FailureKind.CRASH, f"the evaluation of {experiment.model} left no result")
+        rule = self.rule.as_ordered(stage.order)
         if stage.result.get("judge") == "val_pref_acc":
-            return self._by_pairs(experiment, stage.result), []
+            return _by_pairs(rule, experiment, stage.result), []
         ranking = await asyncio.to_thread(rank, self.read.pair_counts())
-        return self._by_votes(experiment, ranking), list(ranking.standings)
+        return self._by_votes(rule, experiment, ranking), list(ranking.standings)
 
-    def _by_votes(self, experiment: Experiment, ranking: Ranking) -> Verdict:
+    def _by_votes(self, rule: verdict.Rule, experiment: Experiment, ranking: Ranking) -> Verdict:
         model, opponent = experiment.model, _opponent(experiment)
         tally = self.read.tally(experiment.number, model, opponent)
         reference = next((one.reference for one in ranking.standings if one.model == model), None)
         votes = verdict.votes_of(self.read.voters(experiment.number).get(experiment.number, ()))
         means = self.read.voter_means(experiment.number, model, opponent)
-        judged = self._conclude(experiment, tally, means, reference, votes)
+        judged = _conclude(rule, experiment, tally, means, reference, votes)
         if experiment.number == BASELINE:
             judged = replace(judged, outcome=Outcome.KEEP, reason=_of_the_baseline(judged, votes))
         if model in ranking.unknown:
             unranked = f"No chain of votes links {model} to the {REFERENCE}, so it has no rank yet."
             return replace(judged, reason=f"{judged.reason} {unranked}")
         return judged
-
-    def _by_pairs(self, experiment: Experiment, result: Json) -> Verdict:
-        """Held-out pairs as judges: a pair that only one of the two puts in the right order is a win for it.
-
-        The model before any training is undecided on every pair, so the accuracy is the win rate against it.
-        """
-        pairs: int = result["pairs"]
-        accuracy = _share(result["accuracy"][experiment.model], pairs)
-        tally = Tally(**result["tally"])
-        judged = self._conclude(experiment, tally, VoterMeans.each(tally.wins, tally.losses), accuracy, "pairs")
-        measured = (
-            f"val_pref_acc {accuracy.estimate:.3f} [{accuracy.low:.3f}, {accuracy.high:.3f}] "
-            f"on {pairs:,} held-out pairs, one training run"
-        )
-        if experiment.number != BASELINE:
-            return replace(judged, reason=f"{measured}: {judged.reason}")
-        return replace(judged, outcome=Outcome.KEEP, reason=f"{measured}; the baseline reigns without a contest.")
-
-    def _conclude(
-        self,
-        experiment: Experiment,
-        tally: Tally,
-        means: VoterMeans,
-        reference: Interval | None,
-        judges: verdict.Judges,
-    ) -> Verdict:
-        return verdict.conclude(
-            self.rule,
-            experiment.number,
-            experiment.model,
-            _opponent(experiment),
-            tally,
-            means,
-            reference,
-            time.time(),
-            experiment.parent,
-            experiment.opponent,
-            judges,
-        )
 
 
 def rank(counts: list[tuple[str, str, Choice, int]]) -> Ranking:
@@ -114,6 +76,47 @@ def rank(counts: list[tuple[str, str, Choice, int]]) -> Ranking:
     models = {model for a, b, _, _ in counts for model in (a, b)} - {REFERENCE}
     experiments = {model: int(model.rpartition("-")[2]) for model in models}
     return ranking.fit(ranking.tabulate({(a, b, choice): votes for a, b, choice, votes in counts}), experiments)
+
+
+def _by_pairs(rule: verdict.Rule, experiment: Experiment, result: Json) -> Verdict:
+    """Held-out pairs as judges: a pair that only one of the two puts in the right order is a win for it.
+
+    The model before any training is undecided on every pair, so the accuracy is the win rate against it.
+    """
+    pairs: int = result["pairs"]
+    accuracy = _share(result["accuracy"][experiment.model], pairs)
+    tally = Tally(**result["tally"])
+    judged = _conclude(rule, experiment, tally, VoterMeans.each(tally.wins, tally.losses), accuracy, "pairs")
+    measured = (
+        f"val_pref_acc {accuracy.estimate:.3f} [{accuracy.low:.3f}, {accuracy.high:.3f}] "
+        f"on {pairs:,} held-out pairs, one training run"
+    )
+    if experiment.number != BASELINE:
+        return replace(judged, reason=f"{measured}: {judged.reason}")
+    return replace(judged, outcome=Outcome.KEEP, reason=f"{measured}; the baseline reigns without a contest.")
+
+
+def _conclude(
+    rule: verdict.Rule,
+    experiment: Experiment,
+    tally: Tally,
+    means: VoterMeans,
+    reference: Interval | None,
+    judges: verdict.Judges,
+) -> Verdict:
+    return verdict.conclude(
+        rule,
+        experiment.number,
+        experiment.model,
+        _opponent(experiment),
+        tally,
+        means,
+        reference,
+        time.time(),
+        experiment.parent,
+        experiment.opponent,
+        judges,
+    )
 
 
 def _of_the_baseline(judged: Verdict, votes: verdict.Votes) -> str:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-from checkpoints.records import Interval, Outcome, Tally, Verdict, VoterMeans, model_name
+from checkpoints.records import Interval, Json, Outcome, Tally, Verdict, VoterMeans, model_name
 from lanes.analyze.win_rate import anytime, shrunken, wilson
 
 WEIGHTS = (0.5, 0.25, 0.25)
@@ -48,6 +48,9 @@ class Rule:
     max_votes: int = 1000
     """Voters after whom the question is left open, at least ``min_votes``."""
 
+    arms: int = 1
+    """Candidates that are judged side by side, at least 1; ``alpha`` is shared among them."""
+
     def __post_init__(self) -> None:
         if not 0 < self.alpha < 1:
             raise ValueError(f"alpha is {self.alpha}: it must lie between 0 and 1")
@@ -58,6 +61,17 @@ class Rule:
             raise ValueError(f"min_votes is {self.min_votes}: it must be at least 1")
         if self.max_votes < self.min_votes:
             raise ValueError(f"max_votes is {self.max_votes}: it must be at least min_votes, {self.min_votes}")
+        if self.arms < 1:
+            raise ValueError(f"arms is {self.arms}: it must be at least 1")
+
+    @property
+    def keep_boundary(self) -> float:
+        """Natural log of the e-value from which a candidate is kept: by Bonferroni over arms, log(arms / alpha)."""
+        return math.log(self.arms) - math.log(self.alpha)
+
+    def as_ordered(self, order: Json) -> Rule:
+        """The rule with as many arms as when an evaluation was ordered, whatever the program says by now."""
+        return replace(self, arms=order.get("arms", 1))
 
 
 def decide(rule: Rule, means: VoterMeans) -> Outcome | None:
@@ -65,7 +79,7 @@ def decide(rule: Rule, means: VoterMeans) -> Outcome | None:
     voters = means.voters
     if voters < rule.min_votes:
         return None
-    if keep_evidence(means, rule.lift) >= -math.log(rule.alpha):
+    if keep_evidence(means, rule.lift) >= rule.keep_boundary:
         return Outcome.KEEP
     if futility_evidence(means, rule.lift) >= -math.log(rule.beta):
         return Outcome.DISCARD
@@ -78,7 +92,7 @@ def progress(rule: Rule, means: VoterMeans) -> float:
         return 1.0
     voters = means.voters
     nearest = max(
-        keep_evidence(means, rule.lift) / -math.log(rule.alpha),
+        keep_evidence(means, rule.lift) / rule.keep_boundary,
         futility_evidence(means, rule.lift) / -math.log(rule.beta),
         voters / rule.max_votes,
     )
@@ -234,10 +248,11 @@ def per_cent(rate: Interval) -> str:
 
 
 def _conclusion(rule: Rule, means: VoterMeans, outcome: Outcome, candidate: str, opponent: str, judges: Judges) -> str:
-    needed = _e_value(-math.log(rule.alpha))
+    needed = _e_value(rule.keep_boundary)
+    beside = f", {rule.arms} candidates side by side" if rule.arms > 1 else ""
     kept = _e_value(keep_evidence(means, rule.lift))
     if outcome is Outcome.KEEP:
-        return f"e-value {kept} ≥ {needed}, so {candidate} is kept"
+        return f"e-value {kept} ≥ {needed}{beside}, so {candidate} is kept"
     if outcome is Outcome.DISCARD:
         futile = _e_value(futility_evidence(means, rule.lift))
         return (
@@ -249,7 +264,9 @@ def _conclusion(rule: Rule, means: VoterMeans, outcome: Outcome, candidate: str,
         if means.voters >= rule.max_votes
         else f"the end of the {judges}"
     )
-    return f"e-value {kept} of the {needed} needed at {end}, so {candidate} is inconclusive and {opponent} stays"
+    return (
+        f"e-value {kept} of the {needed} needed{beside} at {end}, so {candidate} is inconclusive and {opponent} stays"
+    )
 
 
 def _decided_by(rule: Rule, means: VoterMeans, voters: int) -> bool:
@@ -259,7 +276,7 @@ def _decided_by(rule: Rule, means: VoterMeans, voters: int) -> bool:
     kept = [math.log(w) + _bet(scaled, 2 * k * rule.lift) for k, w in enumerate(WEIGHTS, start=1)]
     return voters >= rule.min_votes and (
         voters >= rule.max_votes
-        or max(kept) >= -math.log(rule.alpha)
+        or max(kept) >= rule.keep_boundary
         or -_bet(scaled, 2 * rule.lift) >= -math.log(rule.beta)
     )
 
