@@ -102,9 +102,18 @@ def write_json(path: Path, obj: Json) -> None:
         ValueError: a number is not finite.
         OSError: the disk is full.
     """
+    write_text(path, json.dumps(obj, ensure_ascii=False, allow_nan=False))
+
+
+def write_text(path: Path, text: str) -> None:
+    """The same for text.
+
+    Raises:
+        OSError: the disk is full.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with temporary.open("w", encoding="utf-8") as file:
-        json.dump(obj, file, ensure_ascii=False, allow_nan=False)
+        file.write(text)
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)

@@ -107,6 +107,14 @@ def read_prompts(source: Source, broken: Broken) -> list[Prompt]:
     return prompts
 
 
+def parsed_pair(row: Json) -> Example | None:
+    """A preference pair from one row; None where it is none."""
+    try:
+        return Example(*_pair(row), where="")
+    except RowError:
+        return None
+
+
 def prompt_key(prompt: Conversation) -> str:
     """Content hash of a prompt: what the user said, whatever its spacing, case or system message."""
     return _digest([normalised(turn["content"]) for turn in _said(prompt) or prompt])

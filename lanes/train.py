@@ -9,10 +9,13 @@ from pathlib import Path
 
 from checkpoints.records import Experiment, FailureKind, Json, Lane, Stage
 from checkpoints.store import Store
+from lanes.arena import on_policy
+from lanes.arena.on_policy import OnPolicy
 from lanes.lane import StageFailed
 from lanes.launch import AccelerateLaunch, Launcher, LocalProcess
 from lanes.order import HeldOut, Source, Standby, TrainOrder
 from lanes.recipe import Recipe
+from lanes.sources import DataError
 from lanes.standby import PREFIX, StandbyKeeper
 from lanes.training import Limits, Training, order_folder
 from lanes.worker import Worker, WorkerError
@@ -85,13 +88,17 @@ class TrainLane:
             ValueError: The experiment has no recipe yet, or none that can be trained.
         """
         settings = self.settings
+        votes = self._on_policy(experiment)
         train = TrainOrder(
             experiment=experiment.number,
             model=settings.model,
             revision=settings.revision,
             trust_remote_code=settings.trust_remote_code,
             recipe=Recipe.model_validate(experiment.recipe),
-            sources=settings.sources,
+            sources={
+                name: votes.source if votes and on_policy.is_asked_for(source) else source
+                for name, source in settings.sources.items()
+            },
             heldout=settings.heldout,
             drop_heldout=settings.drop_heldout,
             max_broken_rows=settings.max_broken_rows,
@@ -101,7 +108,8 @@ class TrainLane:
             device=settings.device,
             threads=settings.threads,
         )
-        return {"folder": str(self._folder(experiment.model)), "train": train.model_dump(mode="json")}
+        order: Json = {"folder": str(self._folder(experiment.model)), "train": train.model_dump(mode="json")}
+        return order | ({"on_policy": votes.model_dump(mode="json")} if votes else {})
 
     async def run(self, stage: Stage) -> Json:
         """Train, or take a training up; returns its result without the scores of single pairs.
@@ -111,6 +119,7 @@ class TrainLane:
             StagePaused: After ``pause``.
         """
         folder = order_folder(stage)
+        await self._write_on_policy(stage)
         worker = self._standby.take(folder) or Worker(folder)
         limits = Limits(self.settings.hang_seconds, self.settings.seconds_per_training)
         training = Training(
@@ -142,7 +151,7 @@ class TrainLane:
         if train is None:
             return None
         model = Path(stage.order["train"]["output"]).name
-        return {"folder": str(self._folder(model)), "train": train, "tried": [*tried, kind]}
+        return stage.order | {"folder": str(self._folder(model)), "train": train, "tried": [*tried, kind]}
 
     async def pause(self) -> None:
         """Have the training in hand checkpoint and end; ``run`` then raises ``StagePaused``."""
@@ -179,6 +188,38 @@ class TrainLane:
             WorkerError: One does not end.
         """
         await self._end_all_but(order_folder(stage) if stage else None)
+
+    def _on_policy(self, experiment: Experiment) -> OnPolicy | None:
+        """Which of users' votes a training sees; None where its recipe gives them no weight.
+
+        Its parent's, unless their weight is what it changes: one change a time, and not a day's more votes with it.
+        """
+        mix = Recipe.model_validate(experiment.recipe).data.mix
+        asked = [name for name, source in self.settings.sources.items() if on_policy.is_asked_for(source)]
+        weighed = [name for name in asked if mix.get(name)]
+        if not weighed:
+            return None
+        file = self._work / "on_policy" / f"{experiment.model}.jsonl"
+        change, parent = experiment.proposal.change, experiment.parent
+        before = self._store.read.done_stage(parent, Lane.TRAIN) if parent is not None else None
+        theirs = before.order.get("on_policy") if before else None
+        if theirs and not (change and change.field in {f"data.mix.{name}" for name in weighed}):
+            return OnPolicy.model_validate(theirs | {"file": str(file)})
+        excluded = tuple(one.voter for one in self._store.read.exclusions())
+        return OnPolicy(file=file, ballots=on_policy.last_ballot(self._store.folder), excluded=excluded)
+
+    async def _write_on_policy(self, stage: Stage) -> None:
+        """Have the rows that the order names in their file."""
+        if not (found := stage.order.get("on_policy")):
+            return
+        votes, folder = OnPolicy.model_validate(found), self._store.folder
+        try:
+            count = await asyncio.to_thread(on_policy.write, folder, votes, self.settings.heldout)
+        except DataError as error:
+            raise StageFailed(FailureKind.INPUT, str(error)) from error
+        if count < on_policy.FEWEST:
+            line = f"users' votes give {count} rows of the {on_policy.FEWEST} needed; weigh them 0 until there are more"
+            raise StageFailed(FailureKind.INPUT, line)
 
     def _folder(self, model: str) -> Path:
         """Where the next attempt at a model works: where a worker stands by, else in a folder of its own."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from lanes.arena.on_policy import is_asked_for
 from runner.places import is_url
 from runner.problems import Problem, did_you_mean, shown
 from runner.settings import Settings
@@ -18,7 +19,7 @@ SOURCE_NAME = re.compile(r"^[A-Za-z0-9_-]{1,64}$")
 
 def contradictions(settings: Settings) -> list[Problem]:
     """Every contradiction between valid fields, with the field that has to change."""
-    checks = (_urls, _sources, _recipe, _space, _judge, _votes)
+    checks = (_urls, _sources, _on_policy, _recipe, _space, _judge, _votes)
     return [problem for check in checks for problem in check(settings)]
 
 
@@ -44,6 +45,25 @@ def _sources(settings: Settings) -> Iterator[Problem]:
                 ("recipe", "data", "mix", name),
                 f"there is no such source in data.sources{did_you_mean(name, names)}",
                 ", ".join(names),
+            )
+
+
+def _on_policy(settings: Settings) -> Iterator[Problem]:
+    """Users' votes as a source: there are none before the first answer, so the baseline cannot be trained on them."""
+    for name, source in settings.data.sources.items():
+        if not is_asked_for(source):
+            continue
+        if settings.evaluate.voters not in ("arena", "simulated") or settings.evaluate.judge != "votes":
+            yield Problem(
+                ("data", "sources", name),
+                "arena means users' votes at the arena, and nobody votes there",
+                "evaluate.judge: votes with evaluate.voters: arena; or a file",
+            )
+        if settings.recipe.data.mix.get(name):
+            yield Problem(
+                ("recipe", "data", "mix", name),
+                "starts above 0, and there are no votes before the first model is served",
+                f"0, and space: {{data.mix.{name}: {{min: 0, max: 3}}}} for experiments to raise it",
             )
 
 

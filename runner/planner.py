@@ -28,6 +28,7 @@ from checkpoints.records import (
 )
 from checkpoints.rows import Rows
 from checkpoints.store import Store
+from lanes.arena import on_policy
 from runner.agent.categories import category_of
 from runner.agent.memory import Memory, remember
 from runner.agent.proposer import Proposer
@@ -211,4 +212,15 @@ class Planner:
 
 def _remembered(folder: Path, program: Program, rows: Sequence[Row]) -> Memory:
     with closing(Reader(folder)) as read:
-        return remember(read, program, rows)
+        return remember(read, program, rows, _without_rows(read, program))
+
+
+def _without_rows(read: Reader, program: Program) -> frozenset[str]:
+    """Weights of sources that have too few rows yet: users' votes, of which there are none at first."""
+    asked = [name for name, source in program.data.sources.items() if on_policy.is_asked_for(source)]
+    if not asked:
+        return frozenset()
+    excluded = [one.voter for one in read.exclusions()]
+    if on_policy.count(read.folder, excluded, program.data.heldout) >= on_policy.FEWEST:
+        return frozenset()
+    return frozenset(f"data.mix.{name}" for name in asked)

@@ -14,6 +14,7 @@ from typing import Any, cast
 from pydantic import ConfigDict, ValidationError
 
 from checkpoints.records import Json
+from lanes.arena.on_policy import is_asked_for
 from lanes.order import Source
 from lanes.recipe import Recipe
 from runner.cross_checks import contradictions
@@ -153,4 +154,6 @@ def _with_places(settings: Settings, folder: Path) -> dict[str, Any]:
 
 
 def _with_place(source: Source, folder: Path) -> Source:
+    if is_asked_for(source):
+        return source
     return source.model_copy(update={"path": resolved(source.path, folder)})

@@ -145,7 +145,7 @@ class Evaluate(Part):
     judge: Literal["votes", "val_pref_acc"] = "votes"
     """People's votes on answers, or the share of held-out pairs that the policy puts in the right order."""
 
-    voters: Literal["simulated", "file"] = "file"
+    voters: Literal["simulated", "arena", "file"] = "file"
     """``simulated`` know the rules of sample_data only; ``file`` takes people's votes from a file of the run."""
 
     alpha: Annotated[Number, Field(gt=0, lt=0.5)] = 0.05

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache, lru_cache
@@ -106,6 +106,12 @@ class Space:
 
     start: Json
     """The program's own recipe. A field that is null there may go back to null, whatever its range."""
+
+    def without(self, closed: Collection[str]) -> Space:
+        """The same space with some fields closed."""
+        if not closed:
+            return self
+        return Space({field: knob for field, knob in self.fields.items() if field not in closed}, self.start)
 
     def check(self, change: Change, recipe: Json) -> None:
         """Say whether ``change`` could be made to ``recipe`` now.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from checkpoints.reader import Reader
@@ -81,11 +81,12 @@ class Memory:
         return "\n".join(parts)
 
 
-def remember(read: Reader, program: Program, rows: Sequence[Row]) -> Memory:
+def remember(read: Reader, program: Program, rows: Sequence[Row], closed: Collection[str] = ()) -> Memory:
     """Build the memory from what the store says now.
 
     Args:
         rows: All experiments of the run, with or without their recipes.
+        closed: Fields of the space that cannot be changed yet.
     """
     reign = read.champion()
     champion = reign.experiment if reign else None
@@ -95,7 +96,7 @@ def remember(read: Reader, program: Program, rows: Sequence[Row]) -> Memory:
         prose=program.prose,
         champion=champion,
         recipe=recipe or program.baseline().model_dump(mode="json"),
-        space=program.space,
+        space=program.space.without(closed),
         tried=tuple(tried for row in rows if (tried := _tried(row))),
         hashes=frozenset(read.tried_hashes()),
         hypotheses=tuple(read.hypotheses()),
