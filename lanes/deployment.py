@@ -1,4 +1,4 @@
-"""The candidate's deployment: the life of the model server's process, and how to talk to it."""
+"""The candidate's deployment: the life of the model server's process, and which models it serves."""
 
 from __future__ import annotations
 
@@ -7,38 +7,25 @@ import contextlib
 import os
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from checkpoints.artifacts import write_json
 from checkpoints.records import REFERENCE, FailureKind, Json
 from lanes.lane import StageFailed
 from lanes.launch import Launcher
+from lanes.model_client import ModelClient, ServerGone, Unanswerable
 from lanes.order import ORDER, ServeOrder, ServeResult
 from lanes.recipe import Deployment as Settings
 from lanes.worker import Worker, WorkerError
-
-if TYPE_CHECKING:
-    import httpx
 
 PROGRAM = "lanes.workers.serve"
 
 START_SECONDS = 600.0
 """Most time until a server is ready; the base model may have to be fetched."""
 
-ANSWER_SECONDS = 180.0
-"""Most time for one answer."""
-
 TOKEN = "token"
-
-
-class ServerGone(Exception):
-    """The server does not answer any more."""
-
-
-class Unanswerable(Exception):
-    """The server refuses this request, whoever asks it again; the text says why."""
 
 
 class Deployment:
@@ -56,7 +43,7 @@ class Deployment:
         self._order = order.model_copy(update={"token_file": folder.absolute() / TOKEN})
         self._launcher, self._owner = launcher, owner
         self._worker = Worker(folder)
-        self._client: httpx.AsyncClient | None = None
+        self._client: ModelClient | None = None
         self.port = 0
         """Where it listens; 0 while it does not."""
 
@@ -135,11 +122,21 @@ class Deployment:
             ServerGone: The server died.
             Unanswerable: It refuses the messages, for example as too long.
         """
-        body: Json = {
-            "model": model, "messages": list(messages), "temperature": settings.temperature, "top_p": settings.top_p,
-            "max_tokens": settings.max_new_tokens, "seed": seed,
-        }  # fmt: skip
-        return (await self._ask("POST", "/v1/chat/completions", body))["choices"][0]["message"]["content"]
+        return await self._connected().answer(model, messages, settings, seed)
+
+    async def stream(
+        self, model: str, messages: Sequence[dict[str, str]], settings: Settings, seed: int
+    ) -> AsyncGenerator[str]:
+        """What a model says, in pieces while it says it; closed early, it says no more.
+
+        Raises:
+            ServerGone: The server died, perhaps in the middle.
+            Unanswerable: It refuses the messages, for example as too long.
+            StageFailed: It failed, perhaps in the middle.
+        """
+        async with contextlib.aclosing(self._connected().stream(model, messages, settings, seed)) as pieces:
+            async for piece in pieces:
+                yield piece
 
     async def _fits(self) -> bool:
         """Whether the server that lives was given the order that we would give."""
@@ -171,38 +168,22 @@ class Deployment:
         return True
 
     def _connect(self, result: ServeResult) -> None:
-        from lanes.loopback import client  # httpx takes a tenth of a second, and only who evaluates needs it
-
         token = self._order.token_file.read_text(encoding="utf-8").strip()
-        self._client = client(result.host, result.port, token, ANSWER_SECONDS)
+        self._client = ModelClient(result.host, result.port, token)
         self.port = result.port
 
     async def _disconnect(self) -> None:
         client, self._client, self.port = self._client, None, 0
         if client:
-            await client.aclose()
+            await client.close()
 
-    async def _ask(self, method: str, path: str, body: Json | None = None) -> Any:
-        import httpx
-
+    def _connected(self) -> ModelClient:
         if self._client is None:
             raise ServerGone("there is no connection to the model server")
-        try:
-            response = await self._client.request(method, path, json=body)
-        except httpx.HTTPError as error:
-            raise ServerGone(f"{type(error).__name__}: {error}") from error
-        if response.is_success:
-            return response.json()
-        if response.is_server_error:
-            raise StageFailed(FailureKind.CRASH, f"the model server failed: {_message(response)}")
-        raise Unanswerable(_message(response))
+        return self._client
 
-
-def _message(response: httpx.Response) -> str:
-    try:
-        return str(response.json()["error"]["message"])
-    except (ValueError, KeyError, TypeError):
-        return f"status {response.status_code}"
+    async def _ask(self, method: str, path: str, body: Json | None = None) -> Any:
+        return await self._connected().ask(method, path, body)
 
 
 def _write_token(file: Path) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from checkpoints.records import FailureKind, Json, Tally
-from lanes.deployment import ServerGone, Unanswerable
 from lanes.lane import StageFailed
+from lanes.model_client import ServerGone, Unanswerable
 from lanes.recipe import Deployment as Settings
 from lanes.rows import Prompt
 from lanes.sharing import SharedServer

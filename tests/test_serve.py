@@ -126,7 +126,7 @@ def test_an_unknown_model_is_not_found(client: httpx.Client) -> None:
 @pytest.mark.parametrize(
     ("fields", "word"),
     [
-        ({"stream": True}, "stream"),
+        ({"stream_options": {"include_usage": True}}, "stream_options"),
         ({"temperature": 3}, "temperature"),
         ({"n": 2}, "n"),
         ({"top_k": 4}, "top_k"),

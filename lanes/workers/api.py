@@ -5,9 +5,10 @@ from __future__ import annotations
 import secrets
 import time
 import uuid
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from starlette.responses import JSONResponse, Response
 
 from lanes.workers.chat import Ask, Refused, Said, Unknown
@@ -26,6 +27,13 @@ class Message(_Request):
     content: str
 
 
+class StreamOptions(_Request):
+    """How an answer is streamed."""
+
+    include_usage: bool = False
+    """One more chunk at the end, with the tokens read and written."""
+
+
 class ChatRequest(_Request):
     """``POST /v1/chat/completions``."""
 
@@ -41,7 +49,14 @@ class ChatRequest(_Request):
 
     n: Literal[1] = 1
     stream: bool = False
+    stream_options: StreamOptions | None = None
     user: str | None = None
+
+    @model_validator(mode="after")
+    def _only_a_stream_has_options(self) -> Self:
+        if self.stream_options and not self.stream:
+            raise ValueError("stream_options are for streams: leave them out, or set stream")
+        return self
 
     def ask(self) -> Ask:
         """The request as the models take it."""
@@ -66,17 +81,21 @@ class UnloadRequest(_Request):
 def chat_answer(request: ChatRequest, said: Said) -> Response:
     """One answer as a chat completion."""
     choice = {"index": 0, "message": {"role": "assistant", "content": said.text}, "finish_reason": said.finish}
-    usage = {
-        "prompt_tokens": said.prompt_tokens,
-        "completion_tokens": said.completion_tokens,
-        "total_tokens": said.prompt_tokens + said.completion_tokens,
-    }
-    return JSONResponse(
-        {
-            "id": f"chatcmpl-{uuid.uuid4().hex}", "object": "chat.completion", "created": int(time.time()),
-            "model": request.model, "choices": [choice], "usage": usage,
-        }
-    )  # fmt: skip
+    return JSONResponse(head(request, "chat.completion") | {"choices": [choice], "usage": usage(said)})
+
+
+def head(request: ChatRequest, kind: str) -> dict[str, str | int]:
+    """What a completion and every chunk of one begin with; the model is the one that answers."""
+    identity = f"chatcmpl-{uuid.uuid4().hex}"
+    return {"id": identity, "object": kind, "created": int(time.time()), "model": request.model}
+
+
+def usage(said: Said) -> dict[str, int]:
+    """Tokens read and written."""
+    total = said.prompt_tokens + said.completion_tokens
+    return {
+        "prompt_tokens": said.prompt_tokens, "completion_tokens": said.completion_tokens, "total_tokens": total
+    }  # fmt: skip
 
 
 def model_list(names: list[str]) -> Response:
@@ -84,11 +103,20 @@ def model_list(names: list[str]) -> Response:
     return JSONResponse({"object": "list", "data": [{"id": name, "object": "model"} for name in names]})
 
 
-def failed(status: int, message: str, kind: str = "invalid_request_error", param: str | None = None) -> Response:
+def failed(
+    status: int,
+    message: str,
+    kind: str = "invalid_request_error",
+    param: str | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
     """A failure in OpenAI's format."""
-    return JSONResponse(
-        {"error": {"message": message, "type": kind, "param": param, "code": status}}, status_code=status
-    )
+    return JSONResponse(failure(status, message, kind, param), status_code=status, headers=headers)
+
+
+def failure(status: int, message: str, kind: str, param: str | None = None) -> dict[str, object]:
+    """What a failure says, as a response or as an event of a stream."""
+    return {"error": {"message": message, "type": kind, "param": param, "code": status}}
 
 
 def refused(error: Refused, field: str) -> Response:

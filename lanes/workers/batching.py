@@ -1,4 +1,4 @@
-"""Requests that arrive together are answered together: one thread owns the models, the others leave notes for it."""
+"""Chats that come together are answered together, and who comes later joins: one thread owns the models."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from lanes.workers.chat import Ask, Refused, Said
-from lanes.workers.generate import Models
+from lanes.workers.chat import Busy
+from lanes.workers.reply import Reply
+
+if TYPE_CHECKING:
+    from lanes.workers.generate import Models
+    from lanes.workers.rows import Row
 
 QUIET_SECONDS = 0.025
 """A batch begins when no further request came for so long."""
@@ -18,20 +22,41 @@ QUIET_SECONDS = 0.025
 WINDOW_SECONDS = 0.6
 """And at the latest so long after its first request."""
 
+MOST = 256
+"""Most chats that wait or are being answered."""
+
+Change: TypeAlias = Callable[[], None]
+
 
 class Batcher:
     """The thread that works with the models, and its queue."""
 
     def __init__(self, models: Models, batch_size: int) -> None:
         self._models, self._size = models, batch_size
-        self._queue: queue.SimpleQueue[_Waiting | Callable[[], None]] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Reply | Change] = queue.SimpleQueue()
+        self._rows: list[Row] = []
+        self._change: Change | None = None
+        """Comes next: who asked before it is answered before it, who asks after it waits for it."""
+
+        self._open: set[Reply] = set()
         threading.Thread(target=self._work, name="models", daemon=True).start()
 
-    def ask(self, ask: Ask) -> Future[Said]:
-        """Queue a chat; the future holds the answer, or raises ``Refused``."""
-        waiting = _Waiting(ask)
-        self._queue.put(waiting)
-        return waiting.future
+    @property
+    def is_busy(self) -> bool:
+        """Whether an answer is owed to anybody."""
+        return bool(self._open)
+
+    def ask(self, reply: Reply) -> None:
+        """Queue a chat; its reply is told pieces and the answer, or ``Refused``.
+
+        Raises:
+            Busy: Too many wait already.
+        """
+        if len(self._open) >= MOST:
+            raise Busy(f"{MOST} chats wait for an answer: ask again in a moment")
+        self._open.add(reply)
+        reply.said.add_done_callback(lambda _: self._open.discard(reply))
+        self._queue.put(reply)
 
     def change(self, change: Callable[[Models], Any]) -> Future[Any]:
         """Load or unload between two batches; the future raises what the change raises."""
@@ -48,47 +73,40 @@ class Batcher:
 
     def _work(self) -> None:
         while True:
-            first = self._queue.get()
-            if not isinstance(first, _Waiting):
-                first()
-                continue
-            batch, change = self._gather(first)
-            self._answer(batch)
-            if change:
-                change()
+            if not self._change:
+                self._gather()
+            if self._rows:
+                self._go_on()
+            elif self._change:
+                self._change()
+                self._change = None
 
-    def _gather(self, first: _Waiting) -> tuple[list[_Waiting], Callable[[], None] | None]:
-        batch, latest = [first], time.monotonic() + WINDOW_SECONDS
-        while len(batch) < self._size and time.monotonic() < latest:
+    def _gather(self) -> None:
+        """Take in who waits: whoever does so now where answers are under way, else as many as come together."""
+        patience: float | None = 0.0 if self._rows else None
+        latest: float | None = None
+        while len(self._rows) < self._size:
             try:
-                item = self._queue.get(timeout=QUIET_SECONDS)
+                item = self._queue.get(timeout=patience)
             except queue.Empty:
-                break
-            if not isinstance(item, _Waiting):
-                return batch, item
-            batch.append(item)
-        return batch, None
+                return
+            if not isinstance(item, Reply):
+                self._change = item
+                return
+            if row := self._models.begin(item):
+                self._rows.append(row)
+            if patience != 0:
+                latest = latest or time.monotonic() + WINDOW_SECONDS
+                patience = max(0.0, min(QUIET_SECONDS, latest - time.monotonic()))
 
-    def _answer(self, batch: list[_Waiting]) -> None:
-        batch = [waiting for waiting in batch if waiting.future.set_running_or_notify_cancel()]
-        if not batch:
-            return
-        try:
-            answers = self._models.answer([waiting.ask for waiting in batch])
-        except Exception as error:
-            for waiting in batch:
-                waiting.future.set_exception(error)
-            return
-        for waiting, answer in zip(batch, answers, strict=True):
-            if isinstance(answer, Refused):
-                waiting.future.set_exception(answer)
-            else:
-                waiting.future.set_result(answer)
+    def _go_on(self) -> None:
+        """Go on with the answers of some weights, until they are whole or others want a turn."""
+        first, *others = self._models.together(self._rows)
+        self._models.go_on(first, lambda: bool(others) or self._joins())
+        waiting = [row for group in others for row in group]
+        self._rows = waiting + [row for row in first if not row.over]
 
-
-class _Waiting:
-    """A chat and the future of its answer."""
-
-    def __init__(self, ask: Ask) -> None:
-        self.ask = ask
-        self.future: Future[Said] = Future()
+    def _joins(self) -> bool:
+        """Whether somebody waits for whom there is room."""
+        going = sum(not row.over for row in self._rows)
+        return not self._change and going < self._size and not self._queue.empty()

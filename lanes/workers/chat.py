@@ -18,6 +18,10 @@ class Unknown(Refused):
     """It names a model that is not loaded."""
 
 
+class Busy(Exception):
+    """So many wait for an answer that one more would wait too long."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ask:
     """One chat that waits for an answer."""

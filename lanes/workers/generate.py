@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,18 +13,19 @@ import torch
 from peft import PeftModel
 from transformers import (
     GenerationConfig,
-    LogitsProcessor,
     LogitsProcessorList,
     PreTrainedTokenizerBase,
-    StoppingCriteria,
     StoppingCriteriaList,
 )
 
 from checkpoints.records import REFERENCE
-from lanes.workers.chat import Ask, Refused, Said, Unknown
+from lanes.workers.chat import Ask, Refused, Unknown
+from lanes.workers.draw import Draw
 from lanes.workers.encode import encode_chats
 from lanes.workers.failures import InputError, one_line, out_of_memory
 from lanes.workers.model import load_base
+from lanes.workers.reply import Reply
+from lanes.workers.rows import Listening, Row
 
 NO_ADAPTER = "__base__"
 """PEFT's name for the base model in a mixed batch."""
@@ -86,7 +87,7 @@ class Models:
 
         Raises:
             Unknown: there is none of that name.
-        Refused: it is the base.
+            Refused: it is the base.
         """
         if name == REFERENCE:
             raise Refused(f"{REFERENCE!r} is the base model, which stays")
@@ -103,71 +104,84 @@ class Models:
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
 
-    def answer(self, asks: Sequence[Ask]) -> list[Said | Refused]:
-        """Answer all of them, those that share a base together; short of memory, in halves."""
-        said: dict[int, Said | Refused] = {}
-        for rows in self._by_weights(asks):
-            said.update(zip(rows, self._answer_together([asks[row] for row in rows]), strict=True))
-        return [said[row] for row in range(len(asks))]
+    def begin(self, reply: Reply) -> Row | None:
+        """The row of an answer; None where the reply was told why there is none, or nobody waits for it."""
+        if not reply.begin():
+            return None
+        ask = reply.ask
+        whole = self._wholes.get(ask.model, self._base)
+        try:
+            return Row(reply, self._encoded(whole, ask), whole.tokenizer, _end_tokens(whole))
+        except Exception as error:
+            reply.fail(error)
+            return None
 
-    def _by_weights(self, asks: Sequence[Ask]) -> list[list[int]]:
-        groups: dict[str, list[int]] = {}
-        for row, ask in enumerate(asks):
-            groups.setdefault(ask.model if ask.model in self._wholes else REFERENCE, []).append(row)
+    def together(self, rows: Sequence[Row]) -> list[list[Row]]:
+        """The rows in groups that share their weights, so that each can be gone on with in one batch."""
+        groups: dict[str, list[Row]] = {}
+        for row in rows:
+            groups.setdefault(row.ask.model if row.ask.model in self._wholes else REFERENCE, []).append(row)
         return list(groups.values())
 
-    def _answer_together(self, asks: Sequence[Ask]) -> list[Said | Refused]:
-        whole = self._wholes.get(asks[0].model, self._base)
-        found: list[list[int] | Refused] = [self._encoded(whole, ask) for ask in asks]
-        good = [(ask, ids) for ask, ids in zip(asks, found, strict=True) if not isinstance(ids, Refused)]
-        said = iter(self._generated(whole, good)) if good else iter(())
-        return [ids if isinstance(ids, Refused) else next(said) for ids in found]
+    def go_on(self, rows: Sequence[Row], pause: Callable[[], bool]) -> None:
+        """Go on with rows that share their weights; what fails together is tried in parts.
 
-    def _encoded(self, whole: _Whole, ask: Ask) -> list[int] | Refused:
+        So one model's failure is not another's, and what is too much for the memory is done in halves.
+
+        Args:
+            rows: Answers under way; the model of each is loaded.
+            pause: Whether to stop before they are over; asked after a token, where stopping costs little.
+        """
+        try:
+            self._generate(rows, pause)
+            return
+        except Exception as error:
+            parts = _halves(rows) if out_of_memory(error) else _by_model(rows)
+            if len(parts) < 2:
+                for row in rows:
+                    row.fail(error)
+                return
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+        for part in parts:
+            self.go_on(part, pause)
+
+    def _encoded(self, whole: _Whole, ask: Ask) -> list[int]:
         if ask.model not in self.names:
-            return Unknown(f"model {ask.model!r} is not loaded; there are: {', '.join(self.names)}")
+            raise Unknown(f"model {ask.model!r} is not loaded; there are: {', '.join(self.names)}")
         try:
             ids = encode_chats(whole.tokenizer, [ask.messages], add_generation_prompt=True)[0]
         except Exception as error:
-            return Refused(f"the chat template does not take these messages ({one_line(str(error))})")
+            raise Refused(f"the chat template does not take these messages ({one_line(str(error))})") from error
         room: int | None = getattr(whole.model.config, "max_position_embeddings", None)
         if room is not None and len(ids) + ask.max_tokens > room:
-            return Refused(f"{len(ids)} tokens of prompt and {ask.max_tokens} of answer: the model takes {room} in all")
+            raise Refused(f"{len(ids)} tokens of prompt and {ask.max_tokens} of answer: the model takes {room} in all")
         return ids
 
-    def _generated(self, whole: _Whole, rows: Sequence[tuple[Ask, list[int]]]) -> list[Said]:
-        try:
-            return self._generate(whole, rows)
-        except Exception as error:
-            if not out_of_memory(error) or len(rows) == 1:
-                raise
-        if self._device.type == "cuda":
-            torch.cuda.empty_cache()
-        half = len(rows) // 2
-        return self._generated(whole, rows[:half]) + self._generated(whole, rows[half:])
-
     @torch.inference_mode()
-    def _generate(self, whole: _Whole, rows: Sequence[tuple[Ask, list[int]]]) -> list[Said]:
-        asks = [ask for ask, _ in rows]
+    def _generate(self, rows: Sequence[Row], pause: Callable[[], bool]) -> None:
+        asks = [row.ask for row in rows]
+        whole = self._wholes.get(asks[0].model, self._base)
         tokenizer: Any = whole.tokenizer
-        width = max(len(ids) for _, ids in rows)
+        known = [row.ids for row in rows]
+        width = max(map(len, known))
         pad: int = tokenizer.pad_token_id
-        ids = torch.tensor([[pad] * (width - len(ids)) + ids for _, ids in rows], device=self._device)
-        mask = torch.tensor([[0] * (width - len(ids)) + [1] * len(ids) for _, ids in rows], device=self._device)
-        longest = max(ask.max_tokens for ask in asks)
+        ids = torch.tensor([[pad] * (width - len(each)) + each for each in known], device=self._device)
+        mask = torch.tensor([[0] * (width - len(each)) + [1] * len(each) for each in known], device=self._device)
         mixed = whole is self._base and self._peft is not None
         model: Any = self._peft if mixed else whole.model
         adapters = [NO_ADAPTER if ask.model == REFERENCE else ask.model for ask in asks]
-        tokens = model.generate(
+        draw = Draw(asks, [row.chances for row in rows], self._device)
+        model.generate(
             input_ids=ids,
             attention_mask=mask,
-            generation_config=GenerationConfig(do_sample=False, max_new_tokens=longest, pad_token_id=pad),
-            logits_processor=LogitsProcessorList([_Draw(asks, longest, self._device)]),
-            stopping_criteria=StoppingCriteriaList([_Ends(asks, width, self._device)]),
+            generation_config=GenerationConfig(
+                do_sample=False, max_new_tokens=max(row.left for row in rows), pad_token_id=pad
+            ),
+            logits_processor=LogitsProcessorList([draw]),
+            stopping_criteria=StoppingCriteriaList([Listening(rows, draw, pause)]),
             **({"adapter_names": adapters} if mixed else {}),
-        )[:, width:].tolist()
-        ends = _end_tokens(whole)
-        return [_said(tokenizer, ends, row, ids, ask) for (ask, ids), row in zip(rows, tokens, strict=True)]
+        )
 
     def _load_adapter(self, name: str, folder: Path) -> None:
         if not (folder / "adapter_model.safetensors").is_file():
@@ -194,59 +208,19 @@ class Models:
         self._wholes[name] = _Whole(_plain(model), tokenizer)
 
 
-class _Draw(LogitsProcessor):
-    """Takes each row's next token by its own temperature, top_p and random numbers, and leaves nothing to choose.
-
-    The random numbers come from a CPU generator per row, so that they depend neither on the device nor on the
-    neighbours.
-    """
-
-    def __init__(self, asks: Sequence[Ask], steps: int, device: torch.device) -> None:
-        self._greedy = torch.tensor([ask.temperature == 0 for ask in asks], device=device)
-        self._temperature = torch.tensor([[ask.temperature or 1.0] for ask in asks], device=device)
-        self._top_p = torch.tensor([[ask.top_p] for ask in asks], device=device)
-        self._cuts = any(ask.top_p < 1 for ask in asks)
-        self._chances = torch.stack([_chances(ask, steps) for ask in asks]).to(device)
-        self._step = 0
-
-    def __call__(self, input_ids: Any, scores: Any) -> Any:
-        chosen: Any = torch.where(self._greedy, scores.argmax(-1), self._drawn(scores))
-        self._step += 1
-        only: Any = torch.full_like(scores, -torch.inf)
-        return only.scatter_(1, chosen[:, None], 0.0)
-
-    def _drawn(self, scores: torch.Tensor) -> torch.Tensor:
-        shares = torch.softmax(scores.float() / self._temperature, -1)
-        if self._cuts:
-            ordered, order = shares.sort(-1, descending=True)
-            ordered = ordered.masked_fill(ordered.cumsum(-1) - ordered >= self._top_p, 0.0)
-            shares = torch.zeros_like(shares).scatter_(1, order, ordered)
-        reached = shares.cumsum(-1)
-        # A hair below the sum, so that rounding never lands behind the last token that has a share.
-        aim = self._chances[:, self._step, None] * reached[:, -1:] * (1 - 1e-6)
-        return torch.searchsorted(reached, aim, right=True).squeeze(1).clamp(max=scores.shape[1] - 1)
+def _halves(rows: Sequence[Row]) -> list[list[Row]]:
+    """Those that are not over, in two parts; in one where there is but one."""
+    going = [row for row in rows if not row.over]
+    half = len(going) // 2
+    return [part for part in (going[:half], going[half:]) if part]
 
 
-class _Ends(StoppingCriteria):
-    """Ends each row at its own number of tokens."""
-
-    def __init__(self, asks: Sequence[Ask], width: int, device: torch.device) -> None:
-        self._lengths = torch.tensor([width + ask.max_tokens for ask in asks], device=device)
-
-    def __call__(self, input_ids: Any, scores: Any, **kwargs: Any) -> Any:
-        return self._lengths <= input_ids.shape[1]
-
-
-def _chances(ask: Ask, steps: int) -> torch.Tensor:
-    return torch.rand(steps, generator=torch.Generator().manual_seed(ask.seed))
-
-
-def _said(tokenizer: Any, ends: frozenset[int], row: list[int], prompt: list[int], ask: Ask) -> Said:
-    kept = row[: ask.max_tokens]
-    end = next((place for place, token in enumerate(kept) if token in ends), None)
-    text: str = tokenizer.decode(kept[:end], skip_special_tokens=True)
-    used = len(kept) if end is None else end + 1
-    return Said(text.strip(), len(prompt), used, "length" if end is None else "stop")
+def _by_model(rows: Sequence[Row]) -> list[list[Row]]:
+    parts: dict[str, list[Row]] = {}
+    for row in rows:
+        if not row.over:
+            parts.setdefault(row.ask.model, []).append(row)
+    return list(parts.values())
 
 
 def _end_tokens(whole: _Whole) -> frozenset[int]:

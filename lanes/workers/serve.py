@@ -39,8 +39,9 @@ from lanes.workers.api import (
     model_list,
     refused,
 )
-from lanes.workers.chat import Refused
+from lanes.workers.chat import Busy, Refused
 from lanes.workers.failures import InputError, classify
+from lanes.workers.listening import streamed, whole
 from lanes.workers.presence import Owner, introduce, take_lock
 
 if TYPE_CHECKING:
@@ -52,6 +53,9 @@ BODY_BYTES = 256 * 1024
 
 OWNERLESS_SECONDS = 60.0
 """Without a request for so long and without an owner of the run, the server ends."""
+
+RETRY_SECONDS = "2"
+"""When to ask again, for who finds the server busy."""
 
 LOOK_SECONDS = 2.0
 """How often the server looks whether it is still wanted."""
@@ -124,6 +128,8 @@ class _Server:
         owner = Owner()
         while True:
             await asyncio.sleep(LOOK_SECONDS)
+            if self._batcher.is_busy:
+                self._asked_at = time.monotonic()
             idle = time.monotonic() - self._asked_at
             ownerless = owner.is_gone() and idle > OWNERLESS_SECONDS
             if ownerless or idle > self._order.idle_seconds:
@@ -160,12 +166,14 @@ class _Server:
 
     async def _chat(self, request: Request) -> Response:
         wanted = ChatRequest.model_validate_json(await _body(request))
-        if wanted.stream:
-            return failed(400, "streaming is not offered: leave out 'stream'", param="stream")
         try:
-            return chat_answer(wanted, await asyncio.wrap_future(self._batcher.ask(wanted.ask())))
+            if wanted.stream:
+                return await streamed(wanted, self._batcher.ask, request)
+            return chat_answer(wanted, await whole(wanted, self._batcher.ask, request))
         except Refused as error:
             return refused(error, "model")
+        except Busy as error:
+            return failed(503, str(error), "overloaded_error", headers={"retry-after": RETRY_SECONDS})
 
     async def _load(self, request: Request) -> Response:
         wanted = LoadRequest.model_validate_json(await _body(request))
