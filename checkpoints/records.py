@@ -20,6 +20,10 @@ BASELINE = 0
 REFERENCE = "reference"
 """Name of the fixed model that win rates are quoted against: by default the model before any training."""
 
+JUDGE = "judge:"
+"""How the name of a language model begins that judges. It is one voter in a verdict, by its mean over all its votes;
+counts of votes and the ranking are of people (or simulated voters) and leave its votes out."""
+
 PERSON = "person"
 """Who proposed what a person asked for."""
 

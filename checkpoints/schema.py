@@ -313,7 +313,7 @@ INSERT INTO tallies SELECT experiment, 0, model_a, model_b, choice, n FROM older
 DROP TABLE older_tallies;
 
 CREATE TRIGGER a_vote_is_tallied AFTER INSERT ON votes
-    WHEN NOT EXISTS (SELECT 1 FROM exclusions WHERE voter = new.voter) BEGIN
+    WHEN new.voter NOT GLOB 'judge:*' AND NOT EXISTS (SELECT 1 FROM exclusions WHERE voter = new.voter) BEGIN
     INSERT INTO tallies VALUES (new.experiment, new.test, new.model_a, new.model_b, new.choice, 1)
     ON CONFLICT DO UPDATE SET n = n + 1;
 END;

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from checkpoints.querying import Querying
-from checkpoints.records import Choice, Tally, Vote, VoterMeans
+from checkpoints.records import JUDGE, Choice, Tally, Vote, VoterMeans
+
+_NO_JUDGE = f"voter NOT GLOB '{JUDGE}*'"
 
 
 class VoteReader(Querying):
@@ -56,7 +58,8 @@ class VoteReader(Querying):
         which they came, without ties; and the mark to ask from next time."""
         rows = self._all(
             "SELECT seq, choice = iif(model_a = ?, 'a', 'b') FROM votes WHERE experiment = ? AND test = 0 AND seq > ?"
-            " AND choice <> 'tie' AND ((model_a = ? AND model_b = ?) OR (model_a = ? AND model_b = ?)) ORDER BY seq",
+            f" AND {_NO_JUDGE} AND choice <> 'tie'"
+            " AND ((model_a = ? AND model_b = ?) OR (model_a = ? AND model_b = ?)) ORDER BY seq",
             model, experiment, after, model, rival, rival, model,
         )  # fmt: skip
         return max((seq for seq, _ in rows), default=after), [bool(won) for _, won in rows]
@@ -72,14 +75,18 @@ class VoteReader(Querying):
 
     def voters(self, experiment: int | None = None) -> dict[int, frozenset[bool]]:
         """Who voted, by experiment, of all or of one: simulated voters (True), people (False) or both."""
-        where, values = ("", ()) if experiment is None else ("WHERE experiment = ?", (experiment,))
+        where, values = ("", ()) if experiment is None else ("AND experiment = ?", (experiment,))
         found: dict[int, frozenset[bool]] = {}
-        for number, simulated in self._all(f"SELECT DISTINCT experiment, simulated FROM votes {where}", *values):
+        asked = f"SELECT DISTINCT experiment, simulated FROM votes WHERE {_NO_JUDGE} {where}"
+        for number, simulated in self._all(asked, *values):
             found[number] = found.get(number, frozenset()) | {bool(simulated)}
         return found
 
     def vote_counts(self) -> dict[bool, int]:
         """How many votes simulated voters cast (True), and how many people (False)."""
         return {False: 0, True: 0} | {
-            bool(simulated): n for simulated, n in self._all("SELECT simulated, count(*) FROM votes GROUP BY simulated")
+            bool(simulated): n
+            for simulated, n in self._all(
+                f"SELECT simulated, count(*) FROM votes WHERE {_NO_JUDGE} GROUP BY simulated"
+            )
         }

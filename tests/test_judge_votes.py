@@ -12,7 +12,7 @@ from chat_service import ChatService, chat_service, right
 from runs import Story
 
 from checkpoints import writes
-from checkpoints.records import REFERENCE, Choice, Interval, Vote
+from checkpoints.records import REFERENCE, Choice, Interval, Tally, Vote, VoterMeans
 from checkpoints.store import Store
 from checkpoints.trust import Calibration
 from lanes.judge.permission import Drifted, NotAllowed, recheck
@@ -80,7 +80,7 @@ def cast(loop: asyncio.Runner, store: Store, voter: JudgeVoter, pairs: Sequence[
 
 
 def people_say(store: Store, choice: Choice, prompts: range) -> None:
-    """Of the candidate as answer A; every third vote is on the pair shown the other way round."""
+    """Of the candidate as answer A, one vote a pair; every third is on the pair shown the other way round."""
     votes = [
         Vote(0, f"{n}/{choice}", f"person-{n}", f"p{n}", *shown, said, False, time.time())
         for n in prompts
@@ -88,7 +88,7 @@ def people_say(store: Store, choice: Choice, prompts: range) -> None:
             ((REFERENCE, "exp-0000"), turned(choice)) if n % 3 == 0 else (("exp-0000", REFERENCE), choice)
         ]
     ]
-    store.submit(writes.add_votes, votes).result()
+    store.submit(writes.add_votes, votes, 1).result()
 
 
 def test_it_is_one_voter_and_votes_once_on_each_pair_and_never_in_a_promotion_test(
@@ -99,12 +99,29 @@ def test_it_is_one_voter_and_votes_once_on_each_pair_and_never_in_a_promotion_te
     voter = JudgeVoter(store, judge)
     votes = cast(loop, store, voter, [*map(prepared, range(6)), prepared(0), prepared(9, test=1)])
     assert {vote.voter for vote in votes} == {VOTER} and {vote.prompt for vote in votes} == {f"p{n}" for n in range(6)}
-    assert store.read.tally(0, "exp-0000", REFERENCE).wins == 6 and len(votes) == 6
+    assert len(votes) == 6
     service.behave(right)
     assert cast(loop, store, voter, [prepared(n) for n in range(6)]) == [] and service.requests == []
-    means = store.read.voter_means(0, "exp-0000", REFERENCE)
-    assert means.open + means.voters == 1
     assert judged_win_rates(store.read.votes()) == {"exp-0000": Interval(1.0, pytest.approx(0.6097, abs=1e-4), 1.0)}
+
+
+def test_in_a_verdict_it_weighs_as_one_voter_and_in_counts_and_ranking_not_at_all(
+    judge: Judge, service: ChatService, loop: asyncio.Runner, store: Store
+) -> None:
+    calibrated(store)
+    service.behave(right)
+    cast(loop, store, JudgeVoter(store, judge), [prepared(n) for n in range(12)])
+    people_say(store, Choice.TIE, range(1))
+    store.submit(writes.close_sessions, 0, 0, 0.0, 5).result()
+    assert store.read.voter_means(0, "exp-0000", REFERENCE).open == 2  # a person after five votes, a judge when idle
+    store.submit(writes.close_sessions, 0, 0, time.time(), 5).result()
+    assert store.read.voter_means(0, "exp-0000", REFERENCE) == VoterMeans(((1.0, 1),))
+    assert store.read.tally(0, "exp-0000", REFERENCE) == Tally(0, 0, 1)
+    assert store.read.pair_counts() == [(REFERENCE, "exp-0000", Choice.TIE, 1)]
+    assert store.read.vote_counts() == {False: 1, True: 0}
+    store.submit(writes.exclude, "person-0", "a test").result()
+    store.submit(writes.readmit, "person-0").result()
+    assert store.read.tally(0, "exp-0000", REFERENCE) == Tally(0, 0, 1)
 
 
 def test_what_it_does_not_say_is_no_vote(

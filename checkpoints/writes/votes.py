@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from checkpoints.records import Level, Vote
+from checkpoints.records import JUDGE, Level, Vote
 from checkpoints.writes.experiment import Conflict
 from checkpoints.writes.log import event
 
@@ -18,7 +18,7 @@ _RECOUNT = (
     "DELETE FROM tallies WHERE experiment IN (SELECT experiment FROM votes WHERE voter = :voter)",
     "INSERT INTO tallies SELECT experiment, test, model_a, model_b, choice, count(*) FROM votes"
     " WHERE experiment IN (SELECT experiment FROM votes WHERE voter = :voter)"
-    " AND voter NOT IN (SELECT voter FROM exclusions) GROUP BY 1, 2, 3, 4, 5",
+    f" AND voter NOT IN (SELECT voter FROM exclusions) AND voter NOT GLOB '{JUDGE}*' GROUP BY 1, 2, 3, 4, 5",
 )
 
 
@@ -27,7 +27,7 @@ def add_votes(db: Database, votes: Iterable[Vote], most: int | None = None) -> i
 
     Args:
         votes: In the order in which they came.
-        most: Votes on one pair of answers that count; None for any number.
+        most: Votes on one pair of answers that count, a judge's aside; None for any number.
     """
     counted = 0
     for vote in votes:
@@ -35,7 +35,7 @@ def add_votes(db: Database, votes: Iterable[Vote], most: int | None = None) -> i
             "INSERT INTO votes (key, experiment, voter, prompt, model_a, model_b, choice, simulated, at, test)"
             " SELECT :key, :experiment, :voter, :prompt, :a, :b, :choice, :simulated, :at, :test"
             " WHERE :most IS NULL OR :most > (SELECT count(*) FROM votes"
-            " WHERE experiment = :experiment AND prompt = :prompt AND test = :test"
+            f" WHERE experiment = :experiment AND prompt = :prompt AND test = :test AND voter NOT GLOB '{JUDGE}*'"
             " AND min(model_a, model_b) = min(:a, :b) AND max(model_a, model_b) = max(:a, :b)) ON CONFLICT DO NOTHING",
             {
                 "key": vote.key, "experiment": vote.experiment, "voter": vote.voter, "prompt": vote.prompt,
@@ -54,11 +54,11 @@ def close_sessions(db: Database, experiment: int, test: int, idle_since: float, 
         experiment: Whose evaluation, or whose promotion test.
         test: Number of the promotion test; 0 for the verdict's votes.
         idle_since: UTC seconds; who has not voted since is done.
-        votes: Who has cast so many is done, too.
+        votes: Who has cast so many is done, too; but for a judge, whose mean is over all that it judged.
     """
     cursor = db.conn.execute(
         "UPDATE voter_sessions SET closed_at = ? WHERE experiment = ? AND test = ? AND closed_at IS NULL"
-        " AND (last_at <= ? OR a_wins + b_wins + ties >= ?)",
+        f" AND (last_at <= ? OR (a_wins + b_wins + ties >= ? AND voter NOT GLOB '{JUDGE}*'))",
         [time.time(), experiment, test, idle_since, votes],
     )
     return cursor.rowcount

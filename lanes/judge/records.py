@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from checkpoints.records import Choice
-
-PREFIX = "judge:"
-"""How the name of a judge begins among the voters: whose votes are no person's."""
+from checkpoints.records import JUDGE, Choice
 
 
 def voter_of(model: str) -> str:
     """Name under which a judge votes: one voter, however many pairs it judges."""
-    return f"{PREFIX}{model}"
+    return f"{JUDGE}{model}"
 
 
 def is_judge(voter: str) -> bool:
     """Whether a voter is a judge."""
-    return voter.startswith(PREFIX)
+    return voter.startswith(JUDGE)
 
 
 def turned(choice: Choice) -> Choice:

@@ -1,7 +1,9 @@
 """A judge's votes: one voter, whatever it judges, and what its votes say of the models.
 
 A verdict takes one closed mean from each voter, so a judge weighs as much as one person however many pairs it judges:
-that caps its weight. It never votes on a pair of a promotion test, which is on people's fresh votes alone.
+that caps its weight. Its mean is over all that it judged, and closes when it has been idle as long as other voters.
+Counts of votes and the ranking leave it out, so that it can be held against them. It never votes on a pair of a
+promotion test, which is on people's fresh votes alone.
 """
 
 from __future__ import annotations
