@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from checkpoints.records import REFERENCE, Choice
 from lanes.analyze import agreement as agreed
-from lanes.analyze.bootstrap import draw
+from lanes.analyze.bootstrap import draw, draw_with_place
 from lanes.analyze.clustered import clustered, strengths
 from lanes.analyze.findings import Strength
 from lanes.analyze.position import first_shown
@@ -70,8 +70,8 @@ def test_showing_every_pair_the_other_way_round_mirrors_the_place_and_nothing_el
     plain, turned = table(votes), table([(b, a, other[choice], voter) for a, b, choice, voter in votes])
     if not plain.models:
         return
-    one, _ = first_shown(plain, draw(plain, 0))
-    two, _ = first_shown(turned, draw(turned, 0))
+    one, _ = first_shown(plain, *draw_with_place(plain, 0))
+    two, _ = first_shown(turned, *draw_with_place(turned, 0))
     assert (one.first is None) == (two.first is None)
     if one.first and two.first:
         assert one.first.estimate == pytest.approx(1 - two.first.estimate, abs=1e-4)
@@ -134,8 +134,8 @@ def test_the_advantage_of_the_place_is_found_and_taken_out() -> None:
     ]
     shown = [vote for at, vote in enumerate(shown) if vote[0] == "weak" or at % 9 == 0]
     votes = table(shown)
-    plain = draw(votes, 0)
-    position, corrected = first_shown(votes, plain)
+    plain, placed = draw_with_place(votes, 0)
+    position, corrected = first_shown(votes, plain, placed)
     assert position.first is not None and corrected is not None
     assert position.first.low < 0.65 < position.first.high and position.matters
     truth = ELO * math.log(1.5)
@@ -144,7 +144,8 @@ def test_the_advantage_of_the_place_is_found_and_taken_out() -> None:
 
 
 def test_a_place_that_no_pair_was_turned_around_for_is_unknown() -> None:
-    position, corrected = first_shown(votes := table([("m1", "m2", "a", "u"), ("m1", "m2", "b", "v")]), draw(votes, 0))
+    votes = table([("m1", "m2", "a", "u"), ("m1", "m2", "b", "v")])
+    position, corrected = first_shown(votes, *draw_with_place(votes, 0))
     assert position.first is None and corrected is None
     assert "both orders" in position.sentence
 

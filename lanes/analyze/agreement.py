@@ -12,7 +12,7 @@ from checkpoints.records import Interval
 from lanes.analyze.comparable import Bools
 from lanes.analyze.findings import Agreement
 from lanes.analyze.strengths import Floats
-from lanes.analyze.vote_table import FIRST, SECOND, Indices, VoteTable
+from lanes.analyze.vote_table import FIRST, SECOND, Indices, VoteTable, distinct
 
 SHARED = 10
 """Questions that two voters must share before their kappa says anything."""
@@ -87,9 +87,9 @@ def _ballots(table: VoteTable) -> _Ballots:
     items, item = np.unique(asked, return_inverse=True)
     mostly_turned = np.bincount(item, np.where(turned, 1.0, -1.0), minlength=len(items)) > 0
     side = np.where(turned != mostly_turned[item], SECOND + FIRST - table.outcome, table.outcome)
-    once = np.unique((item * len(table.voters) + table.voter) * 3 + side)
-    who, times = np.unique(once // 3, return_counts=True)
-    sure = once[np.isin(once // 3, who[times == 1])]
+    once = distinct((item * len(table.voters) + table.voter) * 3 + side)
+    _, times = np.unique(once // 3, return_counts=True)
+    sure = once[np.repeat(times == 1, times)]
     item, voter = np.divmod(sure // 3, len(table.voters))
     return _Ballots(item, voter, sure % 3)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from checkpoints.records import REFERENCE
 from lanes.analyze.agreement import agreement
-from lanes.analyze.bootstrap import draw
+from lanes.analyze.bootstrap import draw_with_place
 from lanes.analyze.clustered import strengths
 from lanes.analyze.comparable import anchor
 from lanes.analyze.findings import Agreement, Pair, Position, Strength, Trust
@@ -82,8 +82,8 @@ def analyse(
     cells = table.cells()
     reference = REFERENCE if REFERENCE in table.models else None
     origin = table.models.index(reference) if reference else anchor(cells)
-    draws = draw(table, origin, ties=ties)
-    position, corrected = first_shown(table, draws, ties)
+    draws, placed = draw_with_place(table, origin, ties)
+    position, corrected = first_shown(table, draws, placed)
     ranked = strengths(table, draws, reference, corrected)
     return Analysis(
         votes=len(table),

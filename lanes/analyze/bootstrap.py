@@ -6,14 +6,14 @@ cast one kind of vote only, and the same, are drawn together, by number: the sam
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from lanes.analyze.comparable import Bools, comparable
 from lanes.analyze.strengths import Fitted, Floats, Ties, deviations, most_likely, of_cells
-from lanes.analyze.vote_table import VoteTable
+from lanes.analyze.vote_table import VoteTable, distinct
 
 FEWEST, MOST = 200, 1000
 """Resamples: as many as the budget allows, within these."""
@@ -68,7 +68,7 @@ class Draws:
         return len(self.drawn)
 
 
-def draw(table: VoteTable, origin: int, position: bool = False, ties: Ties = "half", seed: int = 0) -> Draws:
+def draw(table: VoteTable, origin: int, ties: Ties = "half", seed: int = 0) -> Draws:
     """Estimate, resample the voters, and estimate each time.
 
     The same votes, in whatever order, and the same seed give the same draws.
@@ -76,28 +76,36 @@ def draw(table: VoteTable, origin: int, position: bool = False, ties: Ties = "ha
     Args:
         table: at least one vote.
         origin: index of the model that the others are measured against.
-        position: fit the advantage of being shown first, too.
         ties: how a tie counts; where there are only ties, or none, it counts half.
         seed: of the resamples.
     """
-    cells = table.cells()[None]
-    if not 0 < cells[..., 1].sum() < cells.sum():
-        ties = "half"
-    games, without_end = comparable(of_cells(cells), origin)
-    found = most_likely(games, origin, position, ties)
-    chunks = [_fitted(chunk, origin, position, ties, found) for chunk in resampled(table, seed)]
-    return Draws(
-        models=table.models,
-        origin=origin,
-        theta=found.theta[0],
-        without_end=without_end[0],
-        deviation=deviations(games, found, origin)[0] * np.sqrt(_votes_a_voter(table)),
-        drawn=np.concatenate([fit.theta for fit, _ in chunks]),
-        drawn_without_end=np.concatenate([ends for _, ends in chunks]),
-        voters=table.people,
-        first=float(found.first[0]),
-        drawn_first=np.concatenate([fit.first for fit, _ in chunks]),
-    )
+    return _draw(table, origin, [False], ties, seed)[0]
+
+
+def draw_with_place(table: VoteTable, origin: int, ties: Ties = "half", seed: int = 0) -> tuple[Draws, Draws]:
+    """As ``draw``, and from the same resamples again with the advantage of being shown first fitted along."""
+    plain, placed = _draw(table, origin, [False, True], ties, seed)
+    return plain, placed
+
+
+def spread(estimate: float, drawn: Floats, voters: int) -> tuple[float, float]:
+    """The ends of a 95 % interval from what the resamples gave, ±∞ where there is none.
+
+    Percentiles, moved outwards for few voters, whose resamples vary too little (the expanded percentiles of Hesterberg
+    2015, "What Teachers Should Know About the Bootstrap", with Student's t in place of the normal). What is unknown in
+    a resample may lie beyond either end. One voter alone says nothing of how voters vary.
+
+    Args:
+        estimate: always inside.
+        drawn: (resamples,), ±∞ and NaN allowed.
+        voters: how many were resampled.
+    """
+    if voters < 2:
+        return -np.inf, np.inf
+    tail = _tail(voters)
+    low = np.quantile(np.where(np.isnan(drawn), -np.inf, drawn), tail, method="lower")
+    high = np.quantile(np.where(np.isnan(drawn), np.inf, drawn), 1 - tail, method="higher")
+    return min(float(low), estimate), max(float(high), estimate)
 
 
 def resampled(table: VoteTable, seed: int) -> Iterator[Floats]:
@@ -113,11 +121,42 @@ def resampled(table: VoteTable, seed: int) -> Iterator[Floats]:
         left -= now
 
 
+def _draw(table: VoteTable, origin: int, positions: Sequence[bool], ties: Ties, seed: int) -> list[Draws]:
+    cells = table.cells()[None]
+    if not 0 < cells[..., 1].sum() < cells.sum():
+        ties = "half"
+    games, without_end = comparable(of_cells(cells), origin)
+    found = [most_likely(games, origin, position, ties) for position in positions]
+    drawn: list[list[Fitted]] = [[] for _ in positions]
+    ends: list[Floats] = []
+    for chunk in resampled(table, seed):
+        again, open_ = comparable(of_cells(chunk), origin)
+        ends.append(open_)
+        for position, estimate, fits in zip(positions, found, drawn, strict=True):
+            fits.append(most_likely(again, origin, position, ties, estimate.repeated(len(chunk)), CLOSE))
+    deviation = deviations(games, found[0], origin)[0] * np.sqrt(_votes_a_voter(table))
+    return [
+        Draws(
+            models=table.models,
+            origin=origin,
+            theta=estimate.theta[0],
+            without_end=without_end[0],
+            deviation=deviation,
+            drawn=np.concatenate([fit.theta for fit in fits]),
+            drawn_without_end=np.concatenate(ends),
+            voters=table.people,
+            first=float(estimate.first[0]),
+            drawn_first=np.concatenate([fit.first for fit in fits]),
+        )
+        for estimate, fits in zip(found, drawn, strict=True)
+    ]
+
+
 def _votes_a_voter(table: VoteTable) -> Floats:
     """(models,): votes on each model for each voter who cast any on it."""
     size = len(table.models)
     models = np.concatenate([table.first, table.second])
-    both = np.unique(np.concatenate([table.voter, table.voter]) * size + models) % size
+    both = distinct(np.concatenate([table.voter, table.voter]) * size + models) % size
     return np.bincount(models, minlength=size) / np.bincount(both, minlength=size)
 
 
@@ -152,32 +191,6 @@ class _Voters:
             often = rng.multinomial(self.people - some, self.number / alike)
             found += np.bincount(self.same_cell, often * self.same_times, minlength=self.size)
         return found
-
-
-def _fitted(cells: Floats, origin: int, position: bool, ties: Ties, found: Fitted) -> tuple[Fitted, Floats]:
-    games, without_end = comparable(of_cells(cells), origin)
-    start = Fitted(*(np.repeat(one, len(cells), axis=0) for one in (found.theta, found.first, found.tie)))
-    return most_likely(games, origin, position, ties, start, CLOSE), without_end
-
-
-def spread(estimate: float, drawn: Floats, voters: int) -> tuple[float, float]:
-    """The ends of a 95 % interval from what the resamples gave, ±∞ where there is none.
-
-    Percentiles, moved outwards for few voters, whose resamples vary too little (the expanded percentiles of Hesterberg
-    2015, "What Teachers Should Know About the Bootstrap", with Student's t in place of the normal). What is unknown in
-    a resample may lie beyond either end. One voter alone says nothing of how voters vary.
-
-    Args:
-        estimate: always inside.
-        drawn: (resamples,), ±∞ and NaN allowed.
-        voters: how many were resampled.
-    """
-    if voters < 2:
-        return -np.inf, np.inf
-    tail = _tail(voters)
-    low = np.quantile(np.where(np.isnan(drawn), -np.inf, drawn), tail, method="lower")
-    high = np.quantile(np.where(np.isnan(drawn), np.inf, drawn), 1 - tail, method="higher")
-    return min(float(low), estimate), max(float(high), estimate)
 
 
 def _tail(voters: int) -> float:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from operator import itemgetter
 from pathlib import Path
 
 from checkpoints.text import clean
@@ -42,7 +43,7 @@ class Complaints:
 
 def read_rows(
     path: Path, needed: Sequence[str], also: Sequence[str], complaints: Complaints
-) -> tuple[frozenset[str], Iterator[tuple[int, list[str]]]]:
+) -> tuple[frozenset[str], Iterator[tuple[int, Sequence[str]]]]:
     """Open a file with a header.
 
     Args:
@@ -75,8 +76,9 @@ def short(value: str) -> str:
 
 def _chosen(
     lines: Sequence[str], places: Sequence[int], needed: int, width: int, complaints: Complaints
-) -> Iterator[tuple[int, list[str]]]:
+) -> Iterator[tuple[int, Sequence[str]]]:
     at = 1
+    choose: Callable[[list[str]], Sequence[str]] = itemgetter(*places)
 
     def feed() -> Iterator[str]:
         nonlocal at
@@ -98,7 +100,7 @@ def _chosen(
                 continue
             wrong = f"{len(values)} values where the first line has {width}" if len(values) != width else ""
             values.append("")
-        chosen = [values[place] for place in places] if not wrong else values
+        chosen = values if wrong else choose(values)
         several = at > first + 1
         if several and (wrong or any("\n" in value or "\r" in value for value in chosen[:needed])):
             # A quote that is not closed swallows good rows: they are read again, without the line that it is on.

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from checkpoints.records import Interval
-from lanes.analyze.bootstrap import Draws, draw, spread
+from lanes.analyze.bootstrap import Draws, spread
 from lanes.analyze.clustered import mean
 from lanes.analyze.findings import Position
 from lanes.analyze.ranking import ELO, win_rate
-from lanes.analyze.strengths import Floats, Ties
+from lanes.analyze.strengths import Floats
 from lanes.analyze.verdict import per_cent
 from lanes.analyze.vote_table import VoteTable
 
@@ -17,13 +17,12 @@ ALWAYS = 10.0
 """Beyond this advantage, in units of θ, the answer shown first won, or lost, every time: it has no end."""
 
 
-def first_shown(table: VoteTable, plain: Draws, ties: Ties = "half") -> tuple[Position, Draws | None]:
-    """Fit strengths and the advantage of the place together.
+def first_shown(table: VoteTable, plain: Draws, placed: Draws) -> tuple[Position, Draws | None]:
+    """Whether the place matters.
 
     Args:
         table: all votes.
-        plain: draws of them that know no place.
-        ties: how a tie counts.
+        plain, placed: from ``bootstrap.draw_with_place``.
 
     Returns:
         What was found, and the draws without the advantage; None where the votes do not tell.
@@ -31,18 +30,17 @@ def first_shown(table: VoteTable, plain: Draws, ties: Ties = "half") -> tuple[Po
     if not told(table.cells()):
         nothing = "Whether being shown first is an advantage cannot be told: no two models were shown in both orders."
         return Position(None, 0.0, False, nothing), None
-    draws = draw(table, plain.origin, position=True, ties=ties)
-    if abs(draws.first) > ALWAYS:
-        which = "first" if draws.first > 0 else "second"
+    if abs(placed.first) > ALWAYS:
+        which = "first" if placed.first > 0 else "second"
         always = f"The answer shown {which} always won: by these votes nothing else can be told."
         return Position(None, 0.0, True, always), None
-    low, high = spread(draws.first, draws.drawn_first, draws.voters)
-    first = Interval(win_rate(draws.first), win_rate(low), win_rate(high))
-    bounded = np.flatnonzero(draws.without_end == 0)
-    moved = (draws.theta - mean(draws.theta, bounded)) - (plain.theta - mean(plain.theta, bounded))
+    low, high = spread(placed.first, placed.drawn_first, placed.voters)
+    first = Interval(win_rate(placed.first), win_rate(low), win_rate(high))
+    bounded = np.flatnonzero(placed.without_end == 0)
+    moved = (placed.theta - mean(placed.theta, bounded)) - (plain.theta - mean(plain.theta, bounded))
     shift = ELO * float(np.abs(moved[bounded]).max())
     matters = not first.low <= 0.5 <= first.high
-    return Position(first, shift, matters, _sentence(first, shift, matters)), draws
+    return Position(first, shift, matters, _sentence(first, shift, matters)), placed
 
 
 def told(cells: Floats) -> bool:

@@ -62,6 +62,10 @@ class Fitted:
     tie: Floats
     """(tables,): log ν of Davidson's model; minus infinity where ties count half."""
 
+    def repeated(self, times: int) -> Fitted:
+        """The same for each of so many tables."""
+        return Fitted(*(np.repeat(one, times, axis=0) for one in (self.theta, self.first, self.tie)))
+
 
 def of_cells(cells: Floats) -> Games:
     """Games from votes counted by model shown first, model shown second, and outcome.
