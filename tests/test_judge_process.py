@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from zlib import crc32
 
+import psutil
 import pytest
 from chat_service import ChatService, Reply, chat_service, right, says
 
@@ -39,6 +43,8 @@ def judge(service: ChatService, loop: asyncio.Runner, tmp_path_factory: pytest.T
     yield judge
     loop.run(judge.__aexit__(None, None, None))
 
+
+ROOT = Path(__file__).parents[1]
 
 SECRET = "sk-a-secret-of-a-person"
 
@@ -182,6 +188,31 @@ async def test_a_judge_that_cannot_be_asked_says_why_in_one_line_and_never_shows
             await judge.read_all(PAIRS)
     assert line in str(raised.value) and "\n" not in str(raised.value)
     assert "secret" not in str(raised.value) and "secret" not in (tmp_path / "judge.txt").read_text()
+
+
+def test_it_ends_with_whoever_asked(tmp_path: Path) -> None:
+    owner = (
+        "import asyncio, os, psutil, sys; from pathlib import Path; from lanes.judge.process import Judge, Settings\n"
+        "async def die():\n"
+        "    async with Judge(Settings('openai/judge'), Path(sys.argv[1])):\n"
+        "        print(*[child.pid for child in psutil.Process().children()], flush=True); os.kill(os.getpid(), 9)\n"
+        "asyncio.run(die())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", owner, str(tmp_path)], stdout=subprocess.PIPE, text=True, timeout=60, cwd=ROOT
+    )
+    [child] = map(int, done.stdout.split())
+    until = time.monotonic() + 20
+    while (lives := _lives(child)) and time.monotonic() < until:
+        time.sleep(0.02)
+    assert not lives
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 async def test_without_a_key_nobody_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

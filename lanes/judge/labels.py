@@ -21,6 +21,9 @@ LABELS = "labels.jsonl"
 FIELDS = ("prompt", "answer_a", "answer_b", "choice")
 """Of a label in a file; choice is ``a``, ``tie`` or ``b``."""
 
+MOST_VOTED = 100
+"""Labels that are taken from votes: more of them would cost a question each and hardly narrow the interval."""
+
 LONGEST_FILE = 64 * 2**20
 """Bytes of a file of labels."""
 
@@ -80,10 +83,16 @@ def keep_label(folder: Path, label: Label) -> None:
 
 
 def voted_labels(read: Reader) -> list[Label]:
-    """Pairs on which people's votes have a clear majority."""
-    found = majorities(read.votes(), {one.voter for one in read.exclusions()})
-    pairs = shown_pairs(read, {place.experiment for place in found})
-    return [Label(pairs[place], choice) for place, choice in found.items() if place in pairs]
+    """Pairs on which people's votes have a clear majority, of the newest experiments, as many as `MOST_VOTED`."""
+    excluded = {one.voter for one in read.exclusions()}
+    labels: list[Label] = []
+    for experiment in reversed(read.experiments()):
+        found = majorities(read.votes(experiment.number), excluded)
+        pairs = shown_pairs(read, [experiment.number]) if found else {}
+        labels += [Label(pairs[place], choice) for place, choice in found.items() if place in pairs]
+        if len(labels) >= MOST_VOTED:
+            break
+    return labels[:MOST_VOTED]
 
 
 def majorities(votes: Iterable[Vote], excluded: set[str], since: float = 0.0) -> dict[Place, Choice]:

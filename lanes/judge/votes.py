@@ -8,18 +8,21 @@ promotion test, which is on people's fresh votes alone.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 from checkpoints import writes
+from checkpoints.reader import Reader
 from checkpoints.records import REFERENCE, Choice, Interval, Vote
 from checkpoints.store import Store
 from checkpoints.trust import Calibration
 from lanes.analyze.win_rate import wilson
 from lanes.judge.labels import Place, place_of
-from lanes.judge.permission import Drifted, allow, recheck
+from lanes.judge.permission import Drifted, Recheck, allow, recheck
 from lanes.judge.process import Judge
 from lanes.judge.records import Pair, is_judge, turned, voter_of
 
@@ -73,7 +76,7 @@ class JudgeVoter:
             JudgeFailed: The judge cannot be asked.
         """
         await self._check()
-        done = {place_of(vote) for vote in self._store.read.votes(voter=voter_of(self._model))}
+        done = await asyncio.to_thread(self._judged)
         due = list({each.place: each for each in pairs if not each.test and each.place not in done}.values())
         for start in range(0, len(due), RECHECK_EVERY):
             if start:
@@ -87,7 +90,7 @@ class JudgeVoter:
 
     async def _check(self) -> None:
         calibration = allow(self._store.read.calibrations(), self._model)
-        found = recheck(self._store.read, self._model, calibration.at)
+        found = await asyncio.to_thread(self._recheck, calibration.at)
         if not found.drifted:
             return
         rate = found.agreed / found.labels
@@ -96,6 +99,14 @@ class JudgeVoter:
         )
         await self._store.do(writes.add_calibration, drift)
         raise Drifted(f"the judge {self._model} votes no more: {found.reason}")
+
+    def _judged(self) -> set[Place]:
+        with closing(Reader(self._store.folder)) as read:
+            return {place_of(vote) for vote in read.votes(voter=voter_of(self._model))}
+
+    def _recheck(self, since: float) -> Recheck:
+        with closing(Reader(self._store.folder)) as read:
+            return recheck(read, self._model, since)
 
     def _vote(self, prepared: Prepared, choice: Choice) -> Vote:
         voter = voter_of(self._model)
