@@ -1,40 +1,22 @@
 """The ranking: against published coefficients, and where the data leave something open."""
 
-import csv
 import itertools
 import json
 import math
-import os
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from published import VOTES, needs_published_votes, published, rows
 
 from checkpoints.records import REFERENCE, Choice, Standing
 from lanes.analyze.ranking import ELO, Ranking, aggregate, fit, tabulate
 from lanes.analyze.strengths import most_likely, of_cells
 from lanes.analyze.vote_table import of_columns
 
-VOTES = Path(os.environ.get("PUBLISHED_VOTES", Path(__file__).parents[2] / "shared" / "data" / "votes"))
-"""Public votes with printed results, no part of the project: PUBLISHED_VOTES names their folder."""
-
-needs_published_votes = pytest.mark.skipif(
-    not VOTES.is_dir(), reason=f"the published votes are not there: {VOTES} (PUBLISHED_VOTES names their folder)"
-)
-
 type_of_choice = {"left": Choice.A, "right": Choice.B, "tie": Choice.TIE}
 models = st.sampled_from([REFERENCE, "m1", "m2", "m3", "m4"])
 ballots = st.lists(st.tuples(models, models, st.sampled_from(Choice)), max_size=40)
-
-
-def rows(path: str) -> list[dict[str, str]]:
-    with (VOTES / path).open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def published() -> dict:
-    return json.loads((VOTES / "classics" / "expected.json").read_text())
 
 
 def by_model(ranking: Ranking) -> dict[str, Standing]:

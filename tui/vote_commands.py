@@ -16,7 +16,7 @@ def analyze(asked: argparse.Namespace) -> int:
     Raises:
         RunError: There is nothing in it that can be analysed, or in the file of the metric.
     """
-    from lanes.analyze.analysis import analyse
+    from lanes.analyze.analysis import Scores, analyse
     from lanes.analyze.analysis_json import as_json
     from lanes.analyze.csv_rows import Unreadable
     from lanes.analyze.vote_csv import read_metric, read_votes
@@ -29,13 +29,8 @@ def analyze(asked: argparse.Namespace) -> int:
         raise RunError(str(error)) from None
     for line in [*votes.complaints.said(), *(metric.complaints.said() if metric else [])]:
         print(line, file=sys.stderr)
-    found = analyse(
-        votes.table,
-        asked.ties,
-        metric.metric if metric else None,
-        metric.values if metric else None,
-        not asked.lower_is_better,
-    )
+    metrics = [Scores(metric.metric, metric.values, not asked.lower_is_better)] if metric else []
+    found = analyse(votes.table, asked.ties, metrics)
     if asked.json:
         print(json.dumps(as_json(found) | {"skipped_rows": votes.complaints.number}, indent=2, ensure_ascii=False))
     else:

@@ -30,9 +30,9 @@ def lines_of(found: Analysis) -> Iterator[str]:
     for sentence in (found.position.sentence, found.agreement.sentence):
         yield ""
         yield from _wrapped(sentence)
-    if found.trust:
+    for trust in found.trusts:
         yield ""
-        yield from _trust(found.trust)
+        yield from _trust(trust)
 
 
 def _what(found: Analysis) -> str:

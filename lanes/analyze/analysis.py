@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,18 @@ from lanes.analyze.win_rate import wilson
 
 SIMULATED = "sim-"
 """How the name of a simulated voter begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What an automatic metric says of the models."""
+
+    metric: str
+    values: Mapping[str, float]
+    """By model, finite."""
+
+    higher_is_better: bool = True
+    """False for a loss."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,24 +72,17 @@ class Analysis:
     online_elo: Mapping[str, float]
     position: Position
     agreement: Agreement
-    trust: Trust | None
+    trusts: tuple[Trust, ...]
+    """By metric, in the order asked for."""
 
 
-def analyse(
-    table: VoteTable,
-    ties: Ties = "half",
-    metric: str | None = None,
-    values: Mapping[str, float] | None = None,
-    higher_is_better: bool = True,
-) -> Analysis:
+def analyse(table: VoteTable, ties: Ties = "half", metrics: Sequence[Scores] = ()) -> Analysis:
     """Analyse votes.
 
     Args:
         table: at least one vote.
         ties: half a win to each, or Davidson's model.
-        metric: name of a metric to hold against the people; None for none.
-        values: the metric's by model.
-        higher_is_better: False for a loss.
+        metrics: to hold against the people.
     """
     cells = table.cells()
     reference = REFERENCE if REFERENCE in table.models else None
@@ -102,7 +107,7 @@ def analyse(
         online_elo=online_elo(table),
         position=position,
         agreement=agreement(table),
-        trust=trust(metric, values, ranked, draws, higher_is_better) if metric and values else None,
+        trusts=tuple(trust(one.metric, one.values, ranked, draws, one.higher_is_better) for one in metrics),
     )
 
 

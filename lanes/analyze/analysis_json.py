@@ -11,9 +11,10 @@ from lanes.analyze.findings import Correlation, Pair, Trust
 
 
 def as_json(found: Analysis) -> Json:
-    """The keys of ``votes analyze --json``."""
+    """The keys of ``votes analyze --json``, which has one metric at most."""
     strengths = {one.model: one.strength for one in found.strengths}
     elo = {one.model: one.elo for one in found.strengths}
+    trust = next(iter(found.trusts), None)
     rates = {one.model: one.reference for one in found.strengths if one.reference}
     nothing = dict.fromkeys(found.unknown)
     return {
@@ -49,9 +50,9 @@ def as_json(found: Analysis) -> Json:
             "pairs_of_voters": found.agreement.pairs,
             "sentence": found.agreement.sentence,
         },
-        "spearman": _correlation("rho", found.trust.spearman) if found.trust else None,
-        "kendall": _correlation("tau", found.trust.kendall) if found.trust else None,
-        "trust": _trust(found.trust) if found.trust else None,
+        "spearman": _correlation("rho", trust.spearman) if trust else None,
+        "kendall": _correlation("tau", trust.kendall) if trust else None,
+        "trust": _trust(trust) if trust else None,
     }
 
 
