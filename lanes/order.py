@@ -183,3 +183,24 @@ class ServeResult(Message):
     error: str = ""
     host: str = ""
     port: int = 0
+
+
+class ArenaOrder(Message):
+    """Everything that the arena's service needs; the rest is in its ledger, beside the order."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 0
+    """0 takes a free one; the port in use is in ``result.json``."""
+
+    names: tuple[str, ...] = ()
+    """Host names under which it is asked besides ``host``, as behind a proxy that speaks TLS."""
+
+
+class ArenaResult(Message):
+    """Where the arena listens; written when it is ready, or why it could not start."""
+
+    status: Literal["ready", "failed"]
+    failure: FailureKind | None = None
+    error: str = ""
+    host: str = ""
+    port: int = 0
