@@ -194,7 +194,7 @@ def test_it_ends_with_whoever_asked(tmp_path: Path) -> None:
     owner = (
         "import asyncio, os, psutil, sys; from pathlib import Path; from lanes.judge.process import Judge, Settings\n"
         "async def die():\n"
-        "    async with Judge(Settings('openai/judge'), Path(sys.argv[1])):\n"
+        "    async with Judge(Settings('openai/judge', 'http://127.0.0.1:9'), Path(sys.argv[1])):\n"
         "        print(*[child.pid for child in psutil.Process().children()], flush=True); os.kill(os.getpid(), 9)\n"
         "asyncio.run(die())"
     )
