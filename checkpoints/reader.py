@@ -245,6 +245,10 @@ class Reader(VoteReader, TrustReader):
         """All verdicts in the order in which they fell."""
         return list(self._verdicts("ORDER BY decided_at, experiment"))
 
+    def count_verdicts(self) -> int:
+        """How many verdicts have fallen."""
+        return self._one("SELECT count(*) FROM verdicts")[0]
+
     def standings(self) -> list[Standing]:
         """The ranking of the run's models, the best first."""
         rows = self._all("SELECT model, experiment, votes, elo, reference FROM standings ORDER BY elo DESC")
@@ -300,6 +304,16 @@ class Reader(VoteReader, TrustReader):
             experiment, phase, after,
         )  # fmt: skip
         return [Metric(row[0], row[1], row[2], json.loads(row[3])) for row in rows]
+
+    def last_logged(self, phase: str, name: str) -> dict[int, float]:
+        """The last value that each experiment's training logged under a name, by experiment; those without are left
+        out."""
+        rows = self._all(
+            f"""SELECT experiment, json_extract("values", '$."{name}"'), max(step) FROM metrics WHERE phase = ?"""
+            " GROUP BY experiment",
+            phase,
+        )
+        return {number: value for number, value, _ in rows if value is not None}
 
     def _maybe_program(self, where: str) -> Program | None:
         row = self._maybe(f"SELECT revision, sha256, text, error, read_at FROM programs {where}")

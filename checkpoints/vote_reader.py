@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from checkpoints.querying import Querying
 from checkpoints.records import JUDGE, Choice, Tally, Vote, VoterMeans
 
@@ -53,6 +55,21 @@ class VoteReader(Querying):
         )
         return [Vote(e, k, v, p, a, b, Choice(c), bool(s), at, test) for e, k, v, p, a, b, c, s, at, test in rows]
 
+    def vote_columns(self, most: int) -> tuple[tuple[Sequence[str], ...], int]:
+        """The newest votes of all who count, judges aside, as columns: model a, model b, choice, voter, prompt.
+
+        Args:
+            most: How many at most.
+
+        Returns:
+            The columns, in the order in which the votes came, empty where there are none; and how many older votes
+            were left out.
+        """
+        counted = f"FROM votes WHERE {_NO_JUDGE} AND voter NOT IN (SELECT voter FROM exclusions)"
+        rows = self._all(f"SELECT model_a, model_b, choice, voter, prompt {counted} ORDER BY seq DESC LIMIT ?", most)
+        whole = len(rows) if len(rows) < most else self._one(f"SELECT count(*) {counted}")[0]
+        return tuple(zip(*reversed(rows), strict=True)), whole - len(rows)
+
     def decisive_votes(self, experiment: int, model: str, rival: str, after: int = 0) -> tuple[int, list[bool]]:
         """Votes between two models in an experiment's evaluation after a mark: whether the first won, in the order in
         which they came, without ties; and the mark to ask from next time."""
@@ -64,9 +81,13 @@ class VoteReader(Querying):
         )  # fmt: skip
         return max((seq for seq, _ in rows), default=after), [bool(won) for _, won in rows]
 
-    def vote_keys(self, experiment: int) -> set[str]:
-        """Idempotency keys of the votes that were counted."""
-        return {row[0] for row in self._all("SELECT key FROM votes WHERE experiment = ?", experiment)}
+    def voters_on_pairs(self, experiment: int, test: int, after: int) -> tuple[int, list[tuple[str, str, str, str]]]:
+        """Who has voted on what after a mark: (prompt, model a, model b, voter); and the mark to ask from next time."""
+        rows = self._all(
+            "SELECT seq, prompt, model_a, model_b, voter FROM votes WHERE experiment = ? AND test = ? AND seq > ?",
+            experiment, test, after,
+        )  # fmt: skip
+        return max((seq for seq, *_ in rows), default=after), [(p, a, b, voter) for _, p, a, b, voter in rows]
 
     def simulated_votes(self, experiment: int | None = None) -> bool:
         """Whether simulated voters have cast votes, in the run or for one experiment."""
@@ -86,7 +107,5 @@ class VoteReader(Querying):
         """How many votes simulated voters cast (True), and how many people (False)."""
         return {False: 0, True: 0} | {
             bool(simulated): n
-            for simulated, n in self._all(
-                f"SELECT simulated, count(*) FROM votes WHERE {_NO_JUDGE} GROUP BY simulated"
-            )
+            for simulated, n in self._all(f"SELECT simulated, count(*) FROM votes WHERE {_NO_JUDGE} GROUP BY simulated")
         }

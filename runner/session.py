@@ -32,6 +32,7 @@ from runner.planner import Planner
 from runner.program import FILE, Program
 from runner.program_error import ProgramError
 from runner.steering import Steering
+from runner.studies import Studies
 from runner.undo import paused
 
 _SETTLE_SECONDS = 0.2
@@ -95,7 +96,12 @@ class Session:
             async with asyncio.TaskGroup() as together:  # a run that cannot be steered does not go on
                 helpers = [
                     together.create_task(helper)
-                    for helper in (self._steering.run(), self._watch_program(), clean_up(self.store))
+                    for helper in (
+                        self._steering.run(),
+                        self._watch_program(),
+                        clean_up(self.store),
+                        Studies(self.store).run(),
+                    )
                 ]
                 await self.pipeline.run()
                 for helper in helpers:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, TypeAlias
@@ -21,6 +22,18 @@ BATCH_TOKENS = 2048
 def accuracy(margins: Sequence[float]) -> float:
     """Share of pairs with a margin above 0; one of exactly 0 counts half, so that an untrained policy has 0.5."""
     return sum(1.0 if margin > 0 else 0.5 if margin == 0 else 0.0 for margin in margins) / len(margins)
+
+
+def preference_loss(margins: Sequence[float], beta: float) -> float:
+    """DPO's sigmoid loss on held-out pairs, mean of ``−log σ(β·margin)``, whichever loss was trained; log 2 untrained.
+
+    Args:
+        margins: Implicit rewards' differences divided by β, in nats; at least one.
+        beta: Of the recipe: trainings with another β are not on one scale.
+    """
+    return sum(math.log1p(math.exp(-abs(x))) + max(-x, 0.0) for x in (beta * margin for margin in margins)) / len(
+        margins
+    )
 
 
 def reward_margins(policy: Any, reference: Reference, pairs: Sequence[PairTokens], max_length: int) -> list[float]:

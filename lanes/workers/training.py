@@ -26,7 +26,7 @@ from lanes.workers.callbacks import SealCheckpoints, Watch, newest_whole
 from lanes.workers.failures import NotFiniteError
 from lanes.workers.metrics import Metrics
 from lanes.workers.model import choose_device, load_base, weights_dtype
-from lanes.workers.preference_accuracy import accuracy, reward_margins
+from lanes.workers.preference_accuracy import accuracy, preference_loss, reward_margins
 from lanes.workers.tokens import pair_tokens
 from lanes.workers.trainer import build_trainer, training_rows
 
@@ -186,7 +186,8 @@ def _score(
         return ()
     metrics.note("scoring held-out pairs")
     margins = reward_margins(policy, lambda: _reference(order, policy), [ids for _, ids in fitting], longest)
-    metrics.log("eval", steps, steps, {"val_pref_acc": accuracy(margins)})
+    found = {"val_pref_acc": accuracy(margins), "loss": preference_loss(margins, order.recipe.training.beta)}
+    metrics.log("eval", steps, steps, found)
     return tuple(PairScore(row=pair.key, margin=margin) for (pair, _), margin in zip(fitting, margins, strict=True))
 
 
