@@ -31,9 +31,8 @@ def preference_loss(margins: Sequence[float], beta: float) -> float:
         margins: Implicit rewards' differences divided by β, in nats; at least one.
         beta: Of the recipe: trainings with another β are not on one scale.
     """
-    return sum(math.log1p(math.exp(-abs(x))) + max(-x, 0.0) for x in (beta * margin for margin in margins)) / len(
-        margins
-    )
+    scaled = [beta * margin for margin in margins]
+    return sum(math.log1p(math.exp(-abs(x))) + max(-x, 0.0) for x in scaled) / len(scaled)
 
 
 def reward_margins(policy: Any, reference: Reference, pairs: Sequence[PairTokens], max_length: int) -> list[float]:
