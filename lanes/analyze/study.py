@@ -106,11 +106,13 @@ def _trust(found: Json) -> Trust:
 
 
 def _correlation(found: Json | None) -> Correlation | None:
-    return found and Correlation(**found | {"interval": Interval(**found["interval"])})
+    if found is None:
+        return None
+    return Correlation(Interval(**found["interval"]), found["p"], found["permutations"], found["exact"])
 
 
 def _maybe(found: Json | None) -> Interval | None:
-    return found and Interval(**found)
+    return None if found is None else Interval(**found)
 
 
 def _open(found: Json, lowest: float) -> Interval:
