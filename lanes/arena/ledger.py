@@ -7,6 +7,7 @@ service, and the lane reads it by cursor.
 from __future__ import annotations
 
 import hashlib
+import json
 import secrets
 import statistics
 import time
@@ -37,7 +38,8 @@ _NEXT_PAIR = f"""
 SELECT {PAIR} FROM battles AS pair
 WHERE source = 'heldout' AND NOT closed
   AND NOT EXISTS (SELECT 1 FROM ballots WHERE voter = :voter AND battle = pair.id)
-  AND (SELECT count(*) FROM ballots WHERE battle = pair.id AND source = 'heldout') < :most
+  AND (SELECT count(*) FROM ballots WHERE battle = pair.id AND source = 'heldout')
+    + (SELECT count(*) FROM json_each(:held) WHERE value = pair.id) < :most
 ORDER BY
   (SELECT count(*) FROM ballots AS own WHERE own.voter = :voter AND own.source = 'heldout'
      AND own.experiment = pair.experiment AND own.test = pair.test),
@@ -143,8 +145,12 @@ class Ledger:
         rows = self._db.execute(f"SELECT {PAIR} FROM battles WHERE id = ?", [identity]).fetchall()
         return pair_of(rows[0]) if rows else None
 
-    def next_pair(self, voter: str) -> Pair | None:
+    def next_pair(self, voter: str, held: Sequence[str] = ()) -> Pair | None:
         """An open held-out pair for a person: of the question they have voted on least, the one with the fewest votes.
+
+        Args:
+            voter: Who is to see it.
+            held: Pairs that others see now, by id, as often as they are seen; each is as good as a vote.
 
         Returns:
             A pair that they have not voted on and that has room for a vote; None where there is none.
@@ -152,7 +158,8 @@ class Ledger:
         lineup = self.lineup()
         if lineup is None:
             return None
-        rows = self._db.execute(_NEXT_PAIR, {"voter": voter, "most": lineup.votes_per_prompt}).fetchall()
+        most = lineup.votes_per_prompt
+        rows = self._db.execute(_NEXT_PAIR, {"voter": voter, "most": most, "held": json.dumps(held)}).fetchall()
         return pair_of(rows[0]) if rows else None
 
     def open_pairs(self) -> int:
@@ -191,6 +198,22 @@ class Ledger:
         """
         query = f"SELECT {BALLOT}, seq FROM ballots WHERE seq > ? ORDER BY seq LIMIT ?"
         return [ballot_of(row) for row in self._db.execute(query, [after, most]).fetchall()]
+
+    def voted(self, voter: str, most: int) -> list[Pair]:
+        """The held-out pairs that a person has voted on last, the last one first."""
+        own = "SELECT seq, battle FROM ballots WHERE voter = ? AND source = 'heldout' ORDER BY seq DESC LIMIT ?"
+        query = f"SELECT {PAIR} FROM ({own}) AS own JOIN battles ON battles.id = own.battle ORDER BY own.seq DESC"
+        return [pair_of(row) for row in self._db.execute(query, [voter, most]).fetchall()]
+
+    def has_voted(self, voter: str, pair: str) -> bool:
+        """Whether a voter has voted on a battle."""
+        query = "SELECT 1 FROM ballots WHERE voter = ? AND battle = ?"
+        return bool(self._db.execute(query, [voter, pair]).fetchall())
+
+    def shown(self, voter: str) -> int:
+        """Pairs that a person has voted on on the voting page, attention checks among them."""
+        query = "SELECT count(*) FROM ballots WHERE voter = ? AND source IN ('heldout', 'attention')"
+        return self._db.execute(query, [voter]).fetchall()[0][0]
 
     def votes_of(self, voter: str) -> int:
         """Ballots of a voter, attention checks not among them."""
