@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lanes.arena import openapi, votes_api
+from lanes.arena import openapi, page_api, votes_api
 from lanes.arena.door import Asked, Door
 from lanes.arena.entry import Entry, must_be
 from lanes.arena.problems import Problem, invalid
@@ -26,7 +26,7 @@ BODY_SECONDS = 10.0
 
 Doors: TypeAlias = Callable[[Service], Iterable[Door]]
 
-MODULES: tuple[Doors, ...] = (votes_api.doors,)
+MODULES: tuple[Doors, ...] = (votes_api.doors, page_api.doors)
 """Where the doors are made; each module that has some is named here."""
 
 _SAFETY = (
