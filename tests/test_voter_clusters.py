@@ -120,6 +120,15 @@ def test_an_unbeaten_model_has_a_low_end_from_its_voters_and_no_high_end() -> No
     assert few.reference.high == many.reference.high == 1
 
 
+def test_four_voters_leave_both_of_two_models_open_and_not_equal() -> None:
+    best, other = analysed(
+        [("m1", "m2", "a", "u"), ("m1", "m2", "a", "v"), ("m2", "m1", "b", "w"), ("m2", "m1", "a", "x")]
+    )
+    assert (best.model, other.model) == ("m1", "m2")
+    assert best.elo.estimate - other.elo.estimate == pytest.approx(400 * math.log10(3))
+    assert [(one.elo.low, one.elo.high) for one in (best, other)] == [(-math.inf, math.inf)] * 2
+
+
 def test_strengths_have_mean_one_and_elo_mean_one_thousand() -> None:
     found = analysed(world())
     assert np.mean([one.strength.estimate for one in found]) == pytest.approx(1)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lanes.analyze.comparable import Bools, comparable
+from lanes.analyze.comparable import Bools, chains_of, comparable, open_ends
 from lanes.analyze.strengths import Fitted, Floats, Ties, deviations, most_likely, of_cells
 from lanes.analyze.vote_table import VoteTable, distinct
 
@@ -49,6 +49,9 @@ class Draws:
 
     drawn_without_end: Floats
     """(resamples, models), as ``without_end``."""
+
+    drawn_apart: Floats
+    """(resamples, models): the same where all models with both ends are the measure, and not the origin."""
 
     voters: int
     first: float
@@ -125,13 +128,20 @@ def _draw(table: VoteTable, origin: int, positions: Sequence[bool], ties: Ties, 
     cells = table.cells()[None]
     if not 0 < cells[..., 1].sum() < cells.sum():
         ties = "half"
-    games, without_end = comparable(of_cells(cells), origin)
+    counted = of_cells(cells)
+    beats = chains_of(counted)
+    games, without_end = comparable(counted, origin, beats), open_ends(beats, [origin])[0]
+    bounded = np.flatnonzero(without_end == 0).tolist()
     found = [most_likely(games, origin, position, ties) for position in positions]
     drawn: list[list[Fitted]] = [[] for _ in positions]
     ends: list[Floats] = []
+    apart: list[Floats] = []
     for chunk in resampled(table, seed):
-        again, open_ = comparable(of_cells(chunk), origin)
-        ends.append(open_)
+        counted = of_cells(chunk)
+        beats = chains_of(counted)
+        again = comparable(counted, origin, beats)
+        ends.append(open_ends(beats, [origin]))
+        apart.append(open_ends(beats, bounded))
         for position, estimate, fits in zip(positions, found, drawn, strict=True):
             fits.append(most_likely(again, origin, position, ties, estimate.repeated(len(chunk)), CLOSE))
     deviation = deviations(games, found[0], origin)[0] * np.sqrt(_votes_a_voter(table))
@@ -140,10 +150,11 @@ def _draw(table: VoteTable, origin: int, positions: Sequence[bool], ties: Ties, 
             models=table.models,
             origin=origin,
             theta=estimate.theta[0],
-            without_end=without_end[0],
+            without_end=without_end,
             deviation=deviation,
             drawn=np.concatenate([fit.theta for fit in fits]),
             drawn_without_end=np.concatenate(ends),
+            drawn_apart=np.concatenate(apart),
             voters=table.people,
             first=float(estimate.first[0]),
             drawn_first=np.concatenate([fit.first for fit in fits]),

@@ -31,7 +31,7 @@ def clustered(
         return Ranking((), table.models), None
     draws = draw(table, table.models.index(reference))
     votes = table.votes_of_models()
-    theta = [_interval(draws.theta, draws.drawn, draws, at) for at in range(len(table.models))]
+    theta = [_interval(draws.theta, draws.drawn, draws.drawn_without_end, draws, at) for at in range(len(table.models))]
     standings = [
         standing(table.models[at], experiments.get(table.models[at]), votes[at], found.estimate, found.low, found.high)
         for at, found in enumerate(theta)
@@ -53,7 +53,7 @@ def strengths(
         corrected: draws of these votes without the advantage of being shown first.
     """
     bounded = np.flatnonzero(draws.without_end == 0)
-    centre = mean if reference is None else _nothing
+    centre, ends = (mean, draws.drawn_apart) if reference is None else (_nothing, draws.drawn_without_end)
     elo, drawn = draws.theta - centre(draws.theta, bounded), draws.drawn - centre(draws.drawn, bounded)
     log_pi, drawn_pi = draws.theta - _log_mean(draws.theta, bounded), draws.drawn - _log_mean(draws.drawn, bounded)
     straight = corrected.theta - centre(corrected.theta, bounded) if corrected else None
@@ -62,9 +62,9 @@ def strengths(
         Strength(
             model=table.models[at],
             votes=votes[at],
-            elo=_mapped(_elo, _interval(elo, drawn, draws, at)),
-            strength=_mapped(_exp, _interval(log_pi, drawn_pi, draws, at)),
-            reference=_mapped(win_rate, _interval(elo, drawn, draws, at)) if reference is not None else None,
+            elo=_mapped(_elo, _interval(elo, drawn, ends, draws, at)),
+            strength=_mapped(_exp, _interval(log_pi, drawn_pi, draws.drawn_apart, draws, at)),
+            reference=_mapped(win_rate, _interval(elo, drawn, ends, draws, at)) if reference is not None else None,
             corrected=_elo(float(straight[at])) if straight is not None else None,
         )
         for at in np.flatnonzero(draws.known).tolist()
@@ -77,7 +77,7 @@ def mean(theta: Floats, models: Indices) -> Floats:
     return theta[..., models].mean(axis=-1, keepdims=True)
 
 
-def _interval(theta: Floats, drawn: Floats, draws: Draws, at: int) -> Interval:
+def _interval(theta: Floats, drawn: Floats, ends: Floats, draws: Draws, at: int) -> Interval:
     """The interval of one model's θ, by whatever it is measured from.
 
     Where a strength has no end on one side, all resamples may be alike, so the other side is that of the deviation.
@@ -85,7 +85,7 @@ def _interval(theta: Floats, drawn: Floats, draws: Draws, at: int) -> Interval:
     estimate, resampled = float(theta[at]), drawn[:, at]
     if at == draws.origin and not (resampled - estimate).any():
         return Interval(estimate, estimate, estimate)
-    low, high = spread(estimate, resampled + draws.drawn_without_end[:, at], draws.voters)
+    low, high = spread(estimate, resampled + ends[:, at], draws.voters)
     end, reach = draws.without_end[at], Z95 * float(draws.deviation[at])
     if end == np.inf:
         return Interval(estimate, min(low, estimate - reach), np.inf)

@@ -18,7 +18,7 @@ from statistics import NormalDist
 import numpy as np
 
 from checkpoints.records import REFERENCE, Choice, Interval, Standing
-from lanes.analyze.comparable import comparable
+from lanes.analyze.comparable import chains_of, comparable, open_ends
 from lanes.analyze.strengths import Fitted, Floats, deviations, most_likely, of_wins
 
 ELO = 400 / math.log(10)
@@ -104,7 +104,9 @@ def fit(
     if reference not in counts.models:
         return Ranking((), counts.models)
     origin = counts.models.index(reference)
-    games, without_end = comparable(of_wins(counts.wins[None]), origin)
+    counted = of_wins(counts.wins[None])
+    beats = chains_of(counted)
+    games, without_end = comparable(counted, origin, beats), open_ends(beats, [origin])
     found = most_likely(games, origin, start=_from(before, counts.models))
     theta, reach = found.theta[0], Z95 * deviations(games, found, origin)[0]
     low = np.where(without_end[0] == -np.inf, -np.inf, theta - reach)

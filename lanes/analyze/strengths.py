@@ -46,7 +46,7 @@ class Games:
     """(tables, models, models): votes with the row shown first."""
 
     ties: Floats
-    """(tables,)"""
+    """(tables, models, models): of those played."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,7 +74,7 @@ def of_cells(cells: Floats) -> Games:
         cells: (tables, models, models, 3): the first was better, about equal, the second was better.
     """
     tied = cells[..., 1]
-    return Games(cells[..., 0] + tied / 2, cells.sum(axis=-1), tied.sum(axis=(-2, -1)))
+    return Games(cells[..., 0] + tied / 2, cells.sum(axis=-1), tied)
 
 
 def of_wins(wins: Floats) -> Games:
@@ -83,7 +83,7 @@ def of_wins(wins: Floats) -> Games:
     Args:
         wins: (tables, models, models).
     """
-    return Games(wins, wins, np.zeros(len(wins)))
+    return Games(wins, wins, np.zeros_like(wins))
 
 
 def most_likely(
@@ -173,7 +173,7 @@ def _curvature(games: Games, x: Floats, ties: Ties) -> tuple[Floats, Floats]:
         won, tied = _chances(lead, x[:, -1, None, None])
         expected = won + tied / 2
         between = games.played * (won + tied / 4 - expected**2)
-        tie_slope = games.ties - (games.played * tied).sum(axis=(1, 2))
+        tie_slope = (games.ties - games.played * tied).sum(axis=(1, 2))
         tie_tie = (games.played * tied * (1 - tied)).sum(axis=(1, 2))
         tie_lead = games.played * tied * (0.5 - expected)
     surplus = games.score - games.played * expected
@@ -225,4 +225,4 @@ def _log_likelihood(games: Games, x: Floats, ties: Ties) -> Floats:
     tie = x[:, -1, None, None]
     whole = np.logaddexp(far / 2 + np.log1p(np.exp(-far)), tie)
     points = (games.score - games.played / 2) * lead - games.played * whole
-    return points.sum(axis=(1, 2)) + games.ties * x[:, -1]
+    return points.sum(axis=(1, 2)) + games.ties.sum(axis=(1, 2)) * x[:, -1]
