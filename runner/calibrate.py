@@ -19,6 +19,7 @@ from lanes.judge.calibration import Report, compare
 from lanes.judge.labels import identity, kept_labels, read_labels, shown_pairs, together, voted_labels
 from lanes.judge.process import Judge, Settings
 from lanes.judge.records import Label, Pair
+from runner.lane_settings import judge_settings
 from runner.program import Program
 from runner.program_error import ProgramError
 
@@ -32,12 +33,11 @@ def judge_of(program: Program) -> Settings:
     Raises:
         ProgramError: It names none.
     """
-    evaluate = program.evaluate
-    if evaluate.llm_judge is None:
+    if (settings := judge_settings(program)) is None:
         raise ProgramError(
             [f"{program.path}: evaluate.llm_judge names no judge; set it to a litellm model string: openai/gpt-4o-mini"]
         )
-    return Settings(evaluate.llm_judge, evaluate.llm_judge_api_base)
+    return settings
 
 
 def labels_of(program: Program, file: Path | None) -> list[Label]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from lanes.analyze.verdict import Rule
-from lanes.evaluate import EvaluateSettings
+from lanes.arena.guards import GuardBounds
+from lanes.evaluate_settings import ArenaSettings, EvaluateSettings
+from lanes.judge.process import Settings as JudgeSettings
 from lanes.train import TrainSettings
 from runner.program import Program
 
@@ -40,6 +42,16 @@ def evaluate_settings(program: Program) -> EvaluateSettings:
         trust_remote_code=program.model.trust_remote_code,
         judge=evaluate.judge,
         voters=evaluate.voters,
+        pull=evaluate.pull,
+        arena=ArenaSettings(
+            host=program.arena.host,
+            port=program.arena.port,
+            traffic_share=evaluate.traffic_share,
+            max_exposure=evaluate.max_exposure,
+            attention_every=program.arena.attention_every,
+            min_seconds=program.arena.min_seconds,
+        ),
+        guards=GuardBounds(**evaluate.guards.model_dump()),
         rule=rule(program),
         slots=evaluate.slots,
         reference_share=evaluate.reference_share,
@@ -52,6 +64,12 @@ def evaluate_settings(program: Program) -> EvaluateSettings:
         device=program.train.device,
         threads=program.train.threads,
     )
+
+
+def judge_settings(program: Program) -> JudgeSettings | None:
+    """The language model that judges; None where the program names none."""
+    evaluate = program.evaluate
+    return JudgeSettings(evaluate.llm_judge, evaluate.llm_judge_api_base) if evaluate.llm_judge else None
 
 
 def rule(program: Program) -> Rule:

@@ -21,12 +21,13 @@ from checkpoints.trouble import why
 from lanes.analyze.analyst import AnalyzeLane
 from lanes.cleanup import clean_up
 from lanes.evaluate import EvaluateLane
+from lanes.judge.sitting import Sitting
 from lanes.train import TrainLane
 from lanes.upload import UploadLane
 from lanes.worker import WorkerError
 from runner.agent.playbook import Playbook
 from runner.heldout import nothing_to_judge_by
-from runner.lane_settings import evaluate_settings, rule, train_settings
+from runner.lane_settings import evaluate_settings, judge_settings, rule, train_settings
 from runner.pipeline import Pipeline
 from runner.planner import Planner
 from runner.program import FILE, Program
@@ -101,6 +102,7 @@ class Session:
                         self._watch_program(),
                         clean_up(self.store),
                         Studies(self.store).run(),
+                        Sitting(self.store, lambda: judge_settings(self.program)).run(),
                     )
                 ]
                 await self.pipeline.run()

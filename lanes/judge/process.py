@@ -16,7 +16,7 @@ from checkpoints.records import Choice, Json
 from checkpoints.text import clean
 from lanes.judge.records import Pair, Reading
 from lanes.launch import LocalProcess
-from lanes.tail import last_words
+from lanes.tail import last_words, plain
 
 PROGRAM = "lanes.workers.judge"
 
@@ -73,7 +73,8 @@ class Judge:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End it."""
-        assert self._process
+        assert self._process and self._process.stdin
+        self._process.stdin.close()
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
         await self._process.wait()
@@ -120,7 +121,12 @@ class Judge:
         if not line:
             words = last_words(self._folder / LOG) or "it said nothing"
             raise JudgeFailed(f"the judge's process has ended: {words}")
-        said: Json = json.loads(line)
+        try:
+            said: Json = json.loads(line)
+        except ValueError:
+            raise JudgeFailed(
+                f"the judge's process says what it should not: {plain(line.decode(errors='replace'))}"
+            ) from None
         if "failed" in said:
             raise JudgeFailed(clean(said["failed"]))
         return said
