@@ -116,9 +116,10 @@ def test_files_as_other_programs_write_them_are_read(said, file, raw: bytes) -> 
         ("a;b;c\n", "it should be model_a,model_b,winner[,voter][,prompt]"),
         (HEADER, "there is no vote in it"),
         (HEADER + "good,base,won,v,p\n", "line 2: winner is 'won'"),
+        (HEADER + "".join(f"answer {at},base,tie,v,p\n" for at in range(500)), "501 models, at most 500 can be ranked"),
     ],
 )
-def test_a_file_without_a_vote_is_refused_in_one_line(said, file, text: str, says: str) -> None:
+def test_a_file_that_tells_nothing_is_refused_in_one_line(said, file, text: str, says: str) -> None:
     status, out, err = said("votes", "analyze", file(text))
     assert (status, out, len(err)) == (1, "", 1)
     assert says in err[0]

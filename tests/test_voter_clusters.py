@@ -12,6 +12,7 @@ from checkpoints.records import REFERENCE, Choice
 from lanes.analyze import agreement as agreed
 from lanes.analyze.bootstrap import draw, draw_with_place
 from lanes.analyze.clustered import clustered, strengths
+from lanes.analyze.comparable import anchor
 from lanes.analyze.findings import Strength
 from lanes.analyze.position import first_shown
 from lanes.analyze.ranking import ELO, aggregate, fit
@@ -127,6 +128,14 @@ def test_four_voters_leave_both_of_two_models_open_and_not_equal() -> None:
     assert (best.model, other.model) == ("m1", "m2")
     assert best.elo.estimate - other.elo.estimate == pytest.approx(400 * math.log10(3))
     assert [(one.elo.low, one.elo.high) for one in (best, other)] == [(-math.inf, math.inf)] * 2
+
+
+def test_an_unbeaten_model_leaves_the_ends_of_the_others_alone() -> None:
+    won = [("best", other, "a", f"v{number}") for number in range(60) for other in ("m1", "m2")]
+    even = [("m1", "m2", choice, f"{choice}{number}") for number in range(50) for choice in "ab"]
+    best, *others = strengths(tabled := table([*won, *even]), draw(tabled, anchor(tabled.cells())))
+    assert best.elo.high == math.inf
+    assert all(900 < one.elo.low < 1000 < one.elo.high < 1100 for one in others)
 
 
 def test_strengths_have_mean_one_and_elo_mean_one_thousand() -> None:

@@ -16,6 +16,9 @@ from lanes.analyze.vote_table import VoteTable, of_columns
 
 COLUMNS = ("model_a", "model_b", "winner", "voter", "prompt")
 
+MODELS = 500
+"""Most models of a file: a ranking of these takes some 20 s, and more are a wrong column."""
+
 CHOICES = {"model_a": Choice.A, "tie": Choice.TIE, "model_b": Choice.B}
 
 WINNERS = {choice.value: winner for winner, choice in CHOICES.items()}
@@ -46,7 +49,7 @@ def read_votes(path: Path) -> VoteFile:
     A vote without a voter counts as one of a voter of its own, and one without a prompt as one on a prompt of its own.
 
     Raises:
-        Unreadable: there is no file, no header or no vote.
+        Unreadable: there is no file, no header or no vote, or there are too many models.
     """
     complaints = Complaints(path)
     columns, rows = read_rows(path, COLUMNS[:3], COLUMNS[3:], complaints)
@@ -76,6 +79,9 @@ def read_votes(path: Path) -> VoteFile:
     table = of_columns(
         first, second, choices, voters if "voter" in columns else None, prompts if "prompt" in columns else None
     )
+    if len(table.models) > MODELS:
+        which = "are model_a and model_b the right columns?"
+        raise Unreadable(f"{path}: {len(table.models):,} models, at most {MODELS:,} can be ranked; {which}")
     return VoteFile(table, complaints)
 
 
