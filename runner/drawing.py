@@ -100,6 +100,8 @@ def _axes(axes: Any, figure: Figure) -> None:
         axes.set_yscale("log")
         for which in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
             which(FuncFormatter(_shown))
+    if figure.x_limits:
+        axes.set_xlim(*figure.x_limits)
     if figure.y_limits:
         axes.set_ylim(*figure.y_limits)
 

@@ -127,6 +127,8 @@ class Figure:
     """None leaves them to the data."""
 
     log_y: bool = False
+    x_limits: tuple[float, float] | None = None
+    """None begins at 0, as counts do."""
 
     def to_json(self) -> str:
         """As text from which ``from_json`` makes the same figure."""

@@ -31,6 +31,12 @@ class Pages(Guest):
 
         self.push_screen(ReportPage(self.folder, self.snapshot))
 
+    def action_ranking(self) -> None:
+        """Whom the votes place where, and what that is worth."""
+        from tui.screens.ranking import RankingPage
+
+        self.push_screen(RankingPage(self.folder, self.snapshot))
+
     def open_detail(self, number: int) -> None:
         """Everything about an experiment of the run."""
         from tui.screens.detail import Detail

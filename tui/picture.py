@@ -41,6 +41,7 @@ SCREENS = OF_AN_EXPERIMENT | {
         ("inject", "inject"),
         ("arena", "arena"),
         ("report", "report"),
+        ("ranking", "ranking"),
         ("filter", "filter"),
         ("help", "show_help"),
         ("palette", "command_palette"),

@@ -88,7 +88,8 @@ def _picture(picture: Picture, width: int) -> list[Text]:
     if not (plots.loaded() and figure.points and figure.y_limits and width >= least):
         return wrapped(said(picture.instead), width)
     right = max(1.0, *(x for points in figure.points for x in points.xs))
-    frame = plots.Frame(min(width, most), rows, Limits(-0.6, right + 0.6), Limits(*figure.y_limits))
+    across = Limits(*figure.x_limits) if figure.x_limits else Limits(-0.6, right + 0.6)
+    frame = plots.Frame(min(width, most), rows, across, Limits(*figure.y_limits))
     legend = [(SIGNS[one.sign].mark, one.label) for one in figure.points]
     legend += [(MARKS[label].mark, MARKS[label].word) for label in {mark.label: 0 for mark in figure.marks}]
     return [

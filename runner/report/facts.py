@@ -34,6 +34,8 @@ from runner.ending import LAST, ended_at
 from runner.front_matter import read_document
 from runner.judges import metric_of
 from runner.program_error import ProgramError
+from runner.report import believed
+from runner.report.believed import Believed
 
 _NAME = re.compile(r"\bexp-\d+|#\d+")
 
@@ -107,6 +109,8 @@ class Facts:
 
     metric: str
     """What judges in the place of votes; empty while votes do."""
+
+    believed: Believed
 
     @property
     def judged(self) -> list[Row]:
@@ -186,6 +190,7 @@ def gather(read: Reader, driven: bool, rows: Sequence[Row] | None = None) -> Fac
         simulated=votes[True],
         voted=votes[False],
         metric=metric_of(read, reigns[-1].experiment if reigns else None),
+        believed=believed.gather(read),
     )
 
 

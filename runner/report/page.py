@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from checkpoints.records import BASELINE, Outcome, Row, RunState, State, Step
+from runner.report import believed
 from runner.report.beliefs import beliefs, next_steps
 from runner.report.blocks import Block, Picture, Report, Section
 from runner.report.costs import costs, spent
@@ -28,6 +29,7 @@ def report(facts: Facts) -> Report:
         Section("Progress", tuple(_progress(facts))),
         Section("What was kept, and on what evidence", tuple(kept(facts))),
         Section("What looks like noise", tuple(noise(facts))),
+        *_votes(facts),
         Section("What was tried", tuple(tried(facts))),
         Section("What the agent now believes", tuple(beliefs(facts))),
         Section("What the person's steps did", tuple(steps(facts))),
@@ -38,6 +40,17 @@ def report(facts: Facts) -> Report:
     )
     title = shortened(facts.run.name or "autoresearch", 80)
     return Report(title, tuple(_summary(facts)), tuple(_alerts(facts)), tuple(_facts(facts)), sections, _notes(facts))
+
+
+def _votes(facts: Facts) -> Iterator[Section]:
+    """What the votes are worth, where there are any."""
+    found = facts.believed
+    if found.study is None:
+        return
+    yield Section("Ranking", tuple(believed.ranking(found)))
+    yield Section("Voters", tuple(believed.voters(found)))
+    yield Section("Metrics against people", tuple(believed.metrics(found)))
+    yield Section("Promotion", tuple(believed.promotion(found)))
 
 
 def _summary(facts: Facts) -> Iterator[str]:

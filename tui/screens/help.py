@@ -14,6 +14,7 @@ from tui.reach import group_of
 from tui.screens.arena import VOTING
 from tui.screens.detail import MOVING
 from tui.screens.page import BY_SECTION, READING, Page
+from tui.screens.ranking import RANKING
 from tui.screens.report import REPORTING
 from tui.signs import BLUE, BRIGHT, STATES
 
@@ -70,6 +71,7 @@ def _parts() -> Iterator[RenderableType]:
     yield from _section("On a page of several sections", _keys(BY_SECTION))
     yield from _section("On an experiment's page", [*_keys(MOVING), *_named(_STEERING)])
     yield from _section("On the report", _keys(REPORTING))
+    yield from _section("On the ranking", _keys(RANKING))
     yield from _section("In the arena", _keys(VOTING))
     yield from _section("In a dialogue", _named(_DIALOGUES))
     yield from _section("Signs", ((Text(sign.mark, f"bold {sign.colour}"), sign.word) for sign in STATES.values()))

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from contextlib import closing
 from pathlib import Path
 from typing import ClassVar
 
-from rich.text import Text
 from textual.binding import BindingType
-from textual.events import Resize
 
 from checkpoints.reader import Reader
 from runner.report import blocks
 from tui import exports
 from tui.keys import Action
-from tui.report_lines import parts
-from tui.screens.page import Sectioned
-from tui.signs import BLUE, GREY, RED
+from tui.screens.written import Unwritten, Written
 from tui.snapshot import Snapshot
-from tui.widgets.lines import said, styled
+from tui.widgets.lines import said
 
 REPORTING = (
     Action("again", ("r",), "r", "Again", "Read the run again: the page stays as it was when it was opened"),
@@ -29,64 +24,28 @@ REPORTING = (
 """Keys of this page beside those of every page."""
 
 
-class ReportPage(Sectioned):
-    """Says at once that it reads; the page comes a moment later."""
+class ReportPage(Written):
+    """The report of the run as it was when the page was opened."""
 
     BINDINGS: ClassVar[list[BindingType]] = [binding for action in REPORTING for binding in action.bindings]
 
     def __init__(self, folder: Path, snapshot: Snapshot) -> None:
-        super().__init__(Text("Report"), Text("reading the run…", GREY), "↑ ↓ read  Tab section  e web page  Esc back")
-        self._folder, self._snapshot = folder, snapshot
-        self._report: blocks.Report | None = None
+        super().__init__("Report", folder, snapshot, "↑ ↓ read  Tab section  e web page  Esc back")
 
-    def show(self, snapshot: Snapshot) -> None:
-        """Stay as it is for whoever reads; ``r`` asks for what is new."""
-        self._snapshot = snapshot
+    def write(self, read: Reader, snapshot: Snapshot) -> blocks.Report:
+        """See ``Written.write``."""
+        from runner.report.facts import NoRun, gather
+        from runner.report.page import report
 
-    def on_mount(self) -> None:
-        """Read."""
-        super().on_mount()
-        self.action_again()
-
-    def on_resize(self, event: Resize) -> None:
-        """Another width has other lines."""
-        super().on_resize(event)
-        self.run_worker(self._draw(), group="report", exclusive=True)
-
-    def action_again(self) -> None:
-        """Read the run as it is now."""
-        self._report = None
-        self.run_worker(self._draw(), group="report", exclusive=True)
+        try:
+            return report(gather(read, snapshot.driven, snapshot.rows or None))
+        except NoRun as error:
+            raise Unwritten(str(error)) from None
 
     def action_web_page(self) -> None:
         """Write it for a browser."""
         self._tell_person("making the web page…")
         self.run_worker(self._export(), group="export", exclusive=True)
-
-    async def _draw(self) -> None:
-        heading, lines, self.starts = await asyncio.to_thread(self._made, self._snapshot, self.columns)
-        self.change(heading, lines)
-
-    def _made(self, snapshot: Snapshot, width: int) -> tuple[Text, list[Text], list[int]]:
-        """Heading, lines, and at which lines sections begin; called in a thread, where it may take long to import."""
-        from runner.report.facts import NoRun, gather
-        from runner.report.page import report
-
-        try:
-            if self._report is None:
-                with closing(Reader(self._folder)) as read:
-                    self._report = report(gather(read, snapshot.driven, snapshot.rows or None))
-        except (NoRun, OSError, sqlite3.Error) as error:
-            return Text("Report"), [said(error, RED)], []
-        lines: list[Text] = []
-        starts: list[int] = []
-        for part in parts(self._report, width):
-            if isinstance(part, str):
-                starts.append(len(lines) + 1)
-                lines += [Text(), styled(part, f"bold {BLUE}")]
-            else:
-                lines += part
-        return said(f"Report · {self._report.title}"), lines, starts
 
     async def _export(self) -> None:
         from checkpoints.store import StoreError
