@@ -183,8 +183,12 @@ class Reader(VoteReader, TrustReader):
         return list(self._stages(f"{where} ORDER BY started_at, rowid", *values))
 
     def open_stage(self, lane: Lane) -> Stage | None:
-        """The passage that a lane has begun and not ended: what to take up after a kill."""
-        return next(self._stages("WHERE lane = ? AND state = 'started' ORDER BY experiment LIMIT 1", lane), None)
+        """The passage that a lane has begun and not ended, the one of the lowest number where there are several."""
+        return next(iter(self.open_stages(lane)), None)
+
+    def open_stages(self, lane: Lane) -> list[Stage]:
+        """The passages that a lane has begun and not ended, by experiment: what to take up after a kill."""
+        return list(self._stages("WHERE lane = ? AND state = 'started' ORDER BY experiment", lane))
 
     def done_stage(self, experiment: int, lane: Lane) -> Stage | None:
         """The passage that ended well."""
@@ -211,9 +215,19 @@ class Reader(VoteReader, TrustReader):
         ]
 
     def progress(self) -> dict[Lane, Progress]:
-        """How far each lane is."""
-        rows = self._all("SELECT lane, experiment, doing, done, total, detail, eta, at FROM progress")
-        return {Lane(row[0]): Progress(Lane(row[0]), *row[1:]) for row in rows}
+        """How far each lane is, with the experiment of the lowest number where it has several in hand."""
+        return {progress.lane: progress for progress in reversed(self.at_work())}
+
+    def at_work(self) -> list[Progress]:
+        """How far the lanes are with each experiment that they have in hand, by number; or what they last had to do."""
+        rows = self._all(
+            "SELECT EXISTS (SELECT 1 FROM stages WHERE state = 'started' AND lane = progress.lane"
+            " AND experiment = progress.experiment), lane, experiment, doing, done, total, detail, eta, at"
+            " FROM progress ORDER BY experiment, at"
+        )
+        busy = {lane for is_open, lane, *_ in rows if is_open}
+        last = {row[1]: Progress(Lane(row[1]), *row[2:]) for row in rows if row[1] not in busy}
+        return [Progress(Lane(lane), *told) for is_open, lane, *told in rows if is_open] + list(last.values())
 
     def answers(self, experiment: int, *prompts: str) -> list[Answer]:
         """What the models said in an experiment's evaluation, by prompt, to all prompts or to those given."""

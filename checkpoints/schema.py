@@ -370,6 +370,19 @@ CREATE TABLE calibrations (
 
 CREATE TABLE insights (name TEXT PRIMARY KEY, value TEXT NOT NULL, at REAL NOT NULL) WITHOUT ROWID
 """,
+    "m004_side_by_side": """
+ALTER TABLE progress RENAME TO older_progress;
+
+CREATE TABLE progress (
+    lane TEXT NOT NULL, experiment INTEGER, doing TEXT NOT NULL, done REAL NOT NULL, total REAL NOT NULL,
+    detail TEXT NOT NULL, eta REAL, at REAL NOT NULL,
+    PRIMARY KEY (lane, experiment)
+);
+
+INSERT INTO progress SELECT * FROM older_progress;
+
+DROP TABLE older_progress
+""",
 }
 """Statements by migration, in order; a statement ends with a semicolon and an empty line."""
 

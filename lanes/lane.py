@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from checkpoints.records import Experiment, FailureKind, Json, Lane, Stage
+from checkpoints.records import Experiment, FailureKind, Json, Lane, Stage, Standing, Verdict
 
 
 class StageFailed(Exception):
@@ -57,4 +57,16 @@ class StageWorker(Protocol):
 
     async def close(self, keep_workers: bool) -> None:
         """The runner goes; with ``keep_workers`` the next one takes up what still works, else all of it is ended."""
+        ...
+
+
+class Analyst(Protocol):
+    """What works in the analyze lane: evidence in, verdict out."""
+
+    async def judge(self, experiment: Experiment) -> tuple[Verdict, list[Standing]]:
+        """The verdict on an experiment that was evaluated, and the ranking of the run's models with it.
+
+        Raises:
+            StageFailed: There is no evidence.
+        """
         ...

@@ -2,7 +2,8 @@
 
 While experiment N trains, N-1 is uploaded and evaluated, N-2 is analyzed and N+1 is prepared. The store is the queue:
 the state of an experiment says which lane it waits for, so a loop that was killed goes on by looking at the store. A
-lane does its outside work between two commits, *started* and *done*; found open at start, a passage is taken up.
+lane does its outside work between two commits, *started* and *done*; found open at start, a passage is taken up. Votes
+take longest to come, so that the evaluate lane may have several experiments in hand, side by side.
 """
 
 from __future__ import annotations
@@ -13,29 +14,15 @@ import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
 
 from checkpoints import writes
-from checkpoints.records import (
-    BASELINE,
-    Experiment,
-    FailureKind,
-    Lane,
-    Level,
-    RunState,
-    Stage,
-    Standing,
-    State,
-    Verdict,
-)
+from checkpoints.records import BASELINE, Experiment, FailureKind, Lane, Level, RunState, Stage, State
 from checkpoints.store import Store, StoreError
-from lanes.lane import StageFailed, StagePaused, StageWorker
+from lanes.lane import Analyst, StageFailed, StagePaused, StageWorker
 from lanes.room import shortage
 from lanes.worker import WorkerError
+from runner.failing import give_up, give_up_before, leave_unjudged, no_baseline, try_again
 from runner.planner import Planner, Stale
-
-if TYPE_CHECKING:
-    from sqlite_utils import Database
 
 LOOK_AGAIN_SECONDS = 2.0
 """How often a waiting lane looks by itself whether what it waits for (room on the disk) has come."""
@@ -45,14 +32,6 @@ BETWEEN = (State.TRAINED, State.UPLOADING, State.UPLOADED, State.EVALUATING, Sta
 
 FLYING = (State.TRAINING, *BETWEEN)
 """States of an experiment that a lane has to do with."""
-
-
-class Analyst(Protocol):
-    """What works in the analyze lane: evidence in, verdict out."""
-
-    async def judge(self, experiment: Experiment) -> tuple[Verdict, list[Standing]]:
-        """The verdict on an experiment that was evaluated, and the ranking of the run's models with it."""
-        ...
 
 
 class Pipeline:
@@ -81,8 +60,8 @@ class Pipeline:
         self.finale = finale
         """What comes when the budget is used up and everything is judged, before the run is finished."""
 
-        self.in_hand: dict[Lane, Stage] = {}
-        """Passage that each lane works on right now."""
+        self.in_hand: dict[tuple[Lane, int], Stage] = {}
+        """Passages that are worked on right now, by lane and experiment."""
 
         self.held = ""
         """Why nothing new starts; empty while it does."""
@@ -122,23 +101,23 @@ class Pipeline:
 
     async def abort(self, numbers: tuple[int, ...]) -> None:
         """Kill the outside work on experiments whose passages have been ended in the store."""
-        for lane, stage in tuple(self.in_hand.items()):
-            # Asked anew for each lane: while one ends its work, another may have begun the next passage.
-            if stage.experiment in numbers and self.in_hand.get(lane) is stage and not self._is_open(stage):
-                if worker := self.workers.get(lane):
+        for key, stage in tuple(self.in_hand.items()):
+            # Asked anew for each: while one ends its work, another may have begun the next passage.
+            if stage.experiment in numbers and self.in_hand.get(key) is stage and not self._is_open(stage):
+                if worker := self.workers.get(stage.lane):
                     await self._abort(worker, stage)
         self.tell()
 
     async def _abort(self, worker: StageWorker, stage: Stage) -> None:
         try:
-            await worker.abort()
+            await worker.abort(stage.experiment)
         except (WorkerError, OSError) as stuck:
             # What was asked for is done in the store; what goes on outside is said, for somebody to look after it.
             self.store.submit(writes.event, Level.ERROR, stage.lane, f"goes on: {stuck}", stage.experiment)
 
     def _is_open(self, stage: Stage) -> bool:
-        now = self._read.open_stage(stage.lane)
-        return now is not None and (now.experiment, now.attempt) == (stage.experiment, stage.attempt)
+        passage = (stage.experiment, stage.attempt)
+        return any((one.experiment, one.attempt) == passage for one in self._read.open_stages(stage.lane))
 
     # One method a step, in the order in which an experiment meets them.
 
@@ -167,43 +146,57 @@ class Pipeline:
             self.leave()
 
     async def _serve(self, worker: StageWorker) -> None:
-        """One lane, for as long as the run goes on."""
-        while stage := await self._next(worker.name):
-            await self._pass(worker, stage)
+        """One lane, for as long as the run goes on, with as many passages side by side as it has slots."""
+        async with asyncio.TaskGroup() as passages:
+            while stage := await self._next(worker.name):
+                passages.create_task(self._pass(worker, stage))
 
     async def _next(self, lane: Lane) -> Stage | None:
-        """The next passage through a lane: one that was left open, or a new one; None when there will be no more."""
+        """Take the next passage through a lane in hand: one that was left open, or a new one; None when there will be
+        no more."""
         told = ""
         while not self._over:
             news = self._news
-            obstacle = self._obstacle(lane)
-            if obstacle is None:
-                stage = self._read.open_stage(lane) or await self._begin(lane)
-                if stage:
+            at_work = sum(stage.lane is lane for stage in self.in_hand.values())
+            if at_work < self._slots(lane):
+                obstacle = self._obstacle(lane)
+                if obstacle is None and (stage := self._left_open(lane) or await self._begin(lane)):
+                    self.in_hand[lane, stage.experiment] = stage
                     self.store.submit(writes.stop_waiting, lane)
                     return stage
-            else:
-                if obstacle != told:
+                if obstacle and obstacle != told and not at_work:  # a lane that has work in hand does not stand still
                     self.store.submit(writes.start_waiting, lane, obstacle)
                     told = obstacle
-                await _wait(news)
+            await _wait(news)
         self.store.submit(writes.stop_waiting, lane)
         return None
+
+    def _slots(self, lane: Lane) -> int:
+        return self.planner.program.evaluate.slots if lane is Lane.EVALUATE else 1
+
+    def _left_open(self, lane: Lane) -> Stage | None:
+        """A passage that was begun and that nobody works on: its worker failed, was paused or was killed."""
+        return next((one for one in self._read.open_stages(lane) if (lane, one.experiment) not in self.in_hand), None)
+
+    def _waiting(self, lane: Lane) -> Experiment | None:
+        """The experiment that enters a lane next; not one whose last passage is still being ended."""
+        waiting = self._read.experiments(writes.WAITING_FOR[lane])
+        return next((one for one in waiting if (lane, one.number) not in self.in_hand), None)
 
     def _obstacle(self, lane: Lane) -> str | None:
         """What a lane waits for; None when it can go on."""
         if self.held:
             return f"the go-ahead: {self.held}"
-        if self._read.open_stage(lane):
+        if self._left_open(lane):
             return None
-        waiting = self._read.first(writes.WAITING_FOR[lane])
+        waiting = self._waiting(lane)
         match lane:
             case Lane.TRAIN:
                 if waiting is None:
                     return "a proposal"
-                ahead = self._read.experiments(*BETWEEN)
-                if len(ahead) > self.planner.program.budget.ahead:
-                    return f"the evaluation of {ahead[0].model}: {self.planner.program.budget.ahead} ahead is the limit"
+                trained, limit = self._read.experiments(*BETWEEN), self.planner.program.budget.ahead
+                if len(trained) >= self._slots(Lane.EVALUATE) + limit:
+                    return f"the evaluation of {trained[0].model}: {limit} ahead is the limit"
                 if waiting.number != BASELINE and self._read.champion() is None:
                     return "the baseline"
                 return shortage(self.store.folder) or None
@@ -219,7 +212,7 @@ class Pipeline:
 
     async def _begin(self, lane: Lane) -> Stage | None:
         """Commit the start of a new passage, with what is decided at this moment: recipe and parent, or opponent."""
-        experiment = self._read.first(writes.WAITING_FOR[lane])
+        experiment = self._waiting(lane)
         if experiment is None:
             return None
         try:
@@ -229,9 +222,9 @@ class Pipeline:
         except writes.Conflict:
             pass  # a person's step came first; the store says what is next
         except StageFailed as failure:
-            await self._no_order(lane, experiment.number, failure)
+            await self._end(lane, experiment.number, failure, give_up_before, experiment.number, lane, failure)
         self.tell()
-        return self._read.open_stage(lane)
+        return self._left_open(lane)
 
     async def _start(self, lane: Lane, experiment: Experiment) -> None:
         champion = self._read.champion()
@@ -251,22 +244,13 @@ class Pipeline:
             case Lane.ANALYZE:
                 await self.store.do(writes.start_stage, number, lane, {})
 
-    async def _no_order(self, lane: Lane, number: int, failure: StageFailed) -> None:
-        """A lane cannot say what there is to do: the passage has failed before its work began."""
-
-        def fail(db: Database) -> None:
-            attempt = writes.start_stage(db, number, lane, {})
-            writes.fail_stage(db, number, lane, attempt, failure.kind, str(failure), 0.0)
-
-        with contextlib.suppress(writes.Conflict):  # a person's step came first
-            await self._give_up(lane, number, failure, fail)
-
     async def _pass(self, worker: StageWorker, stage: Stage) -> None:
         """One experiment through one lane, to its end, its pause or its failure."""
         lane, number = worker.name, stage.experiment
-        self.in_hand[lane] = stage
         began = time.monotonic()
         try:
+            if not self._is_open(stage):
+                return  # ended between its begin and now
             result = await worker.run(stage)
             crown = "the baseline reigns until somebody beats it" if (lane, number) == (Lane.TRAIN, BASELINE) else ""
             seconds = time.monotonic() - began
@@ -283,65 +267,57 @@ class Pipeline:
             line = " ".join(f"{type(error).__name__}: {error}".split())
             await self._failed(worker, stage, StageFailed(FailureKind.CRASH, line), time.monotonic() - began)
         finally:
-            del self.in_hand[lane]
+            del self.in_hand[lane, number]
             self.tell()
 
     async def _failed(self, worker: StageWorker, stage: Stage, failure: StageFailed, seconds: float) -> None:
         """Try again with a revised order, or give the experiment up."""
-        number, lane = stage.experiment, stage.lane
         if not self._is_open(stage):
             return
         order = worker.revise(stage, failure)
-
-        def fail(db: Database) -> None:
-            writes.fail_stage(db, number, lane, stage.attempt, failure.kind, str(failure), seconds)
-            if order is not None:
-                writes.start_stage(db, number, lane, order)
-
-        with contextlib.suppress(writes.Conflict):  # a person's step came first
-            if order is not None:
-                await self.store.do(fail)
-            else:
-                await self._give_up(lane, number, failure, fail)
-
-    async def _give_up(self, lane: Lane, number: int, failure: StageFailed, fail: Callable[[Database], None]) -> None:
-        """End the experiment with its failure, in one write; without a baseline there is no run."""
-        if number != BASELINE:
-            reason = f"{lane}: {failure.kind}: {failure}"
-            await self.store.do(lambda db: (fail(db), writes.crash(db, number, reason)))
+        if order is None:
+            await self._end(stage.lane, stage.experiment, failure, give_up, stage, failure, seconds)
             return
-        self.held = held = f"the baseline failed in the {lane} lane ({failure.kind}): {failure}"
-        if not self.linger:
-            self.leave()
-        await self.store.do(lambda db: (fail(db), writes.set_run(db, RunState.PAUSED, f"{held}; mend it, then resume")))
+        with contextlib.suppress(writes.Conflict):  # a person's step came first
+            await self.store.do(try_again, stage, failure, seconds, order)
+
+    async def _end(
+        self, lane: Lane, number: int, failure: StageFailed, write: Callable[..., None], *how: object
+    ) -> None:
+        """End the experiment with its failure; without a baseline there is no run."""
+        if number == BASELINE:
+            self.held = no_baseline(lane, failure)
+            if not self.linger:
+                self.leave()
+        with contextlib.suppress(writes.Conflict):  # a person's step came first
+            await self.store.do(write, *how)
 
     async def _analyze(self) -> None:
         """The fourth lane ends in a verdict, and in what the next proposal may learn from it."""
         while stage := await self._next(Lane.ANALYZE):
-            self.in_hand[Lane.ANALYZE] = stage
-            began = time.monotonic()
             try:
-                verdict, standings = await self.analyst.judge(self._read.experiment(stage.experiment))
-                await self.planner.conclude(verdict, standings, stage.attempt, time.monotonic() - began)
-                if self.clean_up:
-                    await self.clean_up(self.store)
-            except StageFailed as failure:
-                await self._no_verdict(stage, failure, time.monotonic() - began)
-            except writes.Dethroned as gone:
-                with contextlib.suppress(writes.Conflict):  # a person's step came first
-                    await self.store.do(writes.evaluate_again, stage.experiment, str(gone))
-            except writes.Conflict as conflict:
-                self.store.submit(writes.event, Level.WARNING, "verdict", str(conflict), stage.experiment)
+                await self._judge(stage, time.monotonic())
             finally:
-                del self.in_hand[Lane.ANALYZE]
+                del self.in_hand[stage.lane, stage.experiment]
                 self.tell()
 
-    async def _no_verdict(self, stage: Stage, failure: StageFailed, seconds: float) -> None:
-        fail = (stage.experiment, Lane.ANALYZE, stage.attempt, FailureKind.CRASH, str(failure), seconds)
-        with contextlib.suppress(writes.Conflict):  # a person's step came first
-            await self.store.do(
-                lambda db: (writes.fail_stage(db, *fail), writes.crash(db, stage.experiment, f"analyze: {failure}"))
-            )
+    async def _judge(self, stage: Stage, began: float) -> None:
+        number = stage.experiment
+        try:
+            verdict, standings = await self.analyst.judge(self._read.experiment(number))
+            await self.planner.conclude(verdict, standings, stage.attempt, time.monotonic() - began)
+            # A keep has put back those that were judged beside it: their opponent reigns no longer.
+            await self.abort(tuple(one for lane, one in self.in_hand if lane is Lane.EVALUATE))
+            if self.clean_up:
+                await self.clean_up(self.store)
+        except StageFailed as failure:
+            with contextlib.suppress(writes.Conflict):  # a person's step came first
+                await self.store.do(leave_unjudged, stage, failure, time.monotonic() - began)
+        except writes.Dethroned as gone:
+            with contextlib.suppress(writes.Conflict):  # a person's step came first
+                await self.store.do(writes.evaluate_again, number, str(gone))
+        except writes.Conflict as conflict:
+            self.store.submit(writes.event, Level.WARNING, "verdict", str(conflict), number)
 
 
 async def _wait(news: asyncio.Event) -> None:

@@ -21,6 +21,7 @@ class Law(StrEnum):
     HANGS = "left hanging"
     AGAIN = "trained again though finished"
     CHAMPION = "wrong champion"
+    SLOTS = "too many side by side"
 
 
 class Breach(NamedTuple):
@@ -30,14 +31,15 @@ class Breach(NamedTuple):
     what: str
 
 
-def broken_laws(read: Reader, experiments: int, votes_each: int | None = None) -> list[str]:
+def broken_laws(read: Reader, experiments: int, votes_each: int | None = None, slots: int = 1) -> list[str]:
     """One line for each law that a finished run breaks."""
-    return [breach.what for breach in breaches(read, experiments, votes_each)]
+    return [breach.what for breach in breaches(read, experiments, votes_each, slots)]
 
 
-def breaches(read: Reader, experiments: int, votes_each: int | None = None) -> list[Breach]:
+def breaches(read: Reader, experiments: int, votes_each: int | None = None, slots: int = 1) -> list[Breach]:
     """What is wrong with a finished run."""
-    return [*_experiments(read, experiments), *_stages(read), *_votes(read, votes_each), *_champions(read)]
+    found = [*_experiments(read, experiments), *_stages(read), *_votes(read, votes_each), *_champions(read)]
+    return [*found, *_slots(read, slots)]
 
 
 class Seen:
@@ -67,7 +69,10 @@ class Seen:
         now.look(read)
         for number in self._numbers - now._numbers:
             yield Breach(Law.LOST, f"experiment {number} was there once")
+        attempts = {(stage.experiment, stage.lane, stage.attempt) for stage in read.stages()}
         for (number, lane, attempt), at in self._done.items():
+            if lane is Lane.EVALUATE and (number, lane, attempt + 1) in attempts:
+                continue  # judged again: whom it was judged against reigned no longer
             if now._done.get((number, lane, attempt)) != at:
                 yield Breach(Law.LOST, f"experiment {number} was done in {lane} once")
         for key, vote in self._votes.items():
@@ -126,6 +131,15 @@ def _stages(read: Reader) -> Iterator[Breach]:
             finished.add(stage.experiment)
 
 
+def _slots(read: Reader, slots: int) -> Iterator[Breach]:
+    """Passages that were open at the moment when another began."""
+    for lane in Lane:
+        spans = [(one.started_at, one.finished_at or 0.0) for one in read.stages() if one.lane is lane]
+        most = max((sum(began <= at < ended for began, ended in spans) for at, _ in spans), default=0)
+        if most > (slots if lane is Lane.EVALUATE else 1):
+            yield Breach(Law.SLOTS, f"{most} experiments were in the {lane} lane at once")
+
+
 def _votes(read: Reader, each: int | None) -> Iterator[Breach]:
     votes = read.votes()
     cast = Counter((v.experiment, v.voter, v.prompt, *sorted((v.model_a, v.model_b))) for v in votes)
@@ -152,6 +166,11 @@ def _champions(read: Reader) -> Iterator[Breach]:
     for before, after in pairwise(reigns):
         if before.until is None or before.until > after.since:
             yield Breach(Law.CHAMPION, f"reigns overlap at {after.since}")
+        opponent = read.experiment(after.experiment).opponent
+        if after.reason.startswith("it beat") and opponent != before.experiment:
+            yield Breach(
+                Law.CHAMPION, f"experiment {after.experiment} beat {opponent}, but {before.experiment} reigned"
+            )
     if reigns and read.experiment(reigns[-1].experiment).state in (State.VETOED, State.CANCELLED, State.CRASHED):
         yield Breach(Law.CHAMPION, f"experiment {reigns[-1].experiment} reigns, but was given up")
     by_a_person = {

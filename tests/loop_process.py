@@ -1,4 +1,4 @@
-"""A loop of sleeping lanes, to be killed: ``python loop_process.py FOLDER EXPERIMENTS [KILL_AT_COMMIT]``."""
+"""A loop of sleeping lanes, to be killed: ``python loop_process.py FOLDER EXPERIMENTS [KILL_AT_COMMIT [SLOTS]]``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ HELD = 3
 def main() -> int:
     folder, experiments = Path(sys.argv[1]), int(sys.argv[2])
     try:
-        loop(folder, experiments, int(sys.argv[3]) if len(sys.argv) > 3 else 0)
+        fatal, slots = (*map(int, sys.argv[3:]), *(0, 1)[len(sys.argv) - 3 :])
+        loop(folder, experiments, fatal, slots=slots)
     except Held as held:
         print(held, file=sys.stderr)
         return HELD
@@ -34,7 +35,12 @@ def main() -> int:
 
 
 def loop(
-    folder: Path, experiments: int, fatal: int = 0, slower: float = 1.0, tell: Callable[[int], object] | None = None
+    folder: Path,
+    experiments: int,
+    fatal: int = 0,
+    slower: float = 1.0,
+    tell: Callable[[int], object] | None = None,
+    slots: int = 1,
 ) -> None:
     """Drive a run to its end, or to its death before (odd) or after (even) a commit of this process.
 
@@ -44,6 +50,7 @@ def loop(
         fatal: Which commit's beginning or end is the last; 0 is none.
         slower: Factor of ``SECONDS``.
         tell: Called with each commit's number, in the writer's thread.
+        slots: Candidates that are judged side by side; then each takes as much longer.
     """
 
     def die_at(commit: int) -> None:
@@ -53,8 +60,9 @@ def loop(
             os.kill(os.getpid(), signal.SIGKILL)
 
     seconds = {lane: slower * each for lane, each in SECONDS.items()}
+    seconds[Lane.EVALUATE] *= slots
     with Store(folder, on_commit=die_at) as store:
-        asyncio.run(drive(store, experiments, seconds, keeps=frozenset(range(2, experiments + 1, 4))))
+        asyncio.run(drive(store, experiments, seconds, keeps=frozenset(range(2, experiments + 1, 4)), slots=slots))
 
 
 if __name__ == "__main__":

@@ -51,6 +51,7 @@ space:
   training.beta: {{min: 0.001, max: 9, scale: log}}
   lora.r: {{choices: [{ranks}]}}
 budget: {{experiments: {experiments}, ahead: {ahead}}}
+evaluate: {{slots: {slots}}}
 zoom_out: {{every: 1000, plateau: 1000, streak: 1000}}
 ---
 Sleep.
@@ -73,8 +74,8 @@ class SleepingLane:
         self.failures = dict(failures or {})
         self.no_orders = dict(no_orders or {})
         self._store = store
-        self._hand: asyncio.Task[None] | None = None
-        self._why: Exception | None = None
+        self._hands: dict[int, asyncio.Task[None]] = {}
+        self._why: dict[int, Exception] = {}
 
     def order(self, experiment: Experiment) -> Json:
         if failure := self.no_orders.pop(experiment.number, None):
@@ -85,7 +86,7 @@ class SleepingLane:
         """Sleep, then leave a file that only one can make; found there, the work was done before a kill."""
         done = self._store.folder / f"{self.name}-{stage.experiment}-{stage.attempt}.done"
         if not done.exists():
-            await self._sleep()
+            await self._sleep(stage.experiment)
             if failure := self.failures.pop(stage.experiment, None):
                 raise failure
             if self.name is Lane.EVALUATE:
@@ -93,15 +94,15 @@ class SleepingLane:
             done.touch(exist_ok=False)
         return {"at": time.time()}
 
-    async def _sleep(self) -> None:
-        self._why = None
-        self._hand = asyncio.create_task(asyncio.sleep(self.seconds))
+    async def _sleep(self, experiment: int) -> None:
+        self._why.pop(experiment, None)
+        hand = self._hands[experiment] = asyncio.create_task(asyncio.sleep(self.seconds))
         try:
-            await self._hand
+            await hand
         except asyncio.CancelledError:
-            if self._why is None:
+            if experiment not in self._why:
                 raise
-            raise self._why from None
+            raise self._why[experiment] from None
 
     async def _vote(self, experiment: int) -> None:
         for number in range(VOTES):
@@ -115,15 +116,18 @@ class SleepingLane:
         return None
 
     async def pause(self) -> None:
-        self._stop(StagePaused())
+        for experiment in tuple(self._hands):
+            self._stop(experiment, StagePaused())
 
-    async def abort(self) -> None:
-        self._stop(StageFailed(FailureKind.CRASH, "aborted"))
+    async def abort(self, experiment: int | None = None) -> None:
+        for each in tuple(self._hands) if experiment is None else (experiment,):
+            self._stop(each, StageFailed(FailureKind.CRASH, "aborted"))
 
-    def _stop(self, why: Exception) -> None:
-        if self._hand and not self._hand.done():
-            self._why = why
-            self._hand.cancel()
+    def _stop(self, experiment: int, why: Exception) -> None:
+        hand = self._hands.get(experiment)
+        if hand and not hand.done():
+            self._why[experiment] = why
+            hand.cancel()
 
     async def close(self, keep_workers: bool) -> None: ...
 
@@ -146,10 +150,11 @@ class SleepingAnalyst:
         return Verdict(number, outcome, 30, 10, 0, None, None, None, None, reason, time.time()), []
 
 
-def program(folder: Path, experiments: int, ahead: int = 1) -> Program:
+def program(folder: Path, experiments: int, ahead: int = 1, slots: int = 1) -> Program:
     """A valid program whose space has more changes than any test needs."""
     ranks = ", ".join(str(rank) for rank in range(1, 1000))
-    return Program.parse(PROGRAM.format(experiments=experiments, ahead=ahead, ranks=ranks), folder / "program.md")
+    text = PROGRAM.format(experiments=experiments, ahead=ahead, slots=slots, ranks=ranks)
+    return Program.parse(text, folder / "program.md")
 
 
 async def drive(
@@ -160,9 +165,10 @@ async def drive(
     failures: Mapping[Lane, Mapping[int, StageFailed]] | None = None,
     no_orders: Mapping[Lane, Mapping[int, StageFailed]] | None = None,
     proposer: Proposer | None = None,
+    slots: int = 1,
 ) -> None:
     """Drive a run of sleeping lanes to its end, with steering."""
-    plan = program(store.folder, experiments)
+    plan = program(store.folder, experiments, slots=slots)
     await store.do(writes.create_run, plan.name, plan.goal, experiments, plan.seed)
     planner = Planner(store, plan, proposer or Playbook())
     workers = {

@@ -66,7 +66,7 @@ async def test_a_vote_that_waits_for_a_held_verdict_keeps_nobody_busy(store: Sto
 async def test_a_step_that_was_done_is_not_called_refused_because_a_worker_does_not_end(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def stuck(_: SleepingLane) -> None:
+    async def stuck(_: SleepingLane, experiment: int) -> None:
         raise WorkerError("the worker does not end")
 
     monkeypatch.setattr(SleepingLane, "abort", stuck)

@@ -260,6 +260,11 @@ def _crown(db: Database, number: int) -> None:
         event(db, Level.INFO, "champion", f"it beat {beaten}, which is pinned and goes on reigning", number)
         return
     change_champion(db, number, f"it beat {beaten}")
+    for beside in db.execute(
+        "SELECT number FROM experiments WHERE state = ? AND opponent IS NOT NULL AND opponent <> ? ORDER BY number",
+        [State.EVALUATING, number],
+    ).fetchall():
+        evaluate_again(db, beside[0], f"{model_name(number)} beat {beaten}, its opponent, and reigns")
 
 
 def _check_opponent_reigns(db: Database, number: int) -> None:

@@ -81,7 +81,12 @@ def end_waits(db: Database) -> None:
 
 
 def set_progress(db: Database, progress: Progress) -> None:
-    """Show how far a lane is."""
+    """Show how far a lane is with an experiment, beside others that it has in hand; or what it waits for."""
+    db.conn.execute(
+        "DELETE FROM progress WHERE lane = ? AND (? IS NULL OR experiment IS NULL"
+        " OR experiment NOT IN (SELECT experiment FROM stages WHERE lane = progress.lane AND state = 'started'))",
+        [progress.lane, progress.experiment],
+    )
     db.conn.execute(
         "INSERT OR REPLACE INTO progress VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         [
