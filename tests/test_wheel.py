@@ -37,6 +37,8 @@ def tracked(*places: str) -> set[str]:
 def test_it_has_the_four_packages_with_what_lies_beside_the_code(wheel: zipfile.ZipFile) -> None:
     assert tracked("checkpoints", "lanes", "runner", "tui") <= set(wheel.namelist())
     assert "tui/dashboard.tcss" in wheel.namelist() and "runner/templates/study.md" in wheel.namelist()
+    page = {f"lanes/arena/page/vote.{ending}" for ending in ("html", "css", "js")}
+    assert page <= set(wheel.namelist())
 
 
 def test_it_has_the_demo_as_it_is_in_the_repository(wheel: zipfile.ZipFile) -> None:

@@ -84,7 +84,7 @@ def doors(service: Service) -> Iterable[Door]:
 
 
 def _file(name: str, kind: str) -> Handler:
-    content = files("lanes.arena.page").joinpath(name).read_bytes()
+    content = files("lanes.arena").joinpath("page", name).read_bytes()
 
     async def give(_: Asked) -> Response:
         return Response(content, media_type=kind, headers={"content-security-policy": POLICY})

@@ -58,7 +58,7 @@ async function vote(choice) {
   }
   shown = null;
   await next();
-  if (status === 200) say(`Vote counted. ${at("count").textContent} votes.`);
+  if (status === 200) say(`Vote counted: ${at("count").textContent}.`);
   else if (status === 409) say("You had voted on this pair before; that vote counts.");
   else say(message(body), true);
 }
