@@ -168,6 +168,24 @@ def test_a_place_that_no_pair_was_turned_around_for_is_unknown() -> None:
     assert "both orders" in position.sentence
 
 
+def test_a_first_answer_that_always_won_tells_nothing_else() -> None:
+    votes = table([(a, b, "a", f"v{n}") for n in range(10) for a, b in (("m1", "m2"), ("m2", "m1"))])
+    position, corrected = first_shown(votes, *draw_with_place(votes, 0))
+    assert position.first is None and corrected is None
+    assert "shown first always won" in position.sentence
+
+
+def test_orders_that_go_round_in_a_circle_tell_the_place() -> None:
+    """Each of three models is shown first to the next, and wins three times of four: no strengths explain that."""
+    ring = [("m1", "m2"), ("m2", "m3"), ("m3", "m1")]
+    shown = [(a, b, "b" if n % 4 == 0 else "a", f"v{n}") for n in range(200) for a, b in ring]
+    votes = table(shown)
+    position, _ = first_shown(votes, *draw_with_place(votes, 0))
+    assert position.first is not None and position.first.estimate == pytest.approx(0.75)
+    line = table([vote for vote in shown if vote[0] != "m3"])
+    assert first_shown(line, *draw_with_place(line, 0))[0].first is None
+
+
 def test_davidsons_ties_bring_back_the_strengths_that_they_were_drawn_with() -> None:
     """Drawn from Davidson's model with ν = 0.8; half a win for each tie pulls the strengths together."""
     rng, strengths, often = np.random.default_rng(5), np.array([1.0, 1.5, 3.0]), 40_000
