@@ -7,6 +7,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -75,7 +77,8 @@ def test_who_always_takes_the_first_calls_everything_equal(
 
 
 def test_a_busy_service_is_asked_again_when_it_says(judge: Judge, service: ChatService, loop: asyncio.Runner) -> None:
-    replies: Iterator[Reply] = iter([(429, {"Retry-After": "1"}, "too many requests"), (500, {}, "sorry")])
+    soon = format_datetime(datetime.now(UTC) + timedelta(seconds=3), usegmt=True)  # two seconds at least
+    replies: Iterator[Reply] = iter([(429, {"Retry-After": soon}, "too many requests"), (500, {}, "sorry")])
     service.behave(lambda a, b, request: next(replies, None) or right(a, b, request))
 
     async def timed() -> tuple[list[Reading], float]:
@@ -84,7 +87,7 @@ def test_a_busy_service_is_asked_again_when_it_says(judge: Judge, service: ChatS
 
     readings, seconds = loop.run(timed())
     assert choices(readings) == RIGHT[:1] and len(service.requests) == 4
-    assert seconds >= 1.4  # a second as asked for, and half a second of its own before the third try
+    assert seconds >= 2.9  # two as asked for, and one at least of its own before the third try
 
 
 def test_a_service_that_knows_no_schema_is_asked_in_words_and_from_then_on(
@@ -213,10 +216,3 @@ def _lives(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
-
-
-async def test_without_a_key_nobody_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    async with Judge(Settings("openai/judge"), tmp_path) as judge:
-        with pytest.raises(JudgeFailed, match="openai/judge needs OPENAI_API_KEY in the environment"):
-            await judge.read_all(PAIRS)

@@ -14,7 +14,9 @@ import os
 import random
 import sys
 import threading
+import time
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from checkpoints.records import Choice, Json
@@ -157,11 +159,10 @@ class Judge:
     def _pause(self, error: Exception, attempt: int) -> float:
         """Seconds until the next try: as the service says, else longer each time."""
         headers: Any = getattr(error, "litellm_response_headers", None) or {}
-        try:
-            asked = float(headers.get("retry-after", ""))
-        except ValueError:
+        asked = _seconds(headers.get("retry-after", ""))
+        if asked is None:
             return 0.5 * 2**attempt * random.uniform(0.5, 1.0)
-        if not 0 <= asked <= LONGEST_WAIT:
+        if asked > LONGEST_WAIT:
             raise CannotAsk(f"{self._model} asks to be left alone for {asked:.0f} s; try again then")
         return asked
 
@@ -185,6 +186,18 @@ class Judge:
             if len(value) >= 8 and name.upper().endswith(("KEY", "TOKEN", "SECRET", "PASSWORD")):
                 text = text.replace(value, "…")
         return plain(text)
+
+
+def _seconds(retry_after: str) -> float | None:
+    """What ``Retry-After`` asks for, in seconds from now; None where it says nothing. It may be a date (RFC 9110)."""
+    try:
+        return max(0.0, float(retry_after))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(retry_after).timestamp() - time.time())
+    except ValueError:
+        return None
 
 
 async def serve(say: Lines) -> None:
