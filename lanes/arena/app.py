@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias
@@ -12,8 +11,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lanes.arena import openapi, page_api, votes_api
-from lanes.arena.door import Asked, Door
+from lanes.arena import openapi, page_api, product_api, votes_api
+from lanes.arena.door import HEADERS, Asked, Door
 from lanes.arena.entry import Entry, must_be
 from lanes.arena.problems import Problem, invalid
 from lanes.arena.service import Service
@@ -21,12 +20,9 @@ from lanes.arena.service import Service
 BODY_BYTES = 16 * 1024
 """Most bytes of a request."""
 
-BODY_SECONDS = 10.0
-"""Most time that a body may take to come."""
-
 Doors: TypeAlias = Callable[[Service], Iterable[Door]]
 
-MODULES: tuple[Doors, ...] = (votes_api.doors, page_api.doors)
+MODULES: tuple[Doors, ...] = (votes_api.doors, product_api.doors, page_api.doors)
 """Where the doors are made; each module that has some is named here."""
 
 _SAFETY = (
@@ -45,15 +41,16 @@ def build(service: Service, entry: Entry) -> ASGIApp:
     by_path: dict[str, dict[str, Door]] = {}
     for door in doors:
         by_path.setdefault(door.path, {})[door.method] = door
-    routes: list[BaseRoute] = [Route(path, _Place(methods, entry)) for path, methods in by_path.items()]
-    return _Frame(Router(routes, redirect_slashes=False, default=_nowhere), entry)
+    places = {path: _Place(methods, entry) for path, methods in by_path.items()}
+    routes: list[BaseRoute] = [Route(path, place) for path, place in places.items()]
+    return _Frame(places, Router(routes, redirect_slashes=False, default=_nowhere), entry)
 
 
 class _Frame:
     """Around everything: whether the request is for us at all, the headers of safety, and the last word on failures."""
 
-    def __init__(self, inner: ASGIApp, entry: Entry) -> None:
-        self._inner, self._entry = inner, entry
+    def __init__(self, places: Mapping[str, ASGIApp], router: ASGIApp, entry: Entry) -> None:
+        self._places, self._router, self._entry = dict(places), router, entry
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -68,9 +65,10 @@ class _Frame:
             await send(message)
 
         try:
-            scope["arena.headers"] = _headers(scope)
-            self._entry.check_place(scope["arena.headers"])
-            await self._inner(scope, receive, say)
+            headers = scope[HEADERS] = _headers(scope)
+            self._entry.check_place(headers)
+            # Most paths are written out, and a look is cheaper than a search.
+            await self._places.get(scope["path"], self._router)(scope, receive, say)
         except ClientDisconnect:
             return
         except Exception as error:
@@ -89,7 +87,7 @@ class _Place:
         self._allowed = ", ".join(sorted(doors))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers: dict[str, str] = scope["arena.headers"]
+        headers: dict[str, str] = scope[HEADERS]
         caller = self._entry.caller(headers, (scope.get("client") or ("",))[0])
         door = self._doors.get(scope["method"])
         if door is None:
@@ -125,25 +123,20 @@ def _must_be_json(headers: Mapping[str, str]) -> None:
 
 
 async def _body(headers: Mapping[str, str], receive: Receive) -> bytes:
-    """The whole body, read no further than its bound and no longer than its time."""
+    """The whole body, read no further than its bound; the connection sees to it that it comes in time."""
     said = headers.get("content-length", "")
     if said.isdecimal() and int(said) > BODY_BYTES:
         raise _too_large()
-    body, more = bytearray(), True
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            while more:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise ClientDisconnect
-                body += message.get("body", b"")
-                more = message.get("more_body", False)
-                if len(body) > BODY_BYTES:
-                    raise _too_large()
-    except TimeoutError:
-        line = f"the request did not come within {BODY_SECONDS:.0f} s"
-        raise Problem(408, "too_slow", line, headers={"connection": "close"}) from None
-    return bytes(body)
+    body, more = b"", True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > BODY_BYTES:
+            raise _too_large()
+    return body
 
 
 def _too_large() -> Problem:

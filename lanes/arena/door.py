@@ -12,6 +12,9 @@ from starlette.responses import Response
 
 from lanes.arena.entry import Caller, Kind
 
+HEADERS = "arena.headers"
+"""Where the scope of a request has its headers, by their names in small letters."""
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -25,7 +28,7 @@ class Asked:
 
     def header(self, name: str) -> str | None:
         """A header by its name in small letters."""
-        return self.request.headers.get(name)
+        return self.request.scope[HEADERS].get(name)
 
 
 Handler: TypeAlias = Callable[[Asked], Awaitable[Response]]
@@ -55,6 +58,9 @@ class Door:
 
     gives: Mapping[int, Any] = field(default_factory=dict[int, Any])
     """Type of the JSON answer by status; text such as ``text/html`` for what is no JSON."""
+
+    streams: bool = False
+    """A body with ``stream`` is answered with Server-Sent Events."""
 
     fails: tuple[int, ...] = ()
     """Statuses of its own failures, beside those that any door has."""

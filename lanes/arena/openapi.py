@@ -29,7 +29,6 @@ _WORDS = {
     401: "The bearer token is missing or wrong.",
     403: "The token is not for this, or another web page asks.",
     404: "There is no such thing.",
-    408: "The request took too long to come.",
     409: "The key, or this voter's vote on the pair, is taken by a vote that says something else.",
     413: "The request is longer than 16 KB.",
     415: "The request is not application/json.",
@@ -86,6 +85,8 @@ def _operation(door: Door, schemas: dict[int, Json]) -> Json:
         | {str(status): _failure(status, schemas) for status in sorted(_failures(door))},
         "security": [{"token": []}] if door.callers else [],
     }
+    if door.streams:
+        operation["responses"]["200"]["content"]["text/event-stream"] = {}
     if parameters := [*_path_parameters(door), *_query_parameters(door)]:
         operation["parameters"] = parameters
     if door.takes is not None:
@@ -97,7 +98,7 @@ def _operation(door: Door, schemas: dict[int, Json]) -> Json:
 def _failures(door: Door) -> set[int]:
     """Statuses that may come in place of an answer."""
     callers = {401, 403} if door.callers else {403}
-    body = {408, 413, 415, 422} if door.takes is not None else set[int]()
+    body = {413, 415, 422} if door.takes is not None else set[int]()
     query = {422} if door.query else set[int]()
     return {400, 429, *callers, *body, *query, *door.fails}
 

@@ -1,0 +1,109 @@
+"""Several models asked at once: each within its time, the slower not long after the quicker, and one failure harms no
+other."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from checkpoints.text import clean
+from lanes.arena.answers import NoAnswer
+
+LONGEST = 200_000
+"""Characters of an answer; who says more is cut off as failed."""
+
+Hear = Callable[[str, str | None], None]
+"""Called with a side and each piece that it says; with None when the side is withdrawn, as there is no more of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long answers are waited for, in seconds."""
+
+    whole: float = 120.0
+    """For one answer, from the question to its end."""
+
+    slower: float = 30.0
+    """For the others, once the first is whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What came of one side."""
+
+    text: str
+    seconds: float
+    failure: str = ""
+    """Why there is no answer, for a person; empty where there is one."""
+
+    refused: bool = False
+    """The failure is of the messages and not of the model."""
+
+
+def not_heard(side: str, piece: str | None) -> None:
+    """For who waits for whole answers."""
+
+
+async def ask_all(sides: Mapping[str, AsyncGenerator[str]], patience: Patience, hear: Hear) -> dict[str, Said]:
+    """Ask all at once and wait for all.
+
+    Args:
+        sides: What each says.
+        patience: For how long.
+        hear: Told everything as it comes.
+
+    Returns:
+        What came of each; a failure is an outcome, too.
+    """
+    limits: dict[str, asyncio.Timeout] = {}
+    async with asyncio.TaskGroup() as group:
+        tasks = {
+            side: group.create_task(_listen(side, pieces, patience, limits, hear)) for side, pieces in sides.items()
+        }
+    return {side: task.result() for side, task in tasks.items()}
+
+
+async def _listen(
+    side: str, pieces: AsyncGenerator[str], patience: Patience, limits: dict[str, asyncio.Timeout], hear: Hear
+) -> Said:
+    began, heard = time.monotonic(), list[str]()
+    failure, refused = "", False
+    try:
+        async with asyncio.timeout(patience.whole) as limits[side], aclosing(pieces):
+            await _collect(side, pieces, heard, hear)
+    except TimeoutError:
+        failure = f"no whole answer after {time.monotonic() - began:.0f} s"
+    except NoAnswer as error:
+        failure, refused = str(error), error.refused
+    finally:
+        limits.pop(side, None)
+    if failure:
+        hear(side, None)
+    else:
+        _hurry(limits, patience.slower)
+    return Said("".join(heard), time.monotonic() - began, failure, refused)
+
+
+async def _collect(side: str, pieces: AsyncGenerator[str], heard: list[str], hear: Hear) -> None:
+    length = 0
+    async for raw in pieces:
+        piece = clean(raw)
+        length += len(piece)
+        if length > LONGEST:
+            raise NoAnswer(f"the answer is longer than {LONGEST:,} characters")
+        if piece:
+            heard.append(piece)
+            hear(side, piece)
+    if not any(piece.strip() for piece in heard):
+        raise NoAnswer("the answer is empty")
+
+
+def _hurry(limits: Mapping[str, asyncio.Timeout], seconds: float) -> None:
+    latest = asyncio.get_running_loop().time() + seconds
+    for limit in limits.values():
+        when = limit.when()
+        if not limit.expired() and when is not None and when > latest:
+            limit.reschedule(latest)
