@@ -77,17 +77,19 @@ def test_who_always_takes_the_first_calls_everything_equal(
 
 
 def test_a_busy_service_is_asked_again_when_it_says(judge: Judge, service: ChatService, loop: asyncio.Runner) -> None:
-    soon = format_datetime(datetime.now(UTC) + timedelta(seconds=3), usegmt=True)  # two seconds at least
-    replies: Iterator[Reply] = iter([(429, {"Retry-After": soon}, "too many requests"), (500, {}, "sorry")])
-    service.behave(lambda a, b, request: next(replies, None) or right(a, b, request))
+    at: list[float] = []
 
-    async def timed() -> tuple[list[Reading], float]:
-        began = asyncio.get_running_loop().time()
-        return await judge.read_all(PAIRS[:1]), asyncio.get_running_loop().time() - began
+    def behaviour(a: str, b: str, request: dict[str, Any]) -> Reply:
+        at.append(time.time())
+        if len(at) == 1:
+            soon = format_datetime(datetime.now(UTC) + timedelta(seconds=3), usegmt=True)  # whole seconds: 2 at least
+            return 429, {"Retry-After": soon}, "too many requests"
+        return (500, {}, "sorry") if len(at) == 2 else right(a, b, request)
 
-    readings, seconds = loop.run(timed())
-    assert choices(readings) == RIGHT[:1] and len(service.requests) == 4
-    assert seconds >= 2.9  # two as asked for, and one at least of its own before the third try
+    service.behave(behaviour)
+    assert choices(loop.run(judge.read_all(PAIRS[:1]))) == RIGHT[:1] and len(at) == 4
+    assert at[1] - at[0] >= 1.9
+    assert at[2] - at[1] >= 0.9  # at the second failure in a row it waits a second of its own
 
 
 def test_a_service_that_knows_no_schema_is_asked_in_words_and_from_then_on(
