@@ -55,7 +55,7 @@ def told(cells: Floats) -> bool:
     ahead = shown.astype(np.float64)
     degree = np.diag(ahead.sum(axis=1) + ahead.sum(axis=0))
     lead = ahead.sum(axis=1) - ahead.sum(axis=0)
-    strengths = np.linalg.pinv(degree - ahead - ahead.T, hermitian=True) @ lead
+    strengths: Floats = np.asarray(np.linalg.pinv(degree - ahead - ahead.T, hermitian=True) @ lead, dtype=np.float64)
     return not np.allclose((strengths[:, None] - strengths[None, :])[shown], 1.0)
 
 
