@@ -94,7 +94,8 @@ def status(folder: Path, read: Reader) -> Json:
     verdict = read.verdict(reign.experiment) if reign else None
     # What was cancelled has used nothing of the budget.
     ended = [one for one in read.experiments(*ENDS - {State.CANCELLED}) if one.number != BASELINE]
-    progress = read.progress()
+    at_work = read.at_work()
+    progress = {one.lane: one for one in reversed(at_work)}
     return {
         "name": run.name,
         "goal": run.goal,
@@ -117,6 +118,7 @@ def status(folder: Path, read: Reader) -> Json:
                 "done": now.done,
                 "total": now.total,
                 "eta": now.eta,
+                "in_hand": [one.experiment for one in at_work if one.lane is lane and one.experiment is not None],
             }
             for lane in Lane
             if (now := progress.get(lane))

@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from laws import broken_laws
+from runs import Story
 from sleeping import VOTES, drive
 from test_pipeline import FAST, SLOW_VOTES, intervene, running, until
 
@@ -26,6 +27,10 @@ from checkpoints.reader import Reader
 from checkpoints.records import Lane, Outcome, Progress, Proposal, StageState, State, Step, Tally, VoterMeans
 from checkpoints.store import Store
 from lanes.analyze.verdict import Rule, decide, reason, to_go
+from runner.results import status
+from tui.snapshot import Snapshot, look
+from tui.taken import lanes
+from tui.widgets.lanes import Amounts, Work
 
 LOOP = Path(__file__).parent / "loop_process.py"
 
@@ -203,3 +208,23 @@ async def test_progress_is_told_of_each_that_is_open_and_of_none_that_has_ended(
 
 def votes(number: int) -> Progress:
     return Progress(Lane.EVALUATE, number, "votes", 10.0 * number, 100.0, "", None, time.time())
+
+
+def test_the_lanes_name_all_that_are_judged_side_by_side_and_the_first_ones_votes(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        story = Story()
+        store.submit(story.begin, 9).result()
+        for number in range(3):
+            store.submit(story.finished, number).result()
+        for _ in range(3):
+            store.submit(story.evaluating).result()
+        snapshot = look(store.read, Snapshot())
+        told = status(store.folder, store.read)["lanes"]["evaluate"]
+    work, amounts = Work(), Amounts()
+    work.snapshot = amounts.snapshot = snapshot
+    row = list(Lane).index(Lane.EVALUATE)
+    assert work.lines(70, 4)[row].plain.startswith(" evaluate  #3 #4 #5 vs champion #1")
+    assert "148/400 simulated votes" in amounts.lines(70, 4)[row].plain
+    assert "3 side by side" in amounts.lines(70, 4)[row].plain
+    assert (told["experiment"], told["in_hand"]) == (3, [3, 4, 5])
+    assert [line.split("\t")[1] for line in lanes(snapshot).text.splitlines() if "evaluate" in line] == ["3", "4", "5"]

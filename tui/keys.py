@@ -46,9 +46,7 @@ ACTIONS = (
     Action("pin", ("c",), "c", "Pin champion", "Hold the selected model as champion; on the pinned one: let it go"),
     Action("arena", ("a",), "a", "Arena", "Vote yourself: two answers, blind; which model gave which is told after", 7),
     Action("report", ("r",), "r", "Report", "The night on one page: what was kept, what is noise, what to try next", 8),
-    Action(
-        "ranking", ("R",), "R", "Ranking", "Whom the votes place where, what that is worth; which metric agrees"
-    ),
+    Action("ranking", ("R",), "R", "Ranking", "Whom the votes place where, what that is worth; which metric agrees"),
     Action("zoom_outs", ("Z",), "Z", "Stock taken", "What was said when stock was taken, and what came of it"),
     Action("wheel", ("w",), "w", "Steer here", "Change the run from this dashboard; of several, one may at a time"),
     Action("panel(1)", ("1",), "1", "Win rate", "Go to the win rates"),

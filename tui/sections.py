@@ -66,7 +66,7 @@ def _verdict(snapshot: Snapshot, row: Row) -> Text:
 
 
 def _under_way(snapshot: Snapshot, experiment: Experiment) -> Iterator[str]:
-    for progress in snapshot.progress.values():
+    for progress in snapshot.at_work:
         if progress.experiment == experiment.number and experiment.ended_at is None:
             of = f" of {progress.total:g}" if progress.total else ""
             yield f"none yet: {progress.done:g}{of} {progress.doing}, {progress.detail}"

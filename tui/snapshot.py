@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from operator import eq
 from typing import TYPE_CHECKING, TypeVar
 
@@ -68,7 +68,9 @@ class Snapshot:
     run: Run | None = None
     rows: tuple[Row, ...] = ()
     reigns: tuple[Championship, ...] = ()
-    progress: dict[Lane, Progress] = field(default_factory=dict[Lane, Progress])
+    at_work: tuple[Progress, ...] = ()
+    """How far each lane is with what it has in hand, of a lane with several the lowest number first."""
+
     interventions: tuple[Intervention, ...] = ()
     """All that a person did, the newest last."""
 
@@ -114,6 +116,15 @@ class Snapshot:
     """``rows`` as they were when one with a verdict last changed: the same tuple while all verdicts stay."""
 
     @property
+    def progress(self) -> dict[Lane, Progress]:
+        """How far each lane is, with the lowest number where it has several in hand."""
+        return {one.lane: one for one in reversed(self.at_work)}
+
+    def in_hand(self, lane: Lane) -> tuple[Progress, ...]:
+        """How far a lane is, with each experiment that it has in hand."""
+        return tuple(one for one in self.at_work if one.lane is lane)
+
+    @property
     def pending(self) -> tuple[Intervention, ...]:
         """What a person did and the runner has not acknowledged yet."""
         return tuple(one for one in self.interventions if one.acknowledged_at is None)
@@ -147,7 +158,7 @@ def look(reader: Reader, before: Snapshot, trouble: str = "", driven: bool = Tru
     now = replace(
         before,
         run=run,
-        progress=reader.progress(),
+        at_work=tuple(reader.at_work()),
         trouble=trouble,
         driven=driven or run is None or run.state is RunState.FINISHED,
         at=time.time(),
@@ -197,8 +208,8 @@ def _simulated(reader: Reader, now: Snapshot, changed: list[int]) -> bool:
     """Whether simulated voters have a part in this run: asked of what is judged now, and of what just was."""
     if len(changed) == len(now.rows):  # the first look
         return reader.simulated_votes()
-    judging = now.progress.get(Lane.EVALUATE)
-    asked = {judging.experiment if judging else None, *(number for number in changed if now.rows[number].verdict)}
+    judging = {one.experiment for one in now.in_hand(Lane.EVALUATE)}
+    asked = {*judging, *(number for number in changed if now.rows[number].verdict)}
     return any(reader.simulated_votes(number) for number in asked if number is not None)
 
 

@@ -78,7 +78,7 @@ def lanes(snapshot: Snapshot) -> Taken:
             "detail": now.detail, "eta_seconds": now.eta, "at": _utc(now.at),
         }
         for lane in Lane
-        if (now := snapshot.progress.get(lane))
+        for now in snapshot.in_hand(lane)
     ]  # fmt: skip
     return Taken("lanes", tsv(records), records)
 

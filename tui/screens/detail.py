@@ -118,7 +118,7 @@ class Detail(Sectioned):
         """What differs when there is something new to say."""
         number, snapshot = self.about, self._snapshot
         curves = [one for one in (snapshot.candidate, snapshot.rival) if one and one.experiment == number]
-        lanes = [(one.lane, one.done, one.detail) for one in snapshot.progress.values() if one.experiment == number]
+        lanes = [(one.lane, one.done, one.detail) for one in snapshot.at_work if one.experiment == number]
         done = concerning(snapshot.interventions, self.row.experiment.number)
         steps = [(one.number, one.acknowledged_at) for one in done]
         logged = [(len(one.train), len(one.evals)) for one in curves]

@@ -64,7 +64,7 @@ def _work(snapshot: Snapshot, lane: Lane, width: int) -> Text:
     if progress.experiment is None:
         return name.append_text(said(_waiting(progress, width - name.cell_len - 1), GREY))
     room = max(width - name.cell_len, 12)
-    what = _what(snapshot, progress) if room >= 48 else styled(f"#{progress.experiment}", f"bold {ORANGE}")
+    what = _what(snapshot, progress) if room >= 48 else _numbers(snapshot, lane)
     what = fitted(what, room * 5 // 10) if room >= 48 else what
     name.append_text(what).append(" ").append_text(bar(_share(progress), max(3, room - what.cell_len - 7)))
     return name.append(f" {_percent(progress):>4} ", f"bold {BRIGHT}")
@@ -88,7 +88,7 @@ def _amount(snapshot: Snapshot, progress: Progress | None, width: int) -> Text:
 
 
 def _what(snapshot: Snapshot, progress: Progress) -> Text:
-    text = styled(f"#{progress.experiment}", f"bold {ORANGE}")
+    text = _numbers(snapshot, progress.lane)
     row = snapshot.row(progress.experiment)
     if row is None:
         return text
@@ -97,12 +97,20 @@ def _what(snapshot: Snapshot, progress: Progress) -> Text:
     return text.append(" ").append_text(said(subject(row), GREY))
 
 
+def _numbers(snapshot: Snapshot, lane: Lane) -> Text:
+    """What a lane has in hand; the bar and what is right of it are the first one's."""
+    first, *beside = (f"#{one.experiment}" for one in snapshot.in_hand(lane))
+    return styled(first, f"bold {ORANGE}").append("".join(f" {other}" for other in beside), style=GREY)
+
+
 def _far(snapshot: Snapshot, progress: Progress, room: int) -> Text:
     doing = progress.doing
     if progress.lane is Lane.EVALUATE and "vote" in doing and snapshot.simulated and "simulated" not in doing:
         doing = "simulated" if room < 24 else doing.replace("vote", "simulated vote", 1)
     amount = f"{count(progress.done)}/{count(progress.total)} " if progress.total > 0 else ""
-    parts = [part for part in (amount + doing, *progress.detail.split(" · ")) if part]
+    several = len(snapshot.in_hand(progress.lane))
+    beside = f"{several} side by side" if several > 1 else ""
+    parts = [part for part in (amount + doing, *progress.detail.split(" · "), beside) if part]
     # What comes last matters least; half of it would say less than nothing.
     while len(parts) > 1 and cell_len(" · ".join(parts)) > room:
         parts.pop()
