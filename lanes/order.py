@@ -204,3 +204,36 @@ class ArenaResult(Message):
     error: str = ""
     host: str = ""
     port: int = 0
+
+
+class ProductOrder(Message):
+    """Everything that the simulated product needs."""
+
+    arena: Path
+    """Folder of the arena, which says where it listens and has the token."""
+
+    prompts: Path
+    """JSON lines of ``messages`` that users ask, in their order."""
+
+    rounds: Annotated[int, Field(ge=1)]
+    """How often each prompt is asked, each time by another user."""
+
+    questions: tuple[str, ...]
+    """Names of the open questions that this is for."""
+
+    seed: int
+    """Of the voters' tastes."""
+
+    crowd: int
+    """Which voters come, and in which order."""
+
+    voted: tuple[str, ...] = ()
+    """Voters who have voted before, and do not come again."""
+
+
+class ProductResult(Message):
+    """What became of the simulated product's users, when all of them have come."""
+
+    status: Literal["done"]
+    asked: int
+    voted: int

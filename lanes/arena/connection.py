@@ -1,4 +1,4 @@
-"""One connection to the service: uvicorn's, with bounds on how long a request takes to begin, and on their number."""
+"""One connection to the service: uvicorn's, with bounds on how long a request takes to come, and on their number."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-HEADER_SECONDS = 10.0
-"""Most time from the first byte of a request, or from the connection, to the end of its headers."""
+REQUEST_SECONDS = 15.0
+"""Most time from the first byte of a request, or from the connection, to the last byte."""
 
 HEADER_BYTES = 16 * 1024
 """Most bytes of headers."""
@@ -33,11 +33,11 @@ class Connection(HttpToolsProtocol):
         if len(self.connections) > MOST:
             transport.close()
         else:
-            self._wait_for_headers()
+            self._wait_for_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See ``asyncio.Protocol``."""
-        self._have_headers()
+        self._have_request()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -54,12 +54,17 @@ class Connection(HttpToolsProtocol):
         """The first byte of a request."""
         super().on_message_begin()
         if self._patience is None:
-            self._wait_for_headers()
+            self._wait_for_request()
 
     def on_headers_complete(self) -> None:
         """All headers are there."""
-        self._have_headers()
+        self._in_headers = False
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """All of the request is there."""
+        self._have_request()
+        super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Say in JSON, too, that this is no HTTP."""
@@ -69,12 +74,11 @@ class Connection(HttpToolsProtocol):
         )
         self.transport.close()
 
-    def _wait_for_headers(self) -> None:
+    def _wait_for_request(self) -> None:
         self._header_bytes, self._in_headers = 0, True
-        self._patience = self.loop.call_later(HEADER_SECONDS, self._give_up)
+        self._patience = self.loop.call_later(REQUEST_SECONDS, self._give_up)
 
-    def _have_headers(self) -> None:
-        self._in_headers = False
+    def _have_request(self) -> None:
         if self._patience is not None:
             self._patience.cancel()
             self._patience = None

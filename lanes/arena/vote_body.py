@@ -129,8 +129,8 @@ class StandingQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    voter: Name | None = None
-    """A product names one of its users; a person asks for themselves."""
+    voter: Name
+    """A product names one of its users; a person with a token of their own may leave it out."""
 
 
 class OwnStanding(BaseModel):

@@ -28,6 +28,7 @@ from lanes.arena.vote_body import (
     ReportedVote,
     Results,
     StandingQuery,
+    Vote,
     Votes,
 )
 from lanes.rows import prompt_key
@@ -70,11 +71,11 @@ class _Votes:
             raise Problem(400, "not_json", f"the body is no JSON: {error}") from None
         key = asked.header("idempotency-key")
         if not isinstance(sent, list):
-            return _json(await self._one(sent, caller, key))
+            return _json(await self._one(_vote(sent, caller, key), caller))
         rows = cast(list[Any], sent)
         if not 1 <= len(rows) <= MOST_VOTES:
             raise Problem(422, "invalid", f"a list has 1 to {MOST_VOTES} votes, this one {len(rows)}")
-        return _json(await self._many(rows, caller, key))
+        return _json(await self._many(_votes(rows, caller, key), caller))
 
     async def feed(self, asked: Asked) -> Response:
         """``GET /v1/votes``."""
@@ -85,10 +86,9 @@ class _Votes:
 
     async def standing(self, asked: Asked) -> Response:
         """``GET /v1/standing``."""
-        query, caller, lineup = _query(StandingQuery, asked), cast(Caller, asked.caller), self._service.lineup
-        if query.voter is None and caller.kind is not Kind.PERSON:
-            raise Problem(422, "invalid", "voter: say which of your users", "voter")
-        voter = _voter(query.voter or caller.name, caller)
+        caller, lineup = cast(Caller, asked.caller), self._service.lineup
+        own = {"voter": caller.name} if caller.kind is Kind.PERSON else {}
+        voter = _voter(_query(StandingQuery, asked, own).voter, caller)
         wanted = lineup.votes_per_voter if lineup and lineup.arms else None
         return _json(OwnStanding(voter=voter, votes=self._service.ledger.votes_of(voter), wanted=wanted))
 
@@ -97,31 +97,30 @@ class _Votes:
         trouble = self._service.writer.trouble
         return _json(Health(status="waiting" if trouble else "ok", trouble=trouble))
 
-    async def _one(self, row: object, caller: Caller, key: str | None) -> Counted:
-        ballot = self._ballot(row, caller, key)
+    async def _one(self, vote: Vote, caller: Caller) -> Counted:
+        ballot = self._ballot(vote, caller)
         taken = await self._service.write(lambda ledger: ledger.add_ballots([ballot]))
         return _counted(taken[0])
 
-    async def _many(self, rows: list[Any], caller: Caller, key: str | None) -> list[Json]:
-        """What became of each; one that is wrong takes no other along."""
-        read = [self._read(row, caller, f"{key}:{place}" if key else None) for place, row in enumerate(rows)]
+    async def _many(self, votes: list[Vote], caller: Caller) -> list[Json]:
+        """What became of each; one that cannot be counted takes no other along."""
+        read = [self._read(vote, caller) for vote in votes]
         ballots = [each for each in read if isinstance(each, Ballot)]
         taken = iter(await self._service.write(lambda ledger: ledger.add_ballots(ballots)) if ballots else [])
         return [each.body if isinstance(each, Problem) else _result(next(taken)) for each in read]
 
-    def _read(self, row: object, caller: Caller, key: str | None) -> Ballot | Problem:
+    def _read(self, vote: Vote, caller: Caller) -> Ballot | Problem:
         try:
-            return self._ballot(row, caller, key)
+            return self._ballot(vote, caller)
         except Problem as problem:
             return problem
 
-    def _ballot(self, row: object, caller: Caller, key: str | None) -> Ballot:
+    def _ballot(self, vote: Vote, caller: Caller) -> Ballot:
         """A vote as it is kept.
 
         Raises:
             Problem: 403, 404 or 422.
         """
-        vote = _vote(row, caller, key)
         voter = _voter(vote.voter, caller)
         if isinstance(vote, BattleVote):
             return self._on_battle(vote, voter, caller)
@@ -154,7 +153,7 @@ class _Votes:
             if model not in self._service.models:
                 raise Problem(422, "unknown_model", f"{param}: no model of this run has this name", param)
         if vote.model_a == vote.model_b:
-            raise Problem(422, "invalid", "model_b: a vote is on two models", "model_b")
+            raise Problem(422, "same_model", "model_b: a vote is on two models", "model_b")
         lineup, now = self._service.lineup, time.time()
         arm = lineup.arm_of(vote.model_a, vote.model_b) if lineup else None
         return Ballot(
@@ -164,10 +163,10 @@ class _Votes:
         )  # fmt: skip
 
 
-def _vote(row: object, caller: Caller, key: str | None) -> BattleVote | ReportedVote:
+def _vote(row: object, caller: Caller, key: str | None) -> Vote:
     """What was sent, with the name and the key that the request says beside it."""
     if not isinstance(row, dict):
-        raise Problem(422, "invalid", "a vote is an object, or a list of them")
+        raise Problem(422, "invalid", "a vote is an object")
     said = cast(dict[str, Any], row)
     if key is not None:
         said = {"key": key} | said
@@ -177,6 +176,19 @@ def _vote(row: object, caller: Caller, key: str | None) -> BattleVote | Reported
         return (_REPORTED_VOTE if "model_a" in said else _BATTLE_VOTE).validate_python(said)
     except ValidationError as error:
         raise invalid(error) from None
+
+
+def _votes(rows: list[Any], caller: Caller, key: str | None) -> list[Vote]:
+    """All of a list; where one is none, none is taken, and the message says which."""
+    votes: list[Vote] = []
+    for place, row in enumerate(rows):
+        try:
+            votes.append(_vote(row, caller, f"{key}:{place}" if key else None))
+        except Problem as problem:
+            param = f"{place}.{problem.param}" if problem.param else str(place)
+            line = f"vote {place} of the list: {problem.message}; none was counted"
+            raise Problem(problem.status, problem.code, line, param) from None
+    return votes
 
 
 def _voter(name: str, caller: Caller) -> str:
@@ -226,12 +238,13 @@ def _known(ballot: Ballot) -> KnownVote:
     )  # fmt: skip
 
 
-def _query(kind: type[Q], asked: Asked) -> Q:
+def _query(kind: type[Q], asked: Asked, beside: dict[str, str] | None = None) -> Q:
+    """The query's parameters, with what is known ``beside`` them."""
     pairs = asked.request.query_params.multi_items()
     said = dict(pairs)
     if len(said) < len(pairs):
         raise Problem(422, "invalid", "a parameter is there more than once")
-    return kind.model_validate(said)
+    return kind.model_validate((beside or {}) | said)
 
 
 def _json(value: object) -> Response:

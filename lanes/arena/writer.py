@@ -6,6 +6,7 @@ import asyncio
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -19,6 +20,9 @@ T = TypeVar("T")
 
 BATCH = 512
 """Most writes in one transaction."""
+
+GAP_SECONDS = 0.002
+"""Between two transactions: others may write to the ledger, too, and more comes together."""
 
 RETRY_SECONDS = 2.0
 """When to ask again, for who could not be served."""
@@ -67,6 +71,7 @@ class Writer:
             self._loop.call_soon_threadsafe(_tell, batch, outcomes)
             if last:
                 break
+            time.sleep(GAP_SECONDS)
         self._ledger.disconnect()
 
     def _gather(self, first: _Work) -> tuple[list[_Work], bool]:
