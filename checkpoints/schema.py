@@ -292,7 +292,7 @@ ALTER TABLE votes ADD COLUMN test INTEGER NOT NULL DEFAULT 0;
 DROP INDEX one_vote_a_pair;
 
 CREATE UNIQUE INDEX one_vote_a_pair
-    ON votes(experiment, voter, prompt, min(model_a, model_b), max(model_a, model_b), test);
+    ON votes(experiment, prompt, voter, min(model_a, model_b), max(model_a, model_b), test);
 
 CREATE INDEX votes_of_a_voter ON votes(voter);
 

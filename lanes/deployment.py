@@ -98,6 +98,14 @@ class Deployment:
         """Let the server live and let go of it."""
         await self._disconnect()
 
+    async def is_awake(self) -> None:
+        """Ask for something, so that the server does not end as idle.
+
+        Raises:
+            ServerGone: The server died.
+        """
+        await self._ask("GET", "/v1/models")
+
     async def serve_only(self, folders: dict[str, Path]) -> None:
         """Have exactly these models served, beside the reference.
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
-from checkpoints.records import FailureKind, Json, Tally
+from checkpoints.records import FailureKind, Json
 from lanes.lane import StageFailed
 from lanes.model_client import ServerGone, Unanswerable
 from lanes.recipe import Deployment as Settings
@@ -23,8 +23,8 @@ class Desk:
     def __init__(
         self,
         server: SharedServer,
-        experiment: int,
-        order: Json,
+        who: str,
+        models: Json,
         folders: dict[str, Path],
         tell: Callable[[str], Awaitable[None]],
     ) -> None:
@@ -32,14 +32,14 @@ class Desk:
 
         Args:
             server: Which other evaluations may use at the same time.
-            experiment: Whose evaluation.
-            order: The stage's order: who meets whom, served how.
+            who: Name of the question that the models are for.
+            models: How each is served, by name.
             folders: Of the models to load, by name.
             tell: Shows what is being done.
         """
         self._server, self._folders, self._tell = server, folders, tell
-        self._experiment, self._order = experiment, order
-        self._settings = {name: Settings.model_validate(model["deployment"]) for name, model in order["models"].items()}
+        self._who = who
+        self._settings = {name: Settings.model_validate(model["deployment"]) for name, model in models.items()}
         self._restarts = 0
         self.refused: list[str] = []
         """Why prompts were skipped, a line each."""
@@ -56,12 +56,22 @@ class Desk:
             try:
                 await self._server.up()
                 await self._tell("loading the models")
-                await self._server.serve(self._experiment, self._folders)
+                await self._server.serve(self._who, self._folders)
                 return
             except ServerGone as gone:
                 self._count_restart(gone)
             except Unanswerable as error:
                 raise StageFailed(FailureKind.INPUT, str(error)) from error
+
+    async def check(self) -> None:
+        """Have the server up again where it died while nothing was asked of it.
+
+        Raises:
+            StageFailed: It died too often, or does not come up.
+        """
+        if not self._server.deployment.alive:
+            self._count_restart(ServerGone("the model server has ended"))
+            await self.open()
 
     async def answer(self, wanted: Sequence[tuple[Prompt, str, int]]) -> list[str | None]:
         """All answers, through a restart of the server where one is needed; None where a prompt is refused."""
@@ -76,12 +86,11 @@ class Desk:
             self._count_restart(next(error for error in found if isinstance(error, ServerGone)))
             await self.open()
 
-    async def forget_loser(self, tally: Tally) -> None:
-        """Unload the model that lost, unless another evaluation needs it: the next one does not."""
-        loser = self._order["candidate"] if tally.wins <= tally.losses else self._order["opponent"]
+    async def forget_loser(self, loser: str) -> None:
+        """Unload the model that lost, unless another question needs it: the next one does not."""
         kept = {name: path for name, path in self._folders.items() if name != loser}
         try:
-            await self._server.serve(self._experiment, kept)
+            await self._server.serve(self._who, kept)
         except (ServerGone, Unanswerable):
             return  # the next evaluation looks for itself what is loaded
 

@@ -16,7 +16,7 @@ from checkpoints.records import FailureKind
 from lanes.lane import StageFailed
 from lanes.launch import LocalProcess
 from lanes.order import Source
-from lanes.rows import Broken, Prompt, read_prompts
+from lanes.rows import Broken, Conversation, Prompt, read_prompts
 from lanes.sources import DataError
 
 READ_HERE = (".jsonl", ".ndjson", ".json", ".csv")
@@ -54,11 +54,11 @@ def in_order(prompts: list[Prompt], seed: int, experiment: int) -> list[Prompt]:
     return shuffled
 
 
-def display(prompt: Prompt) -> str:
+def display(messages: Conversation) -> str:
     """What voters read: the user's words, or the whole conversation where there is more of it."""
-    if len(prompt.prompt) == 1:
-        return prompt.prompt[0]["content"]
-    return "\n\n".join(f"{turn['role']}: {turn['content']}" for turn in prompt.prompt)
+    if len(messages) == 1:
+        return messages[0]["content"]
+    return "\n\n".join(f"{turn['role']}: {turn['content']}" for turn in messages)
 
 
 async def _fetched(source: Source, cache: Path, limit: int) -> Path:

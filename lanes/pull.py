@@ -16,6 +16,9 @@ from lanes.lines import Lines
 if TYPE_CHECKING:
     from lanes.pull_table import TableFeed
 
+SQLITE = "sqlite:///"
+"""What a URL of SQLite begins with; a fourth stroke begins an absolute path."""
+
 HTTP_SECONDS = 20.0
 """Most time for a page over HTTP."""
 

@@ -12,13 +12,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from lanes.pull import Page, SourceDown
+from lanes.pull import SQLITE, Page, SourceDown
 
 MOST_ROWS = 2_000
 """Rows of a page."""
-
-SQLITE = "sqlite:///"
-"""What a URL of SQLite begins with; a fourth stroke begins an absolute path."""
 
 CURSORS = ("id", "seq", "key")
 """Columns that can be the cursor; the first that is there is."""

@@ -16,8 +16,8 @@ class SharedServer:
     def __init__(self, deployment: Deployment) -> None:
         """Start nothing yet."""
         self.deployment = deployment
-        self._needed: dict[int, dict[str, Path]] = {}
-        """Folders of the models that each evaluation needs, by experiment."""
+        self._needed: dict[str, dict[str, Path]] = {}
+        """Folders of models, by the name of who needs them."""
 
         self._turn = asyncio.Lock()
         """Held while the server is started or its models change: two who look and then load would load twice."""
@@ -37,11 +37,11 @@ class SharedServer:
             if not (self.deployment.port and self.deployment.alive):
                 await self.deployment.up()
 
-    async def serve(self, experiment: int, folders: dict[str, Path]) -> None:
-        """Have an evaluation's models loaded beside those of the others, and what nobody needs unloaded.
+    async def serve(self, who: str, folders: dict[str, Path]) -> None:
+        """Have somebody's models loaded beside those of the others, and what nobody needs unloaded.
 
         Args:
-            experiment: Whose evaluation.
+            who: Needs them.
             folders: Of adapters or whole models, by name; they replace what it needed before.
 
         Raises:
@@ -50,19 +50,19 @@ class SharedServer:
             Unanswerable: A folder is no model for this base.
         """
         async with self._turn:
-            self._needed[experiment] = folders
+            self._needed[who] = folders
             try:
                 await self._load()
             except ServerGone:
                 await self.deployment.up()
                 await self._load()
             except Unanswerable:
-                del self._needed[experiment]  # the others go on
+                del self._needed[who]  # the others go on
                 raise
 
-    def forget(self, experiment: int) -> None:
+    def forget(self, who: str) -> None:
         """An evaluation has ended; what only it needed is unloaded when the next one loads its own."""
-        self._needed.pop(experiment, None)
+        self._needed.pop(who, None)
 
     async def answer(self, model: str, messages: Sequence[dict[str, str]], settings: Settings, seed: int) -> str:
         """What a model says; see ``Deployment.answer``."""

@@ -24,6 +24,14 @@ def most_votes(read: Reader, experiment: Experiment) -> int | None:
     return votes_per_prompt(passages[-1].order)
 
 
+def most_in_question(read: Reader, experiment: int, test: int) -> int | None:
+    """The same for a verdict's question or, where ``test`` is its number, a promotion test's."""
+    if not test:
+        return most_votes(read, read.experiment(experiment))
+    going = read.open_test()
+    return votes_per_prompt(going.order) if going and going.number == test else None
+
+
 def limit_for(read: Reader, vote: Vote) -> tuple[int | None, str]:
     """Votes on a vote's pair that count now, and what is to be said where it is not counted as one of them."""
     pair = {vote.model_a, vote.model_b}

@@ -1,18 +1,18 @@
-"""Who votes: pairs of answers go in blind, votes come out one at a time."""
+"""What voters are shown, and where their votes come from: pairs of answers go in blind, votes come out."""
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-import itertools
 import time
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Protocol
 
 from checkpoints.records import Choice, Vote
-from lanes import simulated_voters
+from checkpoints.text import clean
+from lanes.prompts import display
+from lanes.rows import Conversation
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,21 +23,26 @@ class Battle:
     prompt: str
     """Id of the prompt."""
 
-    question: str
-    """What the user said, as voters read it."""
+    messages: Conversation
+    """The conversation that was answered."""
 
     model_a: str
     model_b: str
     answer_a: str
     answer_b: str
-    first_voter: int
-    """Place of its first voter among the experiment's voters: no two battles share one."""
-
     wanted: int
     """Votes that are asked for, those that came already included."""
 
     voted: AbstractSet[str]
     """Voters that have voted already, wherever; others may come while the battle is open."""
+
+    test: int = 0
+    """Number of the promotion test that asks for it; 0 where a verdict does."""
+
+    @property
+    def question(self) -> str:
+        """What the user said, as voters read it."""
+        return clean(display(self.messages))
 
     @property
     def id(self) -> str:
@@ -53,7 +58,7 @@ class Battle:
         """A voter's vote on it."""
         return Vote(
             self.experiment, self.key(voter), voter, self.prompt, self.model_a, self.model_b, choice, simulated,
-            time.time(),
+            time.time(), self.test,
         )  # fmt: skip
 
 
@@ -64,44 +69,12 @@ class VoteSource(Protocol):
     """Whether no people vote."""
 
     def cast(self, battles: Sequence[Battle], last: bool) -> AsyncGenerator[Vote | None]:
-        """Show battles, and give each vote as it comes, until it is time for further battles.
+        """Show battles, and give votes as they come, until it is time for further battles.
 
-        Who waits for people gives None after each look for their votes.
+        Gives None after each look for votes; those that do not come through here are in the store by then.
 
         Args:
-            battles: Of one experiment.
+            battles: Of one question.
             last: No further battles follow: go on until all wanted votes are there.
         """
         ...
-
-
-class SimulatedVoters:
-    """Voters that follow the rules of ``lanes.simulated_voters``; each votes once in an experiment."""
-
-    simulated = True
-
-    def __init__(self, seed: int) -> None:
-        self._seed = seed
-        self._experiment = -1
-        self._walk: Iterator[str] = iter(())
-        self._names: list[str] = []
-
-    async def cast(self, battles: Sequence[Battle], last: bool) -> AsyncGenerator[Vote | None]:
-        """See ``VoteSource.cast``; they answer at once."""
-        for battle in battles:
-            for place in range(battle.first_voter, battle.first_voter + battle.wanted):
-                voter = self._name(battle.experiment, place)
-                if voter in battle.voted or len(battle.voted) >= battle.wanted:
-                    continue
-                choice = simulated_voters.cast(self._seed, voter, battle.question, battle.answer_a, battle.answer_b)
-                await asyncio.sleep(0)
-                yield battle.vote(voter, choice, simulated=True)
-
-    def _name(self, experiment: int, place: int) -> str:
-        if experiment != self._experiment:
-            # Another walk for each experiment: fresh voters, with the tastes that the run's seed gives them.
-            self._walk, self._names = simulated_voters.voters(self._seed * 1_000_003 + experiment), []
-            self._experiment = experiment
-        if place >= len(self._names):
-            self._names += itertools.islice(self._walk, place + 1 - len(self._names))
-        return self._names[place]

@@ -19,7 +19,7 @@ SOURCE_NAME = re.compile(r"^[A-Za-z0-9_-]{1,64}$")
 
 def contradictions(settings: Settings) -> list[Problem]:
     """Every contradiction between valid fields, with the field that has to change."""
-    checks = (_urls, _sources, _on_policy, _recipe, _space, _judge, _votes)
+    checks = (_urls, _sources, _on_policy, _recipe, _space, _judge, _votes, _pull)
     return [problem for check in checks for problem in check(settings)]
 
 
@@ -146,3 +146,12 @@ def _votes(settings: Settings) -> Iterator[Problem]:
             f"{evaluate.max_votes} is below evaluate.min_votes, {evaluate.min_votes}",
             f"at least {evaluate.min_votes} (a whole number)",
         )
+
+
+def _pull(settings: Settings) -> Iterator[Problem]:
+    evaluate = settings.evaluate
+    if evaluate.voters == "pull" and evaluate.pull is None:
+        where = "{url: https://…}, {path: votes.jsonl} or {sql: sqlite:///votes.db, query: SELECT …}"
+        yield Problem(("evaluate", "pull"), "is missing: evaluate.voters: pull fetches votes from somewhere", where)
+    if evaluate.voters != "pull" and evaluate.pull is not None:
+        yield Problem(("evaluate", "pull"), f"has no effect with voters: {evaluate.voters}", "voters: pull")

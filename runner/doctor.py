@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 
+from runner.doctor_arena import examine_votes
 from runner.doctor_program import examine_program
 from runner.findings import Finding, healthy, render
 from runner.program import FILE, Program
@@ -137,7 +138,7 @@ def _program(folder: Path) -> list[Finding]:
     except ProgramError as error:
         return [Finding("program", "missing", problem) for problem in error.problems]
     found = Finding("program", "ok", f"{FILE} is valid: {program.name}, {program.method}")
-    return [found, *examine_program(program)]
+    return [found, *examine_program(program), *examine_votes(program)]
 
 
 def _existing(folder: Path) -> Path:

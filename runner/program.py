@@ -16,6 +16,7 @@ from pydantic import ConfigDict, ValidationError
 from checkpoints.records import Json
 from lanes.arena.on_policy import is_asked_for
 from lanes.order import Source
+from lanes.pull import SQLITE, Pull
 from lanes.recipe import Recipe
 from runner.cross_checks import contradictions
 from runner.front_matter import Document, read_document
@@ -150,7 +151,18 @@ def _with_places(settings: Settings, folder: Path) -> dict[str, Any]:
         "model": settings.model.model_copy(update={"name": resolved(settings.model.name, folder)}),
         "data": settings.data.model_copy(update={"sources": sources, "heldout": heldout}),
         "upload": settings.upload.model_copy(update={"url": url}),
+        "evaluate": settings.evaluate.model_copy(update={"pull": _pull_with_place(settings.evaluate.pull, folder)}),
     }
+
+
+def _pull_with_place(pull: Pull | None, folder: Path) -> Pull | None:
+    if pull is None:
+        return None
+    if pull.path is not None:
+        return pull.model_copy(update={"path": absolute(pull.path, folder)})
+    if pull.sql is not None and pull.sql.startswith(SQLITE):
+        return pull.model_copy(update={"sql": SQLITE + absolute(pull.sql.removeprefix(SQLITE), folder)})
+    return pull
 
 
 def _with_place(source: Source, folder: Path) -> Source:

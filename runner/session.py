@@ -26,6 +26,7 @@ from lanes.train import TrainLane
 from lanes.upload import UploadLane
 from lanes.worker import WorkerError
 from runner.agent.playbook import Playbook
+from runner.finale import Finale
 from runner.heldout import nothing_to_judge_by
 from runner.lane_settings import evaluate_settings, judge_settings, rule, train_settings
 from runner.pipeline import Pipeline
@@ -87,7 +88,8 @@ class Session:
         self._workers = {Lane.TRAIN: self._train, Lane.UPLOAD: upload, Lane.EVALUATE: self._evaluate}
         self._analyst = AnalyzeLane(self.store.read, rule(self.program))
         self.planner = Planner(self.store, self.program, Playbook())
-        self.pipeline = Pipeline(self.store, self._workers, self._analyst, self.planner, linger, clean_up)
+        finale = Finale(self.store, self._evaluate, lambda: self.program)
+        self.pipeline = Pipeline(self.store, self._workers, self._analyst, self.planner, linger, clean_up, finale.run)
         self._steering = Steering(self.store, self.pipeline, self.planner)
 
     async def run(self) -> None:
@@ -142,7 +144,9 @@ class Session:
         run = self.store.read.run()
         if reason := self._paused_by_a_person():
             self.pipeline.hold(reason)
-        elif run and run.state is RunState.PAUSED:
+            return
+        self._evaluate.attend()
+        if run and run.state is RunState.PAUSED:
             await self.store.do(writes.set_run, RunState.RUNNING)
 
     async def _end_the_cancelled(self) -> None:

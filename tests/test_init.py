@@ -65,7 +65,7 @@ def test_an_online_program_of_ones_own_data_can_run_at_once(here: Path) -> None:
     init("online", here, {"model": "my model", "chats": "chats.jsonl", "prompts": "prompts.jsonl"})
     program = Program.read(here)
     assert program.missing() == ()
-    assert (program.method, program.evaluate.judge, program.evaluate.voters) == ("sft", "votes", "file")
+    assert (program.method, program.evaluate.judge, program.evaluate.voters) == ("sft", "votes", "arena")
     assert 'chats: "chats.jsonl"' in program.text
 
 

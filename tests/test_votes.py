@@ -17,15 +17,14 @@ from checkpoints.records import Choice, Vote
 from checkpoints.text import clean
 from lanes import vote_file
 from lanes.vote_file import FileVoters
-from lanes.votes import Battle, SimulatedVoters, VoteSource
+from lanes.votes import Battle, VoteSource
 
 
 def battle(prompt: str, voted: frozenset[str] = frozenset(), experiment: int = 3, wanted: int = 2) -> Battle:
-    place = int(prompt[1:])
+    asked = ({"role": "user", "content": f"My name is Ann. How do I bake bread {prompt}?"},)
     return Battle(
-        experiment, prompt, f"My name is Ann. How do I bake bread {prompt}?", "exp-0003", "exp-0001",
-        "Hi Ann, to bake bread, knead it well.", "It depends on many things. I hope this helps!", 2 * wanted * place,
-        wanted, voted,
+        experiment, prompt, asked, "exp-0003", "exp-0001", "Hi Ann, to bake bread, knead it well.",
+        "It depends on many things. I hope this helps!", wanted, voted,
     )  # fmt: skip
 
 
@@ -46,30 +45,6 @@ def person(folder: Path, voter: str, choose: Callable[[dict[str, str]], str] = l
         for row in shown[skip:]:
             file.write(json.dumps({"battle": row["battle"], "voter": voter, "choice": choose(row)}) + "\n")
     return len(shown)
-
-
-async def test_simulated_voters_vote_once_each_and_prefer_the_better_answer() -> None:
-    votes = await collected(SimulatedVoters(7), [battle(f"p{number}") for number in range(100)])
-    assert len(votes) == 200
-    assert len({vote.voter for vote in votes}) == 200
-    assert all(vote.simulated and vote.voter.startswith("sim-") for vote in votes)
-    assert sum(vote.choice is Choice.A for vote in votes) > 150
-
-
-async def test_simulated_voters_of_a_resumed_evaluation_are_the_same_and_none_votes_again() -> None:
-    battles = [battle(f"p{number}") for number in range(20)]
-    all_at_once = await collected(SimulatedVoters(7), battles)
-    done = frozenset(vote.voter for vote in all_at_once if vote.prompt == "p3")
-    resumed = await collected(SimulatedVoters(7), [battle("p3", done), battle("p4")])
-    expected = [(vote.key, vote.choice) for vote in all_at_once if vote.prompt == "p4"]
-    assert [(vote.key, vote.choice) for vote in resumed] == expected
-
-
-async def test_another_experiment_has_other_simulated_voters() -> None:
-    source = SimulatedVoters(7)
-    first = await collected(source, [battle(f"p{number}") for number in range(20)])
-    second = await collected(source, [battle(f"p{number}", experiment=4) for number in range(20)])
-    assert not {vote.voter for vote in first} & {vote.voter for vote in second}
 
 
 async def test_people_are_shown_battles_that_do_not_tell_the_models(tmp_path: Path) -> None:

@@ -52,9 +52,10 @@ class AnalyzeLane:
         if stage.result.get("judge") == "val_pref_acc":
             return _by_pairs(rule, experiment, stage.result), []
         ranking = await asyncio.to_thread(rank, self.read.pair_counts())
-        return self._by_votes(rule, experiment, ranking), list(ranking.standings)
+        judged = self._by_votes(rule, experiment, ranking, str(stage.result.get("guard", "")))
+        return judged, list(ranking.standings)
 
-    def _by_votes(self, rule: verdict.Rule, experiment: Experiment, ranking: Ranking) -> Verdict:
+    def _by_votes(self, rule: verdict.Rule, experiment: Experiment, ranking: Ranking, guard: str) -> Verdict:
         model, opponent = experiment.model, _opponent(experiment)
         tally = self.read.tally(experiment.number, model, opponent)
         reference = next((one.reference for one in ranking.standings if one.model == model), None)
@@ -63,6 +64,8 @@ class AnalyzeLane:
         judged = _conclude(rule, experiment, tally, means, reference, votes)
         if experiment.number == BASELINE:
             judged = replace(judged, outcome=Outcome.KEEP, reason=_of_the_baseline(judged, votes))
+        elif guard:
+            judged = replace(judged, outcome=Outcome.DISCARD, reason=f"Taken out at once: {guard}. {_so_far(tally)}")
         if model in ranking.unknown:
             unranked = f"No chain of votes links {model} to the {REFERENCE}, so it has no rank yet."
             return replace(judged, reason=f"{judged.reason} {unranked}")
@@ -127,6 +130,10 @@ def _of_the_baseline(judged: Verdict, votes: verdict.Votes) -> str:
         f"The baseline against the {REFERENCE}: {judged.wins} wins to {judged.losses} losses "
         f"({judged.ties} about equal){whose}, {measured}; it reigns without a contest."
     )
+
+
+def _so_far(tally: Tally) -> str:
+    return f"The votes until then: {tally.wins} wins to {tally.losses} losses ({tally.ties} about equal)."
 
 
 def _opponent(experiment: Experiment) -> str:

@@ -162,6 +162,10 @@ class Ledger:
         rows = self._db.execute(_NEXT_PAIR, {"voter": voter, "most": most, "held": json.dumps(held)}).fetchall()
         return pair_of(rows[0]) if rows else None
 
+    def open_questions(self) -> set[tuple[int, int]]:
+        """Experiments and promotion tests that have battles which are shown."""
+        return set(self._db.execute("SELECT DISTINCT experiment, test FROM battles WHERE NOT closed").fetchall())
+
     def open_pairs(self) -> int:
         """Held-out pairs that are shown to people."""
         query = "SELECT count(*) FROM battles WHERE source = 'heldout' AND NOT closed"

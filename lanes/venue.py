@@ -1,0 +1,269 @@
+"""Where votes are cast: model server, arena and lineup, kept up for all open questions together and between them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from checkpoints.records import model_name
+from checkpoints.store import Store, StoreError
+from lanes.arena.ballots import Exposure
+from lanes.arena.guards import breach
+from lanes.arena.schema import LedgerError
+from lanes.arena_desk import ARENA, ArenaDesk
+from lanes.arena_votes import Intake, open_questions
+from lanes.deployment import Deployment, ServerGone, Unanswerable
+from lanes.evaluate_settings import EvaluateSettings, serve_order
+from lanes.lane import StageFailed
+from lanes.launch import LocalProcess
+from lanes.open_questions import OpenQuestion, lineup_of, served_always
+from lanes.order import ArenaOrder
+from lanes.product_desk import ProductDesk
+from lanes.published import Published
+from lanes.pull_votes import Puller
+from lanes.sharing import SharedServer
+from lanes.worker import WorkerError
+
+TICK_SECONDS = 0.25
+"""How often the ledger is read and everything is looked after."""
+
+ALIVE_SECONDS = 120.0
+"""How often a model server that nobody asks is asked, so that it does not end as idle."""
+
+PATIENCE_SECONDS = 60.0
+"""Most time until what failed is tried again."""
+
+_TROUBLE = (StageFailed, WorkerError, ServerGone, Unanswerable, LedgerError, sqlite3.Error, OSError)
+"""What may pass, or be mended while the run goes on."""
+
+HOME = "home"
+"""In whose name the models are loaded that are served whatever is open: the champion and the promoted one."""
+
+
+class Venue:
+    """What all questions of a run share."""
+
+    def __init__(
+        self,
+        store: Store,
+        work: Path,
+        settings: Callable[[], EvaluateSettings],
+        published: Published,
+        complain: Callable[[str], None],
+    ) -> None:
+        """Start nothing yet.
+
+        Args:
+            store: Of the run.
+            work: Folder for the processes' folders.
+            settings: Says what the program says now.
+            published: The models of the run.
+            complain: Called with a line for a person, as often as it comes; to be shown once.
+        """
+        self._store, self._work, self._settings = store, work, settings
+        self._published, self._complain = published, complain
+        self._server: SharedServer | None = None
+        self._arena: ArenaDesk | None = None
+        self._intake: Intake | None = None
+        self._puller = Puller(store, complain)
+        self._product = ProductDesk(work / "product", self._launcher(), store.owner.path)
+        self._open: dict[str, OpenQuestion] = {}
+        self._exposures: dict[str, list[Exposure]] = {}
+        self._home: dict[str, Path] = {}
+        self._attendant: asyncio.Task[None] | None = None
+        self._news = asyncio.Event()
+        self._resting = False
+        self._asked_at = time.monotonic()
+        self.live = False
+        """Whether a product has shown battles in this run: more of its votes are to be expected."""
+
+    @property
+    def server(self) -> SharedServer:
+        """The model server in hand, or one under the settings as they are now; it need not be up."""
+        if self._server is None:
+            order = serve_order(self._settings())
+            self._server = SharedServer(
+                Deployment(self._work / "server", order, self._launcher(), self._store.owner.path)
+            )
+        return self._server
+
+    @property
+    def arena(self) -> ArenaDesk:
+        """The arena in hand, or one under the settings as they are now; it need not be up."""
+        if self._arena is None:
+            said = self._settings().arena
+            order = ArenaOrder(host=said.host, port=said.port)
+            folder = self._store.folder.absolute() / ARENA
+            self._arena = ArenaDesk(folder, order, self._launcher(), self._store.owner.path)
+            self._intake = Intake(self._store, self._arena, self._complain)
+        return self._arena
+
+    def attend(self) -> None:
+        """Keep everything up from now on, until ``rest`` or ``close``."""
+        self._resting = False
+        if self._attendant is None or self._attendant.done():
+            self._attendant = asyncio.create_task(self._attend(), name="venue")
+
+    def enter(self, name: str, question: OpenQuestion) -> None:
+        """Ask for votes on a question from now on."""
+        self._open[name] = question
+
+    def withdraw(self, name: str) -> None:
+        """Ask for no more votes on a question; those that still come tell of the ranking."""
+        self._open.pop(name, None)
+        self._exposures.pop(name, None)
+
+    def forget(self, name: str) -> None:
+        """A question has ended; models that only it needed are unloaded when others are loaded."""
+        if self._server:
+            self._server.forget(name)
+
+    async def ready(self) -> None:
+        """Wait until the arena listens and everything that it acknowledged is in the store.
+
+        Raises:
+            StageFailed: It does not come up.
+        """
+        await self._keep_arena()
+        await self.take_in()
+
+    async def news(self) -> None:
+        """Wait until votes have come in, but not long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(TICK_SECONDS):
+                await self._news.wait()
+
+    async def take_in(self) -> None:
+        """Have every vote that was acknowledged until now in the store."""
+        assert self._intake
+        await self._intake.take()
+
+    def used_up(self, name: str) -> bool:
+        """Whether the simulated product has asked everything that it had for a question."""
+        return self._product.used_up(name)
+
+    def breach(self, name: str) -> str | None:
+        """Why a question's candidate is to be taken out at once; None where it is not."""
+        terms = self._open[name].terms
+        shown = {each.model: each for each in self._exposures.get(name, ())}
+        candidate = shown.get(terms.candidate)
+        if candidate is None or terms.undecided:
+            return None
+        return breach(self._settings().guards, candidate, shown.get(terms.opponent))
+
+    async def rest(self) -> None:
+        """Free the device; votes on what was shown are taken in all the same."""
+        self._resting = True
+        await self._product.end()
+        if self._server:
+            await self._server.deployment.down()
+        self._home = {}
+
+    async def close(self, keep_workers: bool) -> None:
+        """Leave all processes to the next runner (they end by themselves when none comes), or end them."""
+        if self._attendant:
+            self._attendant.cancel()
+            await asyncio.wait({self._attendant})
+        if keep_workers:
+            if self._server:
+                await self._server.deployment.leave()
+            if self._arena:
+                await self._arena.leave()
+        else:
+            await self._product.end()
+            await self.server.deployment.down()
+            await self.arena.down()
+        self._server, self._arena, self._intake, self._attendant, self._home = None, None, None, None, {}
+
+    async def leave_another_server(self) -> None:
+        """Let go of a model server under other settings, as soon as no question uses it."""
+        server = self._server
+        if server and not self._open and not server.deployment.serves(serve_order(self._settings())):
+            await server.deployment.leave()
+            self._server, self._home = None, {}
+
+    async def _attend(self) -> None:
+        wait = TICK_SECONDS
+        while True:
+            try:
+                await self._tick()
+                wait = TICK_SECONDS
+            except StoreError:
+                return  # who writes a stage is told the same
+            except _TROUBLE as error:
+                self._complain(" ".join(str(error).split()))
+                wait = min(PATIENCE_SECONDS, 2 * wait)
+            await asyncio.sleep(wait)
+
+    async def _tick(self) -> None:
+        await self._keep_arena()
+        assert self._intake
+        taken = await self._intake.take()
+        self.live = self._intake.live
+        pull = self._settings().pull
+        if self._settings().voters == "pull" and pull is not None:
+            taken += await self._puller.take(pull)
+        if taken:
+            self._news.set()
+            self._news = asyncio.Event()
+        await self._keep_home()
+        for name, question in tuple(self._open.items()):
+            experiment = question.terms.experiment
+            self._exposures[name] = await self.arena.ask(lambda ledger, n=experiment: ledger.exposures(n))
+        deployment = self.server.deployment
+        server = self._work / "server" if deployment.port and deployment.alive else None
+        lineup = lineup_of(self._store.read, self._published, self._settings(), self._open, self._exposures, server)
+        if lineup and await self.arena.tell(lineup):
+            await self._close_judged()
+        await self._keep_product()
+
+    async def _close_judged(self) -> None:
+        """Show no more pairs of what is judged. By the store: a question that is paused keeps its pairs."""
+        wanted = set(open_questions(self._store.read).values())
+        for experiment, test in await self.arena.ask(lambda ledger: ledger.open_questions()) - wanted:
+            await self.arena.ask(lambda ledger, e=experiment, t=test: ledger.close(e, t))
+
+    async def _keep_arena(self) -> None:
+        arena = self.arena
+        if arena.place and arena.alive:
+            return
+        fell = bool(arena.place)
+        wanted = arena.order.port
+        await arena.up()
+        if fell:
+            self._complain(f"the arena had ended, and was started again at {arena.place}")
+        elif wanted and not arena.place.endswith(f":{wanted}"):
+            self._complain(f"port {wanted} is taken: the arena listens on {arena.place}")
+
+    async def _keep_home(self) -> None:
+        """Have the champion and the promoted model served, also while nothing is judged."""
+        deployment = self.server.deployment
+        if self._resting or (self._open and not deployment.alive):
+            return  # a question that is open brings its server up itself, and counts how often it dies
+        numbers = served_always(self._store.read, self._published)
+        names = {model_name(number) for number in numbers}
+        if not numbers or (names == self._home.keys() and deployment.port and deployment.alive):
+            await self._keep_awake()
+            return
+        models = self._published.models(numbers)
+        home = {name: await self._published.fetched(name, models[name]["url"]) for name in names}
+        await self.server.up()
+        await self.server.serve(HOME, home)
+        self._home = home
+
+    async def _keep_awake(self) -> None:
+        if self.server.port and time.monotonic() - self._asked_at > ALIVE_SECONDS:
+            self._asked_at = time.monotonic()
+            await self.server.deployment.is_awake()
+
+    async def _keep_product(self) -> None:
+        if self._settings().voters == "simulated" and not self._resting:
+            questions = {name: (each.terms, each.prompts) for name, each in self._open.items()}
+            await self._product.keep(questions, self.arena.folder, self._store.read, self._settings().seed)
+
+    def _launcher(self) -> LocalProcess:
+        return LocalProcess(self._settings().threads)
