@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import from_json
 
 from checkpoints.text import clean
 from lanes.arena.problems import Problem
 from lanes.arena.vote_body import Name
 
-MOST_TURNS = 200
-"""Turns of a conversation."""
+
+def _whole(value: object) -> object:
+    # JSON has one kind of number: 3.0 is as whole as 3.
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+_Whole = BeforeValidator(_whole)
 
 
 class _Part(BaseModel):
@@ -26,7 +31,7 @@ class Turn(_Part):
     content: Annotated[str, Field(min_length=1)]
 
 
-Conversation = Annotated[list[Turn], Field(min_length=1, max_length=MOST_TURNS)]
+Conversation = Annotated[list[Turn], Field(min_length=1)]
 
 
 class _Request(_Part):
@@ -86,11 +91,11 @@ class CompletionRequest(_Part):
     """Left out, as it was when the model was judged; so are ``top_p`` and ``max_tokens``."""
 
     top_p: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] | None = None
-    max_tokens: Annotated[int, Field(ge=1, le=32_768)] | None = Field(
+    max_tokens: Annotated[int, Field(ge=1, le=32_768), _Whole] | None = Field(
         default=None, validation_alias=AliasChoices("max_tokens", "max_completion_tokens")
     )
-    seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None
-    n: Literal[1] = 1
+    seed: Annotated[int, Field(ge=0, lt=2**63), _Whole] | None = None
+    n: Annotated[int, Field(ge=1, le=1), _Whole] = 1
     stream: bool = False
     user: str | None = None
 
