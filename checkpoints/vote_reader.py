@@ -70,16 +70,17 @@ class VoteReader(Querying):
         whole = len(rows) if len(rows) < most else self._one(f"SELECT count(*) {counted}")[0]
         return tuple(zip(*reversed(rows), strict=True)), whole - len(rows)
 
-    def decisive_votes(self, experiment: int, model: str, rival: str, after: int = 0) -> tuple[int, list[bool]]:
-        """Votes between two models in an experiment's evaluation after a mark: whether the first won, in the order in
-        which they came, without ties; and the mark to ask from next time."""
+    def closed_means(self, experiment: int, model: str, rival: str, after: float = 0.0) -> tuple[float, list[float]]:
+        """Means of the voters on two models in an experiment's evaluation whose sessions closed after a mark, −1 to 1
+        for the first model, in the order in which they closed; and the mark to ask from next time."""
+        ours, theirs = ("a_wins", "b_wins") if model < rival else ("b_wins", "a_wins")
         rows = self._all(
-            "SELECT seq, choice = iif(model_a = ?, 'a', 'b') FROM votes WHERE experiment = ? AND test = 0 AND seq > ?"
-            f" AND {_NO_JUDGE} AND choice <> 'tie'"
-            " AND ((model_a = ? AND model_b = ?) OR (model_a = ? AND model_b = ?)) ORDER BY seq",
-            model, experiment, after, model, rival, rival, model,
+            f"SELECT closed_at, ({ours} - {theirs}) * 1.0 / ({ours} + {theirs}) FROM voter_sessions"
+            " WHERE experiment = ? AND test = 0 AND model_a = ? AND model_b = ? AND closed_at > ?"
+            " AND a_wins + b_wins > 0 ORDER BY closed_at, last_at, voter",
+            experiment, min(model, rival), max(model, rival), after,
         )  # fmt: skip
-        return max((seq for seq, _ in rows), default=after), [bool(won) for _, won in rows]
+        return max((at for at, _ in rows), default=after), [mean for _, mean in rows]
 
     def voters_on_pairs(self, experiment: int, test: int, after: int) -> tuple[int, list[tuple[str, str, str, str]]]:
         """Who has voted on what after a mark: (prompt, model a, model b, voter); and the mark to ask from next time."""

@@ -175,16 +175,17 @@ class Story:
             writes.add_answers(db, [Answer(number, prompt, own, short), Answer(number, prompt, rival, long)])
 
     def vote(self, db: Database, number: int, rival: str, share: float, votes: int) -> tuple[int, int, int]:
-        """Votes of twelve voters; returns wins, losses and ties."""
+        """Votes of as many voters, whose sessions are closed; returns wins, losses and ties."""
         own, counts = model_name(number), {Choice.A: 0, Choice.B: 0, Choice.TIE: 0}
         cast: list[Vote] = []
         for place in range(votes):
             choice = Choice.TIE if place % 8 == 7 else Choice.A if (place * 37 % 100) / 100 < share else Choice.B
             counts[choice] += 1
-            voter, prompt = f"voter-{place % 12:02d}", f"prompt-{place % 64:03d}"
+            voter, prompt = f"voter-{place:03d}", f"prompt-{place % 64:03d}"
             key = f"{number}/{place}"
             cast.append(Vote(number, key, voter, prompt, own, rival, choice, self.simulated, time.time()))
         writes.add_votes(db, cast)
+        writes.close_sessions(db, number, 0, time.time(), 1)
         return counts[Choice.A], counts[Choice.B], counts[Choice.TIE]
 
     def conclude(self, db: Database, number: int, fate: str, wins: int, losses: int, ties: int) -> None:

@@ -61,6 +61,7 @@ def _more_votes(db: object, story: Story) -> None:
     own, rival = model_name(3), model_name(1)
     new = [Vote(3, f"new/{n}", f"late-{n}", "prompt-000", rival, own, Choice.B, True, 1.0) for n in range(9)]
     writes.add_votes(db, new)  # type: ignore[arg-type]
+    writes.close_sessions(db, 3, 0, 0.0, 1)  # type: ignore[arg-type]
     story.progress(db, Lane.EVALUATE, 3, "votes", 157, 400, "56 %", 300)  # type: ignore[arg-type]
 
 

@@ -21,6 +21,7 @@ from checkpoints.records import (
     Step,
     Tally,
     Vote,
+    VoterMeans,
     model_name,
 )
 from checkpoints.text import clean
@@ -147,6 +148,9 @@ class Running:
     all: Tally
     """Everybody's, this voter's included."""
 
+    means: VoterMeans
+    """Everybody's, each voter counted as one, as far as their sessions have closed."""
+
     simulated: bool
     """Whether some of the others are those of simulated voters."""
 
@@ -163,6 +167,7 @@ def running(folder: Path, row: Row, rival: str, voter: str, cast: Sequence[Json]
     number, own = row.experiment.number, row.experiment.model
     with closing(Reader(folder)) as reader:
         votes = [vote for vote in reader.votes(number) if {vote.model_a, vote.model_b} == {own, rival}]
+        means = reader.voter_means(number, own, rival)
     counted, everybody = [vote for vote in votes if vote.voter == voter], tally(own, votes)
     known = {vote.prompt for vote in counted}
     new = [
@@ -174,6 +179,7 @@ def running(folder: Path, row: Row, rival: str, voter: str, cast: Sequence[Json]
     return Running(
         theirs,
         Tally(everybody.wins + added.wins, everybody.losses + added.losses, everybody.ties + added.ties),
+        means,
         any(vote.simulated for vote in votes),
     )
 

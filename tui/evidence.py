@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from checkpoints.reader import Reader
-from checkpoints.records import Choice, Json, Row, Stage, Tally, Vote
+from checkpoints.records import Choice, Json, Row, Stage, Tally, Vote, VoterMeans
 from tui.battles import PERSON, rival_of, tally
 from tui.snapshot import Series, read_on
 
@@ -38,6 +38,9 @@ class Votes:
 
     tally: Tally
     """Candidate against opponent."""
+
+    means: VoterMeans
+    """The same with each voter counted as one, which is what a verdict looks at."""
 
     voters: int
     simulated: int
@@ -70,7 +73,8 @@ def read_evidence(folder: Path, row: Row, champion: int | None, before: Evidence
     number, parent = row.experiment.number, row.experiment.parent
     beside = [other for other in (parent, champion) if other is not None]
     with closing(Reader(folder)) as reader:
-        votes = count(row, reader.votes(number))
+        means = reader.voter_means(number, row.experiment.model, rival_of(row))
+        votes = count(row, reader.votes(number), means)
         return Evidence(
             tuple(reader.stages(number)),
             _samples(reader, row, votes),
@@ -81,7 +85,7 @@ def read_evidence(folder: Path, row: Row, champion: int | None, before: Evidence
         )
 
 
-def count(row: Row, votes: Sequence[Vote]) -> Votes:
+def count(row: Row, votes: Sequence[Vote], means: VoterMeans = VoterMeans()) -> Votes:  # noqa: B008 (it is frozen)
     """Count the votes of an experiment."""
     own, rival = row.experiment.model, rival_of(row)
     contest = [vote for vote in votes if {vote.model_a, vote.model_b} == {own, rival}]
@@ -94,6 +98,7 @@ def count(row: Row, votes: Sequence[Vote]) -> Votes:
     shown = Counter(vote.choice for vote in votes)
     return Votes(
         tally(own, contest),
+        means,
         len({vote.voter for vote in votes}),
         len({vote.voter for vote in votes if vote.simulated}),
         Tally(shown[Choice.A], shown[Choice.B], shown[Choice.TIE]),

@@ -39,7 +39,9 @@ def _counts(snapshot: Snapshot, row: Row, votes: Votes) -> Iterator[tuple[str, T
     yield judges, Text(text)
     if votes.voters:
         simulated = f", {votes.simulated} of them simulated" if votes.simulated else ""
-        yield "voters", Text(f"{votes.voters}{simulated}")
+        means = votes.means
+        going = f", {means.open} still voting" if means.open else ""
+        yield "voters", Text(f"{votes.voters}{simulated}; {means.voters} counted against the opponent{going}")
 
 
 def _rates(snapshot: Snapshot, row: Row, votes: Votes, room: int) -> Iterator[tuple[str, Text]]:
@@ -47,7 +49,7 @@ def _rates(snapshot: Snapshot, row: Row, votes: Votes, room: int) -> Iterator[tu
     first = wilson(votes.first.wins, votes.first.losses)
     rates = {
         "win rate": found.win_rate if found else wilson(counted.wins, counted.losses),
-        "at any time": found.anytime if found else anytime(counted.wins, counted.losses),
+        "at any time": found.anytime if found else anytime(votes.means.wins, votes.means.losses),
         snapshot.metric or "reference": found.reference if found else None,
         "shown first": first,
     }

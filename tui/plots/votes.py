@@ -1,4 +1,4 @@
-"""Votes on one experiment as they came: the win rate with the interval that holds however often one looks."""
+"""Voters on one experiment as they came: the win rate with the interval that holds however often one looks."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from lanes.analyze.win_rate import anytime
 from runner.figures import BLUE, EVEN, SKY, Band, Figure, Line, Rule
 
 _FIRST = 10
-"""Votes before which the win rate jumps too much for an axis to follow it."""
+"""Voters before whom the win rate jumps too much for an axis to follow it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ballots:
-    """The decisive votes on one experiment against its opponent, in the order in which they came."""
+    """The voters on one experiment against its opponent, in the order in which their sessions closed."""
 
     experiment: int
     opponent: int | None
     """None for the reference."""
 
-    mark: int = 0
-    """Up to which votes were read."""
+    mark: float = 0.0
+    """Up to which they were read."""
 
-    wins: tuple[int, ...] = ()
-    """For each decisive vote how many were won by then, that one included."""
+    wins: tuple[float, ...] = ()
+    """For each voter how many were for it by then, each by the share of their decisive votes, that one included."""
 
     @property
     def over(self) -> str:
@@ -45,18 +45,18 @@ def read_ballots(folder: Path, experiment: Experiment, before: Ballots | None) -
         before = Ballots(experiment.number, opponent)
     rival = REFERENCE if opponent is None else model_name(opponent)
     with closing(Reader(folder)) as reader:
-        mark, won = reader.decisive_votes(experiment.number, own, rival, before.mark)
-    wins = accumulate(won, initial=before.wins[-1] if before.wins else 0)
+        mark, means = reader.closed_means(experiment.number, own, rival, before.mark)
+    wins = accumulate(((1 + mean) / 2 for mean in means), initial=before.wins[-1] if before.wins else 0.0)
     next(wins)
     return Ballots(experiment.number, opponent, mark, before.wins + tuple(wins))
 
 
 def votes(ballots: Ballots, right: int, places: int, simulated: bool) -> Figure:
-    """Win rate by number of decisive votes, per cent.
+    """Win rate by number of voters, each counted as one, per cent.
 
     Args:
         ballots: At least one.
-        right: Last vote on the axis.
+        right: Last voter on the axis.
         places: How many of them are shown, at even distances: the interval takes time to compute.
         simulated: Whether the voters are.
     """
@@ -68,7 +68,7 @@ def votes(ballots: Ballots, right: int, places: int, simulated: bool) -> Figure:
     voters = ", simulated voters" if simulated else ""
     return Figure(
         title=f"Votes on #{ballots.experiment} over {ballots.over}",
-        x_label="decisive votes",
+        x_label="voters",
         y_label=f"win rate, %{voters}",
         rules=(Rule(EVEN, "even"),),
         bands=(
@@ -89,8 +89,8 @@ def seen(ballots: Ballots) -> list[float]:
 
 
 @lru_cache(maxsize=4096)
-def _at(wins: int, votes: int) -> Interval:
-    """The interval after so many decisive votes, per cent."""
+def _at(wins: float, votes: int) -> Interval:
+    """The interval after so many voters, per cent."""
     interval = anytime(wins, votes - wins)
     assert interval is not None
     return Interval(100 * interval.estimate, 100 * interval.low, 100 * interval.high)

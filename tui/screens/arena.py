@@ -12,7 +12,7 @@ from rich.text import Text
 from textual.binding import BindingType
 from textual.events import Resize
 
-from checkpoints.records import REFERENCE, Choice, Json, Row, Step, Tally, model_name
+from checkpoints.records import REFERENCE, Choice, Json, Row, Step, Tally, VoterMeans, model_name
 from checkpoints.text import clean
 from lanes.analyze.win_rate import anytime
 from tui.battles import PERSON, Battle, Running, cast_by, next_battle, running, why_none
@@ -203,7 +203,7 @@ def _told(row: Row, battle: Battle, choice: Choice, counted: Running) -> list[Te
         Text(),
         styled(what, f"bold {BRIGHT}"),
         _share(f"Your votes on #{number}{against}", counted.own),
-        _share(f"All votes on #{number}{against}{others}", counted.all),
+        _share(f"All votes on #{number}{against}{others}", counted.all, counted.means),
     ]
     if row.verdict:
         word = STATES[row.experiment.state].word
@@ -211,16 +211,14 @@ def _told(row: Row, battle: Battle, choice: Choice, counted: Running) -> list[Te
     return lines
 
 
-def _share(name: str, tally: Tally) -> Text:
-    """``Your votes on #43: 7 of 11 for it, 63.6 % [23.2, 93.3] 95 % at any time, 2 about equal``: votes still come."""
-    text = Text().append(f"{name}: ", GREY)
-    rate = anytime(tally.wins, tally.losses)
-    if rate:
-        text.append(f"{tally.wins} of {tally.decisive} for it, {per_cent(rate.estimate)} % ")
+def _share(name: str, tally: Tally, means: VoterMeans | None = None) -> Text:
+    """``All votes on #43: 7 of 11 for it, 2 about equal; each voter as one 61.0 % [23.2, 93.3] 95 % at any time``."""
+    text = Text().append(f"{name}: ", GREY).append(f"{tally.wins} of {tally.decisive} for it")
+    text.append(f", {tally.ties} about equal" if tally.ties else "", GREY)
+    if means and (rate := anytime(means.wins, means.losses)):
+        text.append(f"; each of {means.voters} voters as one {per_cent(rate.estimate)} % ")
         text.append(f"[{per_cent(rate.low)}, {per_cent(rate.high)}] 95 % at any time", GREY)
-    else:
-        text.append("none that decides")
-    return text.append(f", {tally.ties} about equal" if tally.ties else "", GREY)
+    return text
 
 
 def _model(name: str) -> str:

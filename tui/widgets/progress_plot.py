@@ -84,7 +84,7 @@ class ProgressPlot(Plot):
         if self._view == _VOTES:
             voted = self._voted(self.snapshot or Snapshot())
             read = voted and self._ballots and self._ballots.experiment == voted.number
-            return "no decisive votes yet" if read or not voted else "reading the votes…"
+            return "no voter is counted yet" if read or not voted else "reading the votes…"
         return {
             _RATE: "the first point comes with the baseline's votes",
             _ELO: "no ranking yet",
