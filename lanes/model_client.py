@@ -32,6 +32,10 @@ class Unanswerable(Exception):
     """The server refuses this request, whoever asks it again; the text says why."""
 
 
+class NotServed(Unanswerable):
+    """The server has no such model loaded, or is another one by now that has another token."""
+
+
 class ModelClient:
     """Connections to one model server."""
 
@@ -148,7 +152,7 @@ def _failure(response: httpx.Response) -> Exception:
         line = f"status {response.status_code}"
     if response.is_server_error:
         return StageFailed(FailureKind.CRASH, f"the model server failed: {line}")
-    return Unanswerable(line)
+    return NotServed(line) if response.status_code in (401, 404) else Unanswerable(line)
 
 
 def _seconds(response: httpx.Response) -> float:

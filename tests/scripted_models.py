@@ -68,6 +68,8 @@ class Models:
                 return _error(500, "CUDA has had enough")
             case "refuses":
                 return _error(400, "900 tokens do not fit into 512")
+            case "is not loaded":
+                return _error(404, f"there is no model {model}")
             case "babbles":
                 return Response("<html>")
             case "is empty":

@@ -146,7 +146,15 @@ async def test_where_the_champion_gives_no_answer_the_candidates_stands_alone(ar
     assert (arena.exposures()[CANDIDATE].answers, arena.exposures()[CHAMPION].errors) == (1, 1)
 
 
-@pytest.mark.parametrize(("stream", "script"), [(False, "fails"), (True, "fails"), (False, "hangs")])
+async def test_a_candidate_that_is_not_loaded_yet_is_not_blamed(arena: Arena) -> None:
+    arena.models.scripts[CANDIDATE] = "is not loaded"
+    assert (await arena.battle())["answers"][0]["model"] == CHAMPION
+    assert arena.exposures() == {}
+
+
+@pytest.mark.parametrize(
+    ("stream", "script"), [(False, "fails"), (True, "fails"), (False, "hangs"), (False, "is not loaded")]
+)
 async def test_where_nobody_answers_it_says_when_to_ask_again_and_blames_no_candidate(
     arena: Arena, stream: bool, script: str
 ) -> None:
@@ -312,6 +320,7 @@ async def test_the_deployed_model_streams_in_openais_form(arena: Arena) -> None:
         ("answers", {"model": "promoted"}, 404),
         ("answers", {"tools": []}, 422),
         ("refuses", {}, 422),
+        ("is not loaded", {}, 503),
         ("fails", {}, 503),
         ("babbles", {}, 503),
         ("hangs", {}, 503),

@@ -13,7 +13,7 @@ from checkpoints.records import Json
 from lanes.arena.lineup import Lineup
 from lanes.deployment import TOKEN
 from lanes.lane import StageFailed
-from lanes.model_client import CHAT, ModelClient, ServerGone, Unanswerable
+from lanes.model_client import CHAT, ModelClient, NotServed, ServerGone, Unanswerable
 from lanes.order import RESULT, ServeResult
 from lanes.recipe import Deployment
 
@@ -39,15 +39,20 @@ def question(lineup: Lineup, model: str, messages: Sequence[dict[str, str]], see
 class NoAnswer(Exception):
     """A model gives no answer; the text is one line that says why."""
 
-    def __init__(self, line: str, refused: bool = False) -> None:
+    def __init__(self, line: str, refused: bool = False, absent: bool = False) -> None:
         """Say why.
 
         Args:
             line: For a person.
             refused: No model of this server takes these messages, whenever it is asked: they are too long, for example.
+            absent: The model is not served right now, which is no fault of its own.
         """
         super().__init__(line)
-        self.refused = refused
+        self.refused, self.absent = refused, absent
+
+
+class _NobodyThere(Exception):
+    """The model server is not up."""
 
 
 class Answers:
@@ -116,6 +121,8 @@ def _said_plainly() -> Generator[None]:
     """Whatever a server does to us is a model that gives no answer."""
     try:
         yield
+    except (NotServed, _NobodyThere) as error:
+        raise NoAnswer(str(error), absent=True) from error
     except Unanswerable as error:
         raise NoAnswer(str(error), refused=True) from error
     except (ServerGone, StageFailed, httpx.HTTPError) as error:
@@ -128,7 +135,7 @@ def _place(server: Path) -> _Place:
     try:
         found = (server / RESULT).stat()
     except OSError:
-        raise ServerGone("the model server is being started") from None
+        raise _NobodyThere("the model server is being started") from None
     return server, found.st_ino, found.st_mtime_ns
 
 
@@ -137,7 +144,7 @@ def _connect(server: Path) -> ModelClient:
         result = ServeResult.model_validate_json((server / RESULT).read_bytes())
         token = (server / TOKEN).read_text(encoding="utf-8").strip()
     except (OSError, ValueError):
-        raise ServerGone("the model server is being started") from None
+        raise _NobodyThere("the model server is being started") from None
     if result.status != "ready":
-        raise ServerGone(f"the model server did not start: {result.error}")
+        raise _NobodyThere(f"the model server did not start: {result.error}")
     return ModelClient(result.host, result.port, token)

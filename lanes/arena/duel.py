@@ -42,6 +42,9 @@ class Said:
     refused: bool = False
     """The failure is of the messages and not of the model."""
 
+    absent: bool = False
+    """The model is not served right now."""
+
 
 def not_heard(side: str, piece: str | None) -> None:
     """For who waits for whole answers."""
@@ -70,21 +73,22 @@ async def _listen(
     side: str, pieces: AsyncGenerator[str], patience: Patience, limits: dict[str, asyncio.Timeout], hear: Hear
 ) -> Said:
     began, heard = time.monotonic(), list[str]()
-    failure, refused = "", False
+    none: NoAnswer | None = None
     try:
         async with asyncio.timeout(patience.whole) as limits[side], aclosing(pieces):
             await _collect(side, pieces, heard, hear)
     except TimeoutError:
-        failure = f"no whole answer after {time.monotonic() - began:.0f} s"
+        none = NoAnswer(f"no whole answer after {time.monotonic() - began:.0f} s")
     except NoAnswer as error:
-        failure, refused = str(error), error.refused
+        none = error
     finally:
         limits.pop(side, None)
-    if failure:
+    seconds = time.monotonic() - began
+    if none:
         hear(side, None)
-    else:
-        _hurry(limits, patience.slower)
-    return Said("".join(heard), time.monotonic() - began, failure, refused)
+        return Said("", seconds, str(none), none.refused, none.absent)
+    _hurry(limits, patience.slower)
+    return Said("".join(heard), seconds)
 
 
 async def _collect(side: str, pieces: AsyncGenerator[str], heard: list[str], hear: Hear) -> None:

@@ -40,11 +40,12 @@ class Shown:
 def exposures(meeting: Meeting, candidate: Said, rival: Said) -> list[Exposure]:
     """What a battle adds to the counts, failures among it.
 
-    Where both fail the fault is taken to be the server's or the prompt's, and nothing is counted. A rival's answer that
-    stood alone is not counted either, so that its mean is over prompts that the candidate has answered, too.
+    Where both fail, or the candidate is not loaded, the fault is taken to be the server's or the prompt's, and nothing
+    is counted. A rival's answer that stood alone is not counted either, so that its mean is over prompts that the
+    candidate has answered, too.
     """
     number, rival_name = meeting.arm.experiment, meeting.rival
-    if candidate.failure and rival.failure:
+    if candidate.absent or (candidate.failure and rival.failure):
         return []
     if candidate.failure:
         return [Exposure(number, meeting.arm.candidate, errors=1)]
