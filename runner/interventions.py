@@ -163,7 +163,7 @@ def judged_against_another(rows: Sequence[Row], champion: int | None, cancelled:
 
 
 def heir_of_the_pinned(rows: Sequence[Row], reigns: Sequence[Championship], gone: set[int] | None = None) -> int | None:
-    """The newest keep that beat the pinned champion while it was pinned; None while there is none.
+    """The last keep that beat the pinned champion while it was pinned; None while there is none.
 
     Args:
         gone: Keeps that are taken back.
@@ -175,7 +175,7 @@ def heir_of_the_pinned(rows: Sequence[Row], reigns: Sequence[Championship], gone
         since = reign.since
     reigned = {reign.experiment for reign in reigns}
     beat = [
-        row.experiment.number
+        (row.verdict.decided_at, row.experiment.number)
         for row in rows
         if _is_kept(row)
         and row.experiment.number not in (gone or ())
@@ -185,7 +185,7 @@ def heir_of_the_pinned(rows: Sequence[Row], reigns: Sequence[Championship], gone
         # A verdict that fell in the moment of the pin has not reigned either.
         and (row.verdict.decided_at >= since or row.experiment.number not in reigned)
     ]
-    return max(beat, default=None)
+    return max(beat)[1] if beat else None
 
 
 def prepared(rows: Sequence[Row]) -> tuple[int, ...]:

@@ -15,7 +15,7 @@ import pytest
 
 from checkpoints import schema, writes
 from checkpoints.reader import DATABASE, Reader
-from checkpoints.records import Proposal, RunState, State, Step
+from checkpoints.records import Lane, Proposal, RunState, State, Step
 from checkpoints.store import Store
 
 FIRST = "m001_first"
@@ -40,6 +40,9 @@ def old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             )  # fmt: skip
         db.table("championships").insert({"experiment": 0, "since": 3.0, "reason": "baseline"})
         db.table("interventions").insert({"step": "pause", "detail": "{}", "reason": "lunch", "at": 4.0})
+        db.table("progress").insert(
+            {"lane": "train", "experiment": 2, "doing": "steps", "done": 7.0, "total": 9.0, "detail": "", "at": 5.0}
+        )  # fmt: skip
     return tmp_path
 
 
@@ -62,6 +65,7 @@ def test_an_old_store_is_brought_to_this_version_with_all_that_was_in_it(old: Pa
         assert [row.experiment.state for row in store.read.rows()] == list(EXPERIMENTS)
         assert reign and (reign.experiment, reign.pinned) == (0, False)
         assert (step.step, step.reason, step.done) == (Step.PAUSE, "lunch", {})
+        assert [(one.lane, one.experiment, one.done) for one in store.read.at_work()] == [(Lane.TRAIN, 2, 7.0)]
     assert versions(old) == schema.NAMES
 
 

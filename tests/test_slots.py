@@ -24,10 +24,27 @@ from test_pipeline import FAST, SLOW_VOTES, intervene, running, until
 
 from checkpoints import writes
 from checkpoints.reader import Reader
-from checkpoints.records import Lane, Outcome, Progress, Proposal, StageState, State, Step, Tally, VoterMeans
+from checkpoints.records import (
+    Championship,
+    Experiment,
+    Lane,
+    Outcome,
+    Progress,
+    Proposal,
+    Row,
+    StageState,
+    State,
+    Step,
+    Tally,
+    Verdict,
+    VoterMeans,
+)
 from checkpoints.store import Store
 from lanes.analyze.verdict import Rule, decide, reason, to_go
+from runner.agent.zoom_out import due
+from runner.interventions import unpin
 from runner.results import status
+from runner.settings import ZoomOut
 from tui.snapshot import Snapshot, look
 from tui.taken import lanes
 from tui.widgets.lanes import Amounts, Work
@@ -228,3 +245,26 @@ def test_the_lanes_name_all_that_are_judged_side_by_side_and_the_first_ones_vote
     assert "3 side by side" in amounts.lines(70, 4)[row].plain
     assert (told["experiment"], told["in_hand"]) == (3, [3, 4, 5])
     assert [line.split("\t")[1] for line in lanes(snapshot).text.splitlines() if "evaluate" in line] == ["3", "4", "5"]
+
+
+def judged(number: int, outcome: Outcome, at: float, opponent: int = 0) -> Row:
+    state = State.KEPT if outcome is Outcome.KEEP else State.DISCARDED
+    proposal = Proposal("", f"category {number}", None, "test")
+    verdict = Verdict(number, outcome, 0, 0, 0, None, None, None, None, "", at)
+    parent = None if number == 0 else 0
+    return Row(Experiment(number, state, proposal, {}, parent, opponent, number + 1.0, at, ""), verdict)
+
+
+def test_what_follows_from_verdicts_goes_by_when_they_fell_not_by_number() -> None:
+    rows = [
+        judged(0, Outcome.KEEP, 1.0),
+        judged(1, Outcome.KEEP, 9.0),
+        judged(2, Outcome.DISCARD, 5.0),
+        judged(3, Outcome.KEEP, 7.0),
+        judged(4, Outcome.DISCARD, 8.0),
+    ]
+    plateau = ZoomOut(every=99, plateau=2, streak=99)
+    assert due(rows, [], plateau) is None, "the last verdict was a keep"
+    assert due([*rows, judged(5, Outcome.DISCARD, 10.0), judged(6, Outcome.DISCARD, 11.0)], [], plateau) == "plateau"
+    pinned = [Championship(0, 2.0, None, "a person pinned it", pinned=True)]
+    assert unpin(rows, pinned).champion == 1, "the last that beat it"

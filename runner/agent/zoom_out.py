@@ -30,7 +30,8 @@ def due(rows: Sequence[Row], zoom_outs: Sequence[ZoomOut], settings: Settings) -
     ]
     if len(proposed) >= settings.every:
         return "scheduled"
-    outcomes = [row.verdict.outcome for row in reversed(proposed) if row.verdict]
+    verdicts = sorted((row.verdict for row in proposed if row.verdict), key=lambda one: one.decided_at)
+    outcomes = [verdict.outcome for verdict in reversed(verdicts)]
     if len([*takewhile(lambda outcome: outcome is not Outcome.KEEP, outcomes)]) >= settings.plateau:
         return "plateau"
     if _streak(proposed) >= settings.streak:

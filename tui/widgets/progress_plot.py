@@ -250,10 +250,8 @@ def _has_votes(row: Row) -> bool:
 
 def _judged(now: Snapshot, experiment: Experiment) -> float:
     """Votes that the evaluate lane has counted so far, where it is at this experiment."""
-    judging = now.progress.get(Lane.EVALUATE)
-    return judging.done if judging and judging.experiment == experiment.number else 0.0
+    return next((one.done for one in now.in_hand(Lane.EVALUATE) if one.experiment == experiment.number), 0.0)
 
 
 def _expected(now: Snapshot, experiment: Experiment) -> int:
-    judging = now.progress.get(Lane.EVALUATE)
-    return int(judging.total) if judging and judging.experiment == experiment.number else 0
+    return next((int(one.total) for one in now.in_hand(Lane.EVALUATE) if one.experiment == experiment.number), 0)
