@@ -214,6 +214,10 @@ class Venue:
         for name, question in tuple(self._open.items()):
             experiment = question.terms.experiment
             self._exposures[name] = await self.arena.ask(lambda ledger, n=experiment: ledger.exposures(n))
+            for each in self._exposures[name]:
+                if each.errors:
+                    line = f"{each.model} gave a user no answer, and the other model answered alone"
+                    self._complain(f"{line}: {self.arena.folder.name}/log.txt says why")
         deployment = self.server.deployment
         server = self._work / "server" if deployment.port and deployment.alive else None
         lineup = lineup_of(self._store.read, self._published, self._settings(), self._open, self._exposures, server)
