@@ -175,6 +175,17 @@ def demote(asked: argparse.Namespace) -> int:
     return promotion_commands.demote(asked, _run_folder(asked.folder))
 
 
+def arena(asked: argparse.Namespace) -> int:
+    """Serve the arena of a run alone, invite voters, list them, exclude them or admit them again."""
+    from tui import arena_commands
+
+    steps = {
+        "serve": arena_commands.serve, "invite": arena_commands.invite, "voters": arena_commands.voters,
+        "exclude": arena_commands.exclude, "readmit": arena_commands.readmit,
+    }  # fmt: skip
+    return steps[asked.step](asked, _run_folder(asked.folder))
+
+
 def votes(asked: argparse.Namespace) -> int:
     """Analyze a file of votes, or write one of simulated votes."""
     from tui import vote_commands

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from checkpoints.collection import no_collection
-from tui import vote_commands
+from tui import arena_grammar, vote_commands
 
 FINISHED, WRONG, USAGE, HELD, STUCK = 0, 1, 2, 3, 4
 
@@ -25,6 +25,7 @@ examples:
   autoresearch-tui report . | less       the night on one page; --html -o report.html for a browser
   autoresearch-tui doctor .              what is there, what is missing, what to do
   autoresearch-tui votes analyze f.csv   who wins, how sure that is, whether voters agree
+  autoresearch-tui arena invite 20 .     links for people to vote by; arena . serves the page alone
   autoresearch-tui promote .             serve the champion for good, or hear what that lacks
   autoresearch-tui screenshot . --screen detail:12 -o detail.svg
                                          a picture of any screen, without a terminal
@@ -48,6 +49,7 @@ COMMANDS = (
     "demo",
     "screenshot",
     "judge",
+    "arena",
     "votes",
     "promote",
     "demote",
@@ -62,6 +64,8 @@ def main(argv: list[str] | None = None) -> int:
             stream.reconfigure(errors="replace")  # a terminal without Unicode gets a question mark, not a trace
     if not arguments or (arguments[0] not in COMMANDS and arguments[0] not in ("-h", "--help", "--version")):
         arguments = ["dashboard", *arguments]
+    if arguments[0] == "arena":
+        arguments = ["arena", *arena_grammar.with_step(arguments[1:])]
     asked = parser().parse_args(arguments)
     with no_collection():
         from tui import commands
@@ -135,6 +139,7 @@ def parser() -> argparse.ArgumentParser:
     demote = add("demote", parents=[folder], help="take the promotion back: the model before it is promoted again")
     for command in (promote, demote):
         command.add_argument("--reason", default="", help="for the record")
+    arena_grammar.grammar(add("arena", help="people and products vote here: serve it alone, invite, list, exclude"))
     vote_commands.grammar(add("votes", help="a file of votes: analyze it, or write one of simulated votes"))
     picture = add("screenshot", parents=[folder], help="a picture of any screen, as SVG or text, without a terminal")
     picture.add_argument("--size", type=_size, default=(120, 40), metavar="120x40", help="columns and rows")
