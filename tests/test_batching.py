@@ -20,7 +20,7 @@ class Letters:
     """An answer of `max_tokens` letters."""
 
     def __init__(self, reply: Reply) -> None:
-        self.reply, self.text, self.over = reply, "", False
+        self.reply, self.ask, self.text, self.over = reply, reply.ask, "", False
 
 
 class Scripted:
@@ -38,7 +38,7 @@ class Scripted:
     def together(self, rows: Sequence[Letters]) -> list[list[Letters]]:
         groups: dict[str, list[Letters]] = {}
         for row in rows:
-            model = row.reply.ask.model
+            model = row.ask.model
             groups.setdefault(model if model.startswith("whole") else "", []).append(row)
         return list(groups.values())
 
@@ -56,9 +56,9 @@ class Scripted:
             return
         row.text += "x"
         row.reply.tell(row.text)
-        if len(row.text) == row.reply.ask.max_tokens or row.reply.left:
+        if len(row.text) == row.ask.max_tokens or row.reply.left:
             row.over = True
-            self.done.append(row.reply.ask.model)
+            self.done.append(row.ask.model)
             row.reply.finish(Said(row.text, 1, len(row.text), "length"))
 
 
@@ -108,11 +108,8 @@ def test_a_short_answer_neither_waits_for_a_long_one_nor_for_the_end_of_the_batc
 def test_no_more_are_answered_together_than_the_batch_takes() -> None:
     counter = Counter(size=2)
     first = [counter.ask(name, 5) for name in "ab"]
-    counter.wait_until_begun()
     third = counter.ask("c", 1)
-    counter.turn(4)
-    assert not third.said.done()
-    counter.turn(2)
+    counter.turn(8)
     assert text(third) == "x"
     assert counter.models.done == ["a", "b", "c"]
     assert all(reply.said.done() for reply in first)
@@ -128,16 +125,33 @@ def test_models_with_weights_of_their_own_take_turns() -> None:
     assert text(long) == "x" * 30
 
 
-def test_a_model_is_unloaded_after_those_who_asked_before_and_before_those_who_ask_after() -> None:
+def test_a_model_is_unloaded_after_those_who_asked_it_before_and_before_those_who_ask_after() -> None:
     counter = Counter(size=4)
-    before = counter.ask("before", 3)
+    before, other = counter.ask("before", 3), counter.ask("other", 30)
     counter.wait_until_begun()
-    change = counter.batcher.change(lambda _: counter.models.done.append("change"))
+    change = counter.batcher.change("before", lambda _: counter.models.done.append("change"))
     after = counter.ask("after", 1)
-    counter.turn(4)
+    counter.turn(8)
     assert (text(before), text(after)) == ("xxx", "x")
     assert change.done()
     assert counter.models.done == ["before", "change", "after"]
+    counter.turn(30)
+    assert text(other) == "x" * 30
+
+
+def test_a_model_is_loaded_while_others_answer() -> None:
+    counter = Counter(size=4)
+    other = counter.ask("other", 30)
+    counter.wait_until_begun()
+    change = counter.batcher.change("new", lambda _: None)
+    counter.turn(2)
+    change.result(SECONDS)
+    new = counter.ask("new", 1)
+    counter.turn(3)
+    assert text(new) == "x"
+    assert not other.said.done()
+    counter.turn(30)
+    text(other)
 
 
 def test_who_went_away_before_the_turn_is_not_answered() -> None:

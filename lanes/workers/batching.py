@@ -7,7 +7,8 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, TypeAlias
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from lanes.workers.chat import Busy
 from lanes.workers.reply import Reply
@@ -25,7 +26,13 @@ WINDOW_SECONDS = 0.6
 MOST = 256
 """Most chats that wait or are being answered."""
 
-Change: TypeAlias = Callable[[], None]
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """A model that is to be loaded or unloaded."""
+
+    model: str
+    run: Callable[[], None]
 
 
 class Batcher:
@@ -33,10 +40,10 @@ class Batcher:
 
     def __init__(self, models: Models, batch_size: int) -> None:
         self._models, self._size = models, batch_size
-        self._queue: queue.SimpleQueue[Reply | Change] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Reply | _Change] = queue.SimpleQueue()
         self._rows: list[Row] = []
-        self._change: Change | None = None
-        """Comes next: who asked before it is answered before it, who asks after it waits for it."""
+        self._change: _Change | None = None
+        """Waits until nobody is answered by its model any more; who asks after it waits for it."""
 
         self._open: set[Reply] = set()
         threading.Thread(target=self._work, name="models", daemon=True).start()
@@ -58,9 +65,19 @@ class Batcher:
         reply.said.add_done_callback(lambda _: self._open.discard(reply))
         self._queue.put(reply)
 
-    def change(self, change: Callable[[Models], Any]) -> Future[Any]:
-        """Load or unload between two batches; the future raises what the change raises."""
-        future: Future[Any] = Future()
+    @property
+    def names(self) -> list[str]:
+        """What can be asked, the reference first."""
+        return self._models.names
+
+    def change(self, model: str, change: Callable[[Models], None]) -> Future[None]:
+        """Load or unload a model between two tokens; the future raises what the change raises.
+
+        Args:
+            model: Its name; who asked for it before is answered before.
+            change: What is done to the models.
+        """
+        future: Future[None] = Future()
 
         def run() -> None:
             try:
@@ -68,18 +85,18 @@ class Batcher:
             except Exception as error:
                 future.set_exception(error)
 
-        self._queue.put(run)
+        self._queue.put(_Change(model, run))
         return future
 
     def _work(self) -> None:
         while True:
             if not self._change:
                 self._gather()
-            if self._rows:
-                self._go_on()
-            elif self._change:
-                self._change()
+            if self._change and not self._answers(self._change):
+                self._change.run()
                 self._change = None
+            elif self._rows:
+                self._go_on()
 
     def _gather(self) -> None:
         """Take in who waits: whoever does so now where answers are under way, else as many as come together."""
@@ -90,7 +107,7 @@ class Batcher:
                 item = self._queue.get(timeout=patience)
             except queue.Empty:
                 return
-            if not isinstance(item, Reply):
+            if isinstance(item, _Change):
                 self._change = item
                 return
             if row := self._models.begin(item):
@@ -102,11 +119,16 @@ class Batcher:
     def _go_on(self) -> None:
         """Go on with the answers of some weights, until they are whole or others want a turn."""
         first, *others = self._models.together(self._rows)
-        self._models.go_on(first, lambda: bool(others) or self._joins())
+        self._models.go_on(first, lambda: bool(others) or self._is_room_wanted())
         waiting = [row for group in others for row in group]
         self._rows = waiting + [row for row in first if not row.over]
 
-    def _joins(self) -> bool:
-        """Whether somebody waits for whom there is room."""
+    def _is_room_wanted(self) -> bool:
+        """Whether somebody waits for whom there is room, or a change that nobody is in the way of any more."""
+        if self._change:
+            return not self._answers(self._change)
         going = sum(not row.over for row in self._rows)
-        return not self._change and going < self._size and not self._queue.empty()
+        return going < self._size and not self._queue.empty()
+
+    def _answers(self, change: _Change) -> bool:
+        return any(row.ask.model == change.model and not row.over for row in self._rows)

@@ -61,8 +61,9 @@ class Models:
 
     @property
     def names(self) -> list[str]:
-        """What can be asked, the reference first."""
-        adapters: list[str] = list(self._peft.peft_config) if self._peft else []
+        """What can be asked, the reference first; from any thread."""
+        engine = self._peft
+        adapters: list[str] = list(engine.peft_config) if engine else []
         return [REFERENCE, *adapters, *self._wholes]
 
     def load(self, name: str, folder: Path) -> None:

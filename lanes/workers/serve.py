@@ -162,7 +162,7 @@ class _Server:
         return guarded
 
     async def _models(self, _: Request) -> Response:
-        return model_list(await asyncio.wrap_future(self._batcher.change(lambda models: models.names)))
+        return model_list(self._batcher.names)
 
     async def _chat(self, request: Request) -> Response:
         wanted = ChatRequest.model_validate_json(await _body(request))
@@ -177,15 +177,17 @@ class _Server:
 
     async def _load(self, request: Request) -> Response:
         wanted = LoadRequest.model_validate_json(await _body(request))
-        return await self._changed(lambda models: models.load(wanted.lora_name, Path(wanted.lora_path)))
+        return await self._changed(
+            wanted.lora_name, lambda models: models.load(wanted.lora_name, Path(wanted.lora_path))
+        )
 
     async def _unload(self, request: Request) -> Response:
         wanted = UnloadRequest.model_validate_json(await _body(request))
-        return await self._changed(lambda models: models.unload(wanted.lora_name))
+        return await self._changed(wanted.lora_name, lambda models: models.unload(wanted.lora_name))
 
-    async def _changed(self, change: Callable[[Models], None]) -> Response:
+    async def _changed(self, model: str, change: Callable[[Models], None]) -> Response:
         try:
-            await asyncio.wrap_future(self._batcher.change(change))
+            await asyncio.wrap_future(self._batcher.change(model, change))
         except Refused as error:
             return refused(error, "lora_name")
         return JSONResponse({"status": "ok"})
