@@ -17,6 +17,7 @@ from typing import NamedTuple
 from checkpoints.ownership import RUN
 from checkpoints.reader import Reader
 from checkpoints.records import Json
+from lanes.arena_desk import ARENA
 from lanes.order import ORDER, RESULT
 from lanes.process import groups_of, marked, signal_all, still_runs
 from lanes.worker import MARK, Worker
@@ -95,7 +96,8 @@ def kill_workers(run: Path) -> int:
 
 def worker_pids(run: Path) -> set[int]:
     """Processes that work, stand by or serve for a run."""
-    return {pid for folder in (run / "work").glob("*") for pid in marked(MARK, str(folder.absolute()))}
+    folders = [*(run / "work").glob("*"), run / ARENA]
+    return {pid for folder in folders for pid in marked(MARK, str(folder.absolute()))}
 
 
 def trainers(run: Path) -> set[int]:

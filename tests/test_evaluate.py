@@ -221,7 +221,7 @@ async def test_abort_fails_the_stage(store: Store, adapters: Path) -> None:
 
 
 async def test_people_vote_by_file_and_time_ends_what_they_do_not_decide(store: Store, adapters: Path) -> None:
-    lane = EvaluateLane(store, settings(voters="file", seconds=3.0, votes_per_prompt=2))
+    lane = EvaluateLane(store, settings(voters="file", seconds=6.0, votes_per_prompt=2))
     stage = await enter(store, lane, adapters)
     work = asyncio.create_task(lane.run(stage))
     battles = store.folder / "battles.jsonl"
