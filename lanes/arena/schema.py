@@ -133,7 +133,7 @@ def _make_tables(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
         match _kind(connection):
-            case (0, 0):
+            case (0, 0) if not connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall():
                 for statement in _TABLES:
                     connection.execute(statement)
                 connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
