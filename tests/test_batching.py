@@ -125,13 +125,14 @@ def test_models_with_weights_of_their_own_take_turns() -> None:
     assert text(long) == "x" * 30
 
 
-def test_a_model_is_unloaded_after_those_who_asked_it_before_and_before_those_who_ask_after() -> None:
+@pytest.mark.parametrize("neighbour", ["other", "whole-other"])
+def test_a_model_is_unloaded_after_those_who_asked_it_before_and_before_those_who_ask_after(neighbour: str) -> None:
     counter = Counter(size=4)
-    before, other = counter.ask("before", 3), counter.ask("other", 30)
+    before, other = counter.ask("before", 3), counter.ask(neighbour, 30)
     counter.wait_until_begun()
     change = counter.batcher.change("before", lambda _: counter.models.done.append("change"))
     after = counter.ask("after", 1)
-    counter.turn(8)
+    counter.turn(12)
     assert (text(before), text(after)) == ("xxx", "x")
     assert change.done()
     assert counter.models.done == ["before", "change", "after"]
