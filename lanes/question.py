@@ -122,7 +122,10 @@ class Question:
     async def _vote(self, desk: Desk, file_voters: FileVoters) -> None:
         match self._settings.voters:
             case "file":
-                await self._contest(desk, file_voters)
+                try:
+                    await self._contest(desk, file_voters)
+                finally:
+                    file_voters.forget(self._terms.experiment, self._terms.test)
             case "arena":
                 await self._contest(desk, PageVoters(self._venue.arena, self._venue.news))
                 if self._venue.live:

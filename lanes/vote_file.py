@@ -49,7 +49,9 @@ class FileVoters:
         self._votes = Lines(folder / VOTES)
         self._complain = complain
         self._shown: set[str] | None = None
-        self._open: dict[str, Battle] = {}
+        self._open: dict[tuple[int, int], dict[str, Battle]] = {}
+        """Battles in hand, by their ids, of each question that is open: an experiment and a promotion test or 0."""
+
         self._waiting: dict[str, list[tuple[str, Choice]]] = {}
         """Votes that were read, by battle; those on battles from before a kill wait until these are in hand again."""
 
@@ -59,22 +61,26 @@ class FileVoters:
     async def cast(self, battles: Sequence[Battle], last: bool) -> AsyncGenerator[Vote | None]:
         """See ``VoteSource.cast``; when half of these have a vote others are due, as some are never opened."""
         self._show(battles)
+        questions = {(battle.experiment, battle.test) for battle in battles}
         while True:
             for number, line in self._votes.new():
                 self._read(number, line)
-            for vote in self._take():
+            for vote in [vote for question in questions for vote in self._take(question)]:
                 yield vote
             yield None
             if self._enough(battles, last):
                 return
             await asyncio.sleep(LOOK_SECONDS)
 
+    def forget(self, experiment: int, test: int) -> None:
+        """A question has ended, or is paused: votes on its battles wait until these are in hand again."""
+        for name in self._open.pop((experiment, test), {}):
+            self._given.pop(name, None)
+
     def _show(self, battles: Sequence[Battle]) -> None:
         if self._shown is None:
             self._shown = {str(row["battle"]) for row in _objects(self._battles)}
             _end_last_line(self._battles)
-        if battles and self._open and next(iter(self._open.values())).experiment != battles[0].experiment:
-            self._open, self._given = {}, {}
         new = [battle for battle in battles if battle.id not in self._shown]
         with self._battles.open("a", encoding="utf-8") as file:
             for battle in new:
@@ -86,7 +92,8 @@ class FileVoters:
             file.flush()
             os.fsync(file.fileno())
         self._shown |= {battle.id for battle in new}
-        self._open |= {battle.id: battle for battle in battles}
+        for battle in battles:
+            self._open.setdefault((battle.experiment, battle.test), {})[battle.id] = battle
 
     def _enough(self, battles: Sequence[Battle], last: bool) -> bool:
         if last:
@@ -103,15 +110,16 @@ class FileVoters:
         except ValueError as error:
             self._complain(f"{VOTES} line {number} is no vote: {error}")
             return
-        if battle in self._open or battle in (self._shown or ()):
+        if battle in (self._shown or ()):
             self._waiting.setdefault(battle, []).append((voter, choice))
         else:
             self._complain(f"{VOTES} line {number} is no vote: there is no battle {battle!r}")
 
-    def _take(self) -> Iterator[Vote]:
-        """Votes on the battles that are in hand, each voter's first on each."""
-        for name in self._waiting.keys() & self._open.keys():
-            battle = self._open[name]
+    def _take(self, question: tuple[int, int]) -> Iterator[Vote]:
+        """Votes on the battles of a question, each voter's first on each."""
+        battles = self._open.get(question, {})
+        for name in self._waiting.keys() & battles.keys():
+            battle = battles[name]
             for voter, choice in self._waiting.pop(name):
                 voters = self._voters(battle)
                 if voter in voters:

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import closing
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from laws import broken_laws
 from runs import Story
 from sleeping import VOTES, drive
 from test_pipeline import FAST, SLOW_VOTES, intervene, running, until
+from test_votes import battle, collected, person
 
 from checkpoints import writes
 from checkpoints.reader import Reader
@@ -40,7 +42,12 @@ from checkpoints.records import (
     VoterMeans,
 )
 from checkpoints.store import Store
+from lanes import vote_file
+from lanes.analyze.analyst import AnalyzeLane
 from lanes.analyze.verdict import Rule, decide, reason, to_go
+from lanes.evaluate import EvaluateLane
+from lanes.evaluate_settings import EvaluateSettings
+from lanes.vote_file import FileVoters
 from runner.agent.zoom_out import due
 from runner.interventions import unpin
 from runner.results import status
@@ -89,6 +96,7 @@ async def test_a_keep_puts_those_beside_it_back_to_be_judged_against_the_new_cha
     for number in (2, 3):
         passages = [stage.state for stage in store.read.stages(number) if stage.lane is Lane.EVALUATE]
         assert passages == [StageState.CANCELLED, StageState.DONE]
+        assert not (store.folder / f"evaluate-{number}-1.done").exists(), "it was ended at once"
         assert (store.read.experiment(number).parent, store.read.experiment(number).opponent) == (0, 1)
     assert len(store.read.votes()) >= votes
     again = [event.text for event in store.read.events() if "evaluated again" in event.text]
@@ -207,12 +215,28 @@ def test_what_is_kept_beside_others_would_have_been_kept_alone(arms: int, wins: 
     assert alone is Outcome.KEEP or beside is alone
 
 
+async def test_people_who_vote_by_file_vote_on_all_that_are_open_and_each_vote_goes_to_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vote_file, "LOOK_SECONDS", 0.01)
+    source = FileVoters(tmp_path, pytest.fail)
+    work = [asyncio.create_task(collected(source, [battle(p, experiment=n) for p in "pq"])) for n in (3, 4)]
+    await asyncio.sleep(0.05)
+    assert [person(tmp_path, voter) for voter in ("ann", "bob")] == [4, 4]
+    for number, votes in zip((3, 4), await asyncio.wait_for(asyncio.gather(*work), 5), strict=True):
+        assert {vote.experiment for vote in votes} == {number}
+        assert len({(vote.voter, vote.prompt) for vote in votes}) == 4
+    source.forget(3, 0)
+    again = asyncio.create_task(collected(source, [battle("r", experiment=3, wanted=1)]))
+    await asyncio.sleep(0.05)
+    person(tmp_path, "cleo", skip=4)
+    assert [vote.voter for vote in await asyncio.wait_for(again, 5)] == ["cleo"]
+
+
 async def test_progress_is_told_of_each_that_is_open_and_of_none_that_has_ended(store: Store) -> None:
     for number in range(3):
         await store.do(writes.propose, Proposal("", "data", None, "person"))
-        for lane in (Lane.TRAIN, Lane.UPLOAD):
-            attempt = await store.do(writes.start_stage, number, lane, {})
-            await store.do(writes.finish_stage, number, lane, attempt, {}, 1.0)
+        await publish_nothing(store, number)
         await store.do(writes.start_stage, number, Lane.EVALUATE, {})
         await store.do(writes.set_progress, votes(number))
     assert [one.experiment for one in store.read.at_work()] == [0, 1, 2]
@@ -245,6 +269,30 @@ def test_the_lanes_name_all_that_are_judged_side_by_side_and_the_first_ones_vote
     assert "3 side by side" in amounts.lines(70, 4)[row].plain
     assert (told["experiment"], told["in_hand"]) == (3, [3, 4, 5])
     assert [line.split("\t")[1] for line in lanes(snapshot).text.splitlines() if "evaluate" in line] == ["3", "4", "5"]
+
+
+async def test_an_evaluation_is_judged_by_the_number_of_slots_that_it_was_begun_under(store: Store) -> None:
+    for number in range(2):
+        await store.do(writes.propose, Proposal("", "data", None, "person"))
+        await publish_nothing(store, number)
+    crowded = EvaluateLane(store, EvaluateSettings(model="m", prompts=None, judge="val_pref_acc", slots=3))
+    order = crowded.order(replace(store.read.experiment(1), opponent=0))
+    await store.do(writes.start_stage, 1, Lane.EVALUATE, order, opponent=0)
+    result = {
+        "judge": "val_pref_acc", "tally": {"wins": 34, "losses": 12, "ties": 0}, "pairs": 50,
+        "accuracy": {"exp-0001": 0.7, "exp-0000": 0.5},
+    }  # fmt: skip
+    await store.do(writes.finish_stage, 1, Lane.EVALUATE, 1, result, 1.0)
+    verdict, _ = await AnalyzeLane(store.read, Rule()).judge(store.read.experiment(1))
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "of the 60 needed, 3 candidates side by side" in verdict.reason
+
+
+async def publish_nothing(store: Store, number: int) -> None:
+    """Trained and uploaded, as far as the store says."""
+    for lane, result in ((Lane.TRAIN, {"details": "scores.json"}), (Lane.UPLOAD, {})):
+        attempt = await store.do(writes.start_stage, number, lane, {})
+        await store.do(writes.finish_stage, number, lane, attempt, result, 1.0)
 
 
 def judged(number: int, outcome: Outcome, at: float, opponent: int = 0) -> Row:
