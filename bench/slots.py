@@ -89,7 +89,7 @@ def play(row: tuple[str, str]) -> list[Contest]:
     """All contests of one row, the same voters' luck at every run of this file."""
     case, name = row
     rates = CASES[case]
-    keep, leave = bounds(Rule(alpha=0.05 / len(rates)))
+    keep, leave = bounds(Rule(arms=len(rates)))
     return [contest(rates, PICKS[name], keep, leave, random.Random(f"{case} {run}")) for run in range(RUNS)]
 
 

@@ -61,6 +61,8 @@ def test_a_candidate_that_was_shown_often_enough_gives_its_place_to_the_others()
     assert shares(meetings(two))["exp-0001"] > 0.3
     assert shares(meetings(two, {"exp-0001": 100})) == {"exp-0002": 1}, "the service has counted on"
     assert shares(meetings(lineup(arm(1, exposure=100), max_exposure=100))) == {None: 1}
+    champion = arm(1, exposure=100, test=1)
+    assert shares(meetings(lineup(champion, max_exposure=100))) == {"exp-0001": 1}, "everybody is shown it anyway"
 
 
 def test_traffic_goes_to_the_arm_that_is_ahead_and_a_floor_of_it_to_every_other() -> None:
@@ -97,6 +99,6 @@ def test_whoever_meets_is_open_and_has_room_and_never_meets_itself(
     if meeting is None:
         return
     assert meeting.arm in opened
-    assert most is None or meeting.arm.exposure < most
+    assert most is None or meeting.arm.test or meeting.arm.exposure < most
     assert {meeting.model_a, meeting.model_b} == {meeting.arm.candidate, meeting.rival}
     assert meeting.rival in ("exp-0000", "reference")

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import functools
 import json
+import sys
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +26,7 @@ from lanes.arena.lineup import Arm, Lineup
 from lanes.arena.service import Service
 from lanes.order import RESULT
 
+CLIENT = Path(__file__).parents[1] / "docs" / "arena_client.py"
 CHAMPION, CANDIDATE = "exp-0001", "exp-0002"
 ASK = {"prompt": "How is bread made?"}
 FAILURES = ["fails", "refuses", "babbles", "is empty", "is huge", "hangs"]
@@ -340,3 +342,16 @@ async def test_a_deployed_model_that_breaks_off_says_so_in_the_stream(arena: Are
     arena.models.scripts[CHAMPION] = "breaks off"
     events = await arena.events("/v1/chat/completions", messages=[{"role": "user", "content": "hello"}])
     assert "error" in events[-1][1]
+
+
+@pytest.mark.parametrize("how", [[], ["--stream"]])
+async def test_the_example_client_shows_both_answers_and_its_vote_counts(arena: Arena, how: list[str]) -> None:
+    command = [str(CLIENT), *how, arena.base, str(arena.folder / "product.token"), ASK["prompt"]]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    shown, _ = await process.communicate(b"3\n")
+    (ballot,) = arena.ledger.ballots(0, 9)
+    assert (ballot.choice, ballot.voter) == ("b", "me@example.com")
+    assert f"--- a ---\n{ballot.model_a} on How is bread made?" in shown.decode()
+    assert "counted, thank you" in shown.decode()

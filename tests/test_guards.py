@@ -23,7 +23,7 @@ def said(bounds: GuardBounds, candidate: Exposure) -> str | None:
 
 
 def test_a_candidate_within_every_bound_stays() -> None:
-    assert said(ALL, given_of("exp-0007", 80, 299, 8, errors=20, refusals=8)) is None
+    assert said(ALL, given_of("exp-0007", 80, 300, 8, errors=20, refusals=8)) is None
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_a_candidate_within_every_bound_stays() -> None:
             "errors: 6 of 24 answers failed, 25 % > evaluate.guards.errors 20 %",
         ),
         (
-            given_of("exp-0007", 40, refusals=5),
+            given_of("exp-0007", 40, refusals=5, errors=10),
             "refusals: 5 of 40 answers declined to answer, 12.5 % > evaluate.guards.refusals 10 %",
         ),
         (
@@ -74,6 +74,7 @@ def test_without_bounds_nobody_is_taken_out(candidate: Exposure) -> None:
     [
         "I'm sorry, but I can't help with that.",
         "I’m sorry, I cannot answer this question. Is there anything else?",
+        "As of now I can’t answer that.",
         "As a language model, I am unable to give medical advice.",
         "Unfortunately we are not permitted to say.",
         "Es tut mir leid, aber dabei kann ich dir nicht helfen.",

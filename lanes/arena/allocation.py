@@ -97,7 +97,8 @@ def pick(arms: Sequence[Open], chance: random.Random) -> Open:
 
 def _has_room(lineup: Lineup, arm: Arm, shown: Mapping[str, int]) -> bool:
     limit = lineup.max_exposure
-    return limit is None or max(arm.exposure, shown.get(arm.candidate, 0)) < limit
+    # The candidate of a promotion test is the champion by then, whom everybody is shown.
+    return limit is None or bool(arm.test) or max(arm.exposure, shown.get(arm.candidate, 0)) < limit
 
 
 def _thompson(arms: Sequence[Open], chance: random.Random) -> Open:
