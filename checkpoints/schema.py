@@ -353,7 +353,9 @@ CREATE TABLE promotion_tests (
 
 CREATE UNIQUE INDEX one_open_test ON promotion_tests((ended_at IS NULL)) WHERE ended_at IS NULL;
 
-CREATE TABLE looks (number INTEGER PRIMARY KEY, model TEXT NOT NULL, voters INTEGER NOT NULL, at REAL NOT NULL);
+CREATE TABLE looks (
+    number INTEGER PRIMARY KEY, test INTEGER NOT NULL, model TEXT NOT NULL, voters INTEGER NOT NULL, at REAL NOT NULL
+);
 
 CREATE TABLE promotions (
     id INTEGER PRIMARY KEY, experiment INTEGER NOT NULL REFERENCES experiments(number), since REAL NOT NULL,

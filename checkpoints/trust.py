@@ -46,6 +46,9 @@ class Look:
     """Which model the votes recommended at one look at them, and how many voters stood behind that."""
 
     number: int
+    test: int
+    """Number of the promotion test."""
+
     model: str
     voters: int
     at: float

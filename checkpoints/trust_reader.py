@@ -28,9 +28,15 @@ class TrustReader(Querying):
     def looks(self, last: int | None = None) -> list[Look]:
         """What the votes recommended, look by look, in order; all or the last few."""
         rows = self._all(
-            "SELECT number, model, voters, at FROM looks ORDER BY number DESC LIMIT ?", -1 if last is None else last
+            "SELECT number, test, model, voters, at FROM looks ORDER BY number DESC LIMIT ?",
+            -1 if last is None else last,
         )
         return [Look(*row) for row in reversed(rows)]
+
+    def looks_of(self, test: int) -> list[Look]:
+        """The looks at one promotion test, in order."""
+        rows = self._all("SELECT number, test, model, voters, at FROM looks WHERE test = ? ORDER BY number", test)
+        return [Look(*row) for row in rows]
 
     def promotions(self) -> list[Promotion]:
         """Every promotion, in order."""

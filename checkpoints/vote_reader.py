@@ -70,15 +70,24 @@ class VoteReader(Querying):
         whole = len(rows) if len(rows) < most else self._one(f"SELECT count(*) {counted}")[0]
         return tuple(zip(*reversed(rows), strict=True)), whole - len(rows)
 
-    def closed_means(self, experiment: int, model: str, rival: str, after: float = 0.0) -> tuple[float, list[float]]:
-        """Means of the voters on two models in an experiment's evaluation whose sessions closed after a mark, −1 to 1
-        for the first model, in the order in which they closed; and the mark to ask from next time."""
+    def closed_means(
+        self, experiment: int, model: str, rival: str, after: float = 0.0, test: int = 0
+    ) -> tuple[float, list[float]]:
+        """Means of the voters on two models whose sessions closed after a mark, −1 to 1 for the first model, in the
+        order in which they closed; and the mark to ask from next time.
+
+        Args:
+            experiment: Whose evaluation, or whose promotion test.
+            model, rival: The two.
+            after: The mark.
+            test: Number of the promotion test; 0 for the verdict's votes.
+        """
         ours, theirs = ("a_wins", "b_wins") if model < rival else ("b_wins", "a_wins")
         rows = self._all(
             f"SELECT closed_at, ({ours} - {theirs}) * 1.0 / ({ours} + {theirs}) FROM voter_sessions"
-            " WHERE experiment = ? AND test = 0 AND model_a = ? AND model_b = ? AND closed_at > ?"
+            " WHERE experiment = ? AND test = ? AND model_a = ? AND model_b = ? AND closed_at > ?"
             " AND a_wins + b_wins > 0 ORDER BY closed_at, last_at, voter",
-            experiment, min(model, rival), max(model, rival), after,
+            experiment, test, min(model, rival), max(model, rival), after,
         )  # fmt: skip
         return max((at for at, _ in rows), default=after), [mean for _, mean in rows]
 

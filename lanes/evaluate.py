@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from checkpoints import writes
@@ -24,10 +24,11 @@ from checkpoints.records import (
 )
 from checkpoints.store import Store
 from checkpoints.trust import PromotionTest
-from lanes.analyze.verdict import conclude, votes_of
+from lanes.analyze.verdict import Rule, conclude, votes_of
 from lanes.count import Count
 from lanes.evaluate_settings import EvaluateSettings
 from lanes.lane import StageFailed, StagePaused
+from lanes.looks import FEWEST, Looks
 from lanes.open_questions import served_always
 from lanes.pair_scores import compare
 from lanes.prompts import heldout_prompts, in_order
@@ -124,7 +125,7 @@ class EvaluateLane:
         means = self._store.read.voter_means(test.experiment, candidate, opponent, test.number)
         whose = votes_of({bool(result["simulated"])})
         tally = self._store.read.tally(test.experiment, candidate, opponent, test.number)
-        rule = self.settings.rule.as_ordered(test.order)
+        rule = self._rule(test.order, test.number)
         return conclude(
             rule, test.experiment, candidate, opponent, tally, means, None, time.time(), test.opponent, test.opponent,
             whose,
@@ -187,16 +188,11 @@ class EvaluateLane:
     async def _tested(self, test: PromotionTest) -> Json:
         prompts = await self._prompts(test.experiment, -test.number)
         terms = self._terms(test.experiment, test.order, test.number)
-        looks = 0
-
-        def looked(count: Count) -> None:
-            nonlocal looks
-            if count.means.voters > looks:
-                looks = count.means.voters
-                ahead = terms.candidate if count.means.wins > count.means.losses else terms.opponent
-                self._store.submit(writes.add_look, ahead, looks)
-
-        return await self._asked(Asked(f"test-{test.number}", terms, test.order["models"], prompts), looked)
+        looks = Looks(self._store, terms)
+        asked = Asked(f"test-{test.number}", terms, test.order["models"], prompts)
+        result = await self._asked(asked, lambda _: looks.look())
+        looks.look()
+        return result
 
     async def _asked(self, asked: Asked, looked: Callable[[Count], None] = lambda _: None) -> Json:
         await self._venue.leave_another_server()
@@ -216,10 +212,16 @@ class EvaluateLane:
     def _terms(self, experiment: int, order: Json, test: int = 0) -> Terms:
         settings = self.settings
         return Terms(
-            experiment, order["candidate"], order["opponent"], settings.rule.as_ordered(order),
+            experiment, order["candidate"], order["opponent"], self._rule(order, test),
             votes_per_prompt(order), settings.votes_per_voter, settings.session_seconds, settings.reference_share,
             settings.seed, test,
         )  # fmt: skip
+
+    def _rule(self, order: Json, test: int) -> Rule:
+        """When the votes are enough: a promotion test goes on until there are looks enough at it."""
+        rule = self.settings.rule.as_ordered(order)
+        least = max(rule.min_votes, FEWEST)
+        return replace(rule, min_votes=least, max_votes=max(rule.max_votes, least)) if test else rule
 
     async def _tell(self, experiment: int, doing: str) -> None:
         progress = Progress(Lane.EVALUATE, experiment, doing, 0, 0, "", None, time.time())

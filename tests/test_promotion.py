@@ -51,7 +51,7 @@ def was_tested(folder: Path, number: int, against: int, outcome: Outcome = Outco
     with Store(folder) as store:
         test = store.submit(writes.begin_test, number, against, {}).result()
         for look in range(6):
-            store.submit(writes.add_look, model_name(number), voters + look).result()
+            store.submit(writes.add_look, model_name(number), voters + look, test).result()
         store.submit(writes.end_test, test, verdict(number, outcome)).result()
 
 
@@ -108,9 +108,9 @@ def test_a_look_at_which_another_model_led_begins_the_row_anew(folder: Path) -> 
     was_tested(folder, CHAMPION, BASE)
     assert missing(folder) == {}
     with Store(folder) as store:
-        store.submit(writes.add_look, "exp-0001", 40).result()
+        store.submit(writes.add_look, "exp-0001", 40, 1).result()
         for _ in range(4):
-            store.submit(writes.add_look, "exp-0002", 41).result()
+            store.submit(writes.add_look, "exp-0002", 41, 1).result()
     assert "last 4 looks of the 5 needed" in missing(folder)["steady"]
 
 

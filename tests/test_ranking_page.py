@@ -49,7 +49,7 @@ def folder(tmp_path: Path) -> Path:
         store.submit(writes.exclude, "voter-09", "always the left").result()
         store.submit(writes.add_calibration, Calibration(0, "a/judge", 24, 0.83, 0.9, True, "20 of 24", 5.0)).result()
         test = store.submit(writes.begin_test, 10, 0, {}).result()
-        store.submit(writes.add_look, "exp-0010", 24).result()
+        store.submit(writes.add_look, "exp-0010", 24, 1).result()
         store.submit(writes.end_test, test, end).result()
         store.submit(writes.promote, 10, test, "belief", rate, "passed").result()
     return tmp_path / "run"

@@ -68,9 +68,9 @@ def call_off_test(db: Database, number: int, reason: str) -> None:
         event(db, Level.WARNING, "promotion", f"test {number} was called off: {reason}")
 
 
-def add_look(db: Database, model: str, voters: int) -> None:
-    """Keep which model the votes recommend at this look at them, and how many voters stand behind it."""
-    db.execute("INSERT INTO looks (model, voters, at) VALUES (?, ?, ?)", [model, voters, time.time()])
+def add_look(db: Database, model: str, voters: int, test: int) -> None:
+    """Keep which model the votes of a promotion test recommend at this look at them, and how many voters there are."""
+    db.execute("INSERT INTO looks (test, model, voters, at) VALUES (?, ?, ?, ?)", [test, model, voters, time.time()])
 
 
 def promote(
