@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit
 
 from checkpoints.artifacts import write_json
 from checkpoints.records import FailureKind
@@ -21,6 +22,7 @@ from lanes.worker import Worker, WorkerError
 if TYPE_CHECKING:
     from lanes.arena.ledger import Ledger
     from lanes.arena.lineup import Lineup
+    from lanes.evaluate_settings import ArenaSettings
 
 T = TypeVar("T")
 
@@ -31,6 +33,12 @@ PROGRAM = "lanes.arena.serve"
 
 START_SECONDS = 60.0
 """Most time until the service listens."""
+
+
+def arena_order(said: ArenaSettings) -> ArenaOrder:
+    """What the service is told: where to listen, and the names under which it is asked."""
+    name = urlsplit(said.url).hostname if said.url else None
+    return ArenaOrder(host=said.host, port=said.port, names=(name,) if name else ())
 
 
 class ArenaDesk:

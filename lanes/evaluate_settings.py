@@ -24,6 +24,9 @@ class ArenaSettings:
     port: int = 0
     """0 takes a free one."""
 
+    url: str | None = None
+    """Where voters and products reach it, where that is not host and port."""
+
     traffic_share: float = 1.0
     """Share of a product's requests that may meet a candidate, above 0 to 1."""
 

@@ -14,14 +14,13 @@ from checkpoints.store import Store, StoreError
 from lanes.arena.ballots import Exposure
 from lanes.arena.guards import breach
 from lanes.arena.schema import LedgerError
-from lanes.arena_desk import ARENA, ArenaDesk
+from lanes.arena_desk import ARENA, ArenaDesk, arena_order
 from lanes.arena_votes import Intake, open_questions
 from lanes.deployment import Deployment, ServerGone, Unanswerable
 from lanes.evaluate_settings import EvaluateSettings, serve_order
 from lanes.lane import StageFailed
 from lanes.launch import LocalProcess
 from lanes.open_questions import OpenQuestion, lineup_of, served_always
-from lanes.order import ArenaOrder
 from lanes.product_desk import ProductDesk
 from lanes.published import Published
 from lanes.pull_votes import Puller
@@ -95,8 +94,7 @@ class Venue:
     def arena(self) -> ArenaDesk:
         """The arena in hand, or one under the settings as they are now; it need not be up."""
         if self._arena is None:
-            said = self._settings().arena
-            order = ArenaOrder(host=said.host, port=said.port)
+            order = arena_order(self._settings().arena)
             folder = self._store.folder.absolute() / ARENA
             self._arena = ArenaDesk(folder, order, self._launcher(), self._store.owner.path)
             self._intake = Intake(self._store, self._arena, self._complain)

@@ -46,6 +46,7 @@ def evaluate_settings(program: Program) -> EvaluateSettings:
         arena=ArenaSettings(
             host=program.arena.host,
             port=program.arena.port,
+            url=program.arena.url,
             traffic_share=evaluate.traffic_share,
             max_exposure=evaluate.max_exposure,
             attention_every=program.arena.attention_every,

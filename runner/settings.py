@@ -12,6 +12,7 @@ from lanes.recipe import Count, Number, Recipe
 from runner.space import Knob
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+ORIGIN = r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?$"
 
 Text: TypeAlias = Annotated[str, Field(min_length=1, pattern=r"\S")]
 AtLeast0: TypeAlias = Annotated[Count, Field(ge=0)]
@@ -132,6 +133,12 @@ class Arena(Part):
 
     port: Annotated[Count, Field(ge=0, le=65535)] = 8710
     """0 takes a free one."""
+
+    url: Annotated[str, Field(pattern=ORIGIN, json_schema_extra={"allowed": "https://host, with no path"})] | None = (
+        None
+    )
+    """Where voters and products reach it, as behind what speaks TLS and passes the Host header on; null is host and
+    port."""
 
     attention_every: Annotated[Count, Field(ge=2)] | None = None
     """Show every so many pairs one whose better answer is plain; null shows none."""

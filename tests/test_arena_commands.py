@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,6 +23,9 @@ from checkpoints.records import Choice, Step, Vote
 from checkpoints.store import Store
 from checkpoints.visitor import reading
 from lanes.arena.ledger import Ledger
+from lanes.arena_desk import arena_order
+from runner.lane_settings import evaluate_settings
+from runner.program import Program
 from tui.main import main
 
 ROOT = Path(__file__).parents[1]
@@ -70,6 +74,18 @@ def test_twenty_links_are_printed_one_a_line_and_each_is_another_voters(
     assert main(["arena", "invite", "1", str(folder)]) == 0
     [link] = capsys.readouterr().out.splitlines()
     assert ledger.voter_of(link.partition("#")[2]) == "voter-021"
+
+
+def test_links_begin_with_the_address_that_the_program_names_and_the_service_answers_to_it(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (folder / "program.md").read_text()
+    shutil.copytree(folder / "run", tmp_path / "run")
+    (tmp_path / "program.md").write_text(text.replace("\n---\n", "\narena: {url: https://vote.example.org}\n---\n", 1))
+    assert main(["arena", "invite", "1", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.startswith("https://vote.example.org/#")
+    order = arena_order(evaluate_settings(Program.read(tmp_path)).arena)
+    assert (order.host, order.names) == ("127.0.0.1", ("vote.example.org",))
 
 
 def test_who_is_invited_by_name_again_has_the_new_link_only(

@@ -15,11 +15,13 @@ from checkpoints.records import PERSON, Step
 from checkpoints.text import clean
 from checkpoints.visitor import reading
 from lanes.arena.ledger import Ledger, LedgerError
-from lanes.arena_desk import ARENA
+from lanes.arena_desk import ARENA, arena_order
 from lanes.arena_votes import voter_name
-from lanes.order import ORDER, RESULT, ArenaOrder, ArenaResult
+from lanes.evaluate_settings import ArenaSettings
+from lanes.order import ORDER, RESULT, ArenaResult
 from lanes.worker import Worker
 from runner.asked import NotDone, ask_for
+from runner.lane_settings import evaluate_settings
 from runner.program import Program
 from tui.run_error import RunError
 from tui.voter_lines import lines_of
@@ -36,7 +38,7 @@ def serve(asked: argparse.Namespace, run: Path) -> int:
     Raises:
         RunError: Another process does, or it cannot be served.
     """
-    folder, order = run / ARENA, _order(run)
+    folder, order = run / ARENA, arena_order(_settings(run))
     if Worker(folder).alive:
         raise RunError(f"{_who_serves(folder)} serves this arena already")
     with _ledger(folder) as ledger:
@@ -69,7 +71,7 @@ def invite(asked: argparse.Namespace, run: Path) -> int:
         before = set(ledger.invited())
         names = _named(asked.names) if asked.names is not None else _numbered(asked.many, before)
         tokens = ledger.invite(names)
-    base = _base(folder, _order(run))
+    base = _base(folder, _settings(run))
     for name in names:
         print(f"{base}/#{tokens[name]}")
     sys.stdout.flush()
@@ -133,10 +135,9 @@ def _ledger(folder: Path) -> Generator[Ledger]:
         raise RunError(str(error)) from None
 
 
-def _order(run: Path) -> ArenaOrder:
-    """Where the run's program has the arena listen."""
-    arena = Program.read(run.parent).arena
-    return ArenaOrder(host=arena.host, port=arena.port)
+def _settings(run: Path) -> ArenaSettings:
+    """Where the run's program has the arena listen, and under which address it is reached."""
+    return evaluate_settings(Program.read(run.absolute().parent)).arena
 
 
 def _standing(ledger: Ledger) -> list[str]:
@@ -163,13 +164,13 @@ def _place(folder: Path) -> str:
     return _url(result.host, result.port)
 
 
-def _base(folder: Path, order: ArenaOrder) -> str:
-    """What links begin with: where the arena is served, or will be."""
-    if place := _place(folder):
+def _base(folder: Path, said: ArenaSettings) -> str:
+    """What links begin with: what the program says, or where the arena is served or will be."""
+    if place := said.url or _place(folder):
         return place
-    if order.port == 0:
+    if said.port == 0:
         raise RunError("arena.port is 0, so the port of the links is not known yet: start the arena, or give it one")
-    return _url(order.host, order.port)
+    return _url(said.host, said.port)
 
 
 def _url(host: str, port: int) -> str:
