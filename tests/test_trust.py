@@ -106,3 +106,5 @@ def test_many_models_are_counted_over_a_stated_sample_of_orders() -> None:
     assert (found.exact, found.permutations) == (False, 9999)
     assert found.p == pytest.approx(float(stats.spearmanr(value, mixed).pvalue), abs=0.002)
     assert math.isclose(found.interval.low, found.interval.high)
+    perfect = spearman(value, value, np.stack([value] * 10), 50)
+    assert perfect is not None and perfect.p == 1 / 10_000

@@ -130,6 +130,12 @@ def test_four_voters_leave_both_of_two_models_open_and_not_equal() -> None:
     assert [(one.elo.low, one.elo.high) for one in (best, other)] == [(-math.inf, math.inf)] * 2
 
 
+def test_votes_that_all_agree_leave_both_models_open_on_one_side() -> None:
+    best, other = analysed([("m1", "m2", "a", f"voter {number}") for number in range(20)])
+    assert best.elo.low < best.elo.estimate - 100 and best.elo.high == math.inf
+    assert other.elo.high > other.elo.estimate + 100 and other.elo.low == -math.inf
+
+
 def test_an_unbeaten_model_leaves_the_ends_of_the_others_alone() -> None:
     won = [("best", other, "a", f"v{number}") for number in range(60) for other in ("m1", "m2")]
     even = [("m1", "m2", choice, f"{choice}{number}") for number in range(50) for choice in "ab"]
@@ -215,8 +221,8 @@ def test_fleiss_kappa_is_that_of_its_author() -> None:
 
 
 def test_cohens_kappa_is_that_of_the_textbook_wherever_the_answers_stood() -> None:
-    """Two voters, fifty questions: both yes 20, both no 15, one alone yes 5 and 10: (0.7 − 0.5) / (1 − 0.5)."""
-    judged = [("a", "a")] * 20 + [("a", "b")] * 5 + [("b", "a")] * 10 + [("b", "b")] * 15
+    """Two voters, a hundred questions: both yes 45, both no 15, one alone yes 15 and 25: (0.6 − 0.54) / (1 − 0.54)."""
+    judged = [("a", "a")] * 45 + [("a", "b")] * 15 + [("b", "a")] * 25 + [("b", "b")] * 15
     other = {"a": "b", "b": "a"}
     shown = [
         ("m1", "m2", choice, voter, f"question {number}") if voter == "u" or number % 3 else
@@ -225,7 +231,7 @@ def test_cohens_kappa_is_that_of_the_textbook_wherever_the_answers_stood() -> No
         for voter, choice in zip("uv", both, strict=True)
     ]  # fmt: skip
     found = agreed.agreement(of_columns(*zip(*shown, strict=True)))
-    assert (found.cohen, found.pairs, found.items) == (pytest.approx(0.4), 1, 50)
+    assert (found.cohen, found.pairs, found.items) == (pytest.approx(0.06 / 0.46), 1, 100)
 
 
 def test_agreement_is_unknown_where_nobody_was_shown_the_same() -> None:

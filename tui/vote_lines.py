@@ -57,7 +57,7 @@ def _ranking(found: Analysis) -> Iterator[str]:
         yield f"{_fit(one.model, 26)}{one.votes:>10,}{one.elo.estimate:>7.0f}{_ends(one.elo):>16}{_last(one)}"
     for model in found.unknown:
         yield f"{_fit(model, 26)}{'':>10}  unknown: no chain of wins links it to the others"
-    thousand = f"{found.reference} has 1000" if found.reference else "mean Elo 1000, mean strength 1"
+    thousand = f"{found.reference} has 1000" if found.reference else _measured(found)
     how = "a tie is half a win" if found.ties == "half" else "ties by Davidson's model"
     whose = "voter" if found.voters else "vote"
     place = "" if found.reference else " Corrected: Elo without the advantage of being shown first."
@@ -65,6 +65,12 @@ def _ranking(found: Analysis) -> Iterator[str]:
         f"Bradley–Terry, {how}; {thousand}. Intervals from {found.resamples:,} resamples of "
         f"{_count(found.resampled, whose)}.{place}"
     )
+
+
+def _measured(found: Analysis) -> str:
+    mean = sum(one.elo.estimate for one in found.strengths) / len(found.strengths)
+    whose = "" if round(mean) == 1000 else " of those with both ends"
+    return f"the mean{whose} is Elo 1000, strength 1"
 
 
 def _last(one: Strength) -> str:

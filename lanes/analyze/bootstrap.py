@@ -40,9 +40,13 @@ class Draws:
     without_end: Floats
     """(models,): 0, or ∞ or −∞ where a strength has no end, or NaN where nothing is known."""
 
+    apart: Floats
+    """(models,): the same where all known models are the measure, and not the origin."""
+
     deviation: Floats
     """(models,): standard deviation as if each voter had cast one vote on the model. It is for a strength without an
-    end, where all resamples say the same, so that their spread says nothing."""
+    end, where all resamples say the same, so that their spread says nothing. The origin has that of whom it is best
+    told from."""
 
     drawn: Floats
     """(resamples, models), finite."""
@@ -51,7 +55,7 @@ class Draws:
     """(resamples, models), as ``without_end``."""
 
     drawn_apart: Floats
-    """(resamples, models): the same where all models with both ends are the measure, and not the origin."""
+    """(resamples, models), as ``apart``."""
 
     voters: int
     first: float
@@ -131,7 +135,8 @@ def _draw(table: VoteTable, origin: int, positions: Sequence[bool], ties: Ties, 
     counted = of_cells(cells)
     beats = chains_of(counted)
     games, without_end = comparable(counted, origin, beats), open_ends(beats, [origin])[0]
-    bounded = np.flatnonzero(without_end == 0).tolist()
+    known = np.flatnonzero(~np.isnan(without_end)).tolist()
+    together = open_ends(beats, known)[0]
     found = [most_likely(games, origin, position, ties) for position in positions]
     drawn: list[list[Fitted]] = [[] for _ in positions]
     ends: list[Floats] = []
@@ -141,16 +146,18 @@ def _draw(table: VoteTable, origin: int, positions: Sequence[bool], ties: Ties, 
         beats = chains_of(counted)
         again = comparable(counted, origin, beats)
         ends.append(open_ends(beats, [origin]))
-        apart.append(open_ends(beats, bounded))
+        apart.append(open_ends(beats, known))
         for position, estimate, fits in zip(positions, found, drawn, strict=True):
             fits.append(most_likely(again, origin, position, ties, estimate.repeated(len(chunk)), CLOSE))
     deviation = deviations(games, found[0], origin)[0] * np.sqrt(_votes_a_voter(table))
+    deviation[origin] = min(deviation[at] for at in known if at != origin)
     return [
         Draws(
             models=table.models,
             origin=origin,
             theta=estimate.theta[0],
             without_end=without_end,
+            apart=together,
             deviation=deviation,
             drawn=np.concatenate([fit.theta for fit in fits]),
             drawn_without_end=np.concatenate(ends),

@@ -31,7 +31,7 @@ def clustered(
         return Ranking((), table.models), None
     draws = draw(table, table.models.index(reference))
     votes = table.votes_of_models()
-    theta = [_interval(draws.theta, draws.drawn, draws.drawn_without_end, draws, at) for at in range(len(table.models))]
+    theta = [_interval(draws.theta, draws.drawn, draws, at, fixed=True) for at in range(len(table.models))]
     standings = [
         standing(table.models[at], experiments.get(table.models[at]), votes[at], found.estimate, found.low, found.high)
         for at, found in enumerate(theta)
@@ -49,11 +49,11 @@ def strengths(
         table: all votes.
         draws: of these votes.
         reference: the model at 1000 Elo, the origin of the draws; None for a mean Elo of 1000. Means, that of the
-            strengths, too, are over the models with chains of wins both ways to the origin: most often over all.
+            strengths, too, are over the models of ``measure``.
         corrected: draws of these votes without the advantage of being shown first.
     """
-    bounded = np.flatnonzero(draws.without_end == 0)
-    centre, ends = (mean, draws.drawn_apart) if reference is None else (_nothing, draws.drawn_without_end)
+    fixed, bounded = reference is not None, measure(draws)
+    centre = _nothing if fixed else mean
     elo, drawn = draws.theta - centre(draws.theta, bounded), draws.drawn - centre(draws.drawn, bounded)
     log_pi, drawn_pi = draws.theta - _log_mean(draws.theta, bounded), draws.drawn - _log_mean(draws.drawn, bounded)
     straight = corrected.theta - centre(corrected.theta, bounded) if corrected else None
@@ -62,9 +62,9 @@ def strengths(
         Strength(
             model=table.models[at],
             votes=votes[at],
-            elo=_mapped(_elo, _interval(elo, drawn, ends, draws, at)),
-            strength=_mapped(_exp, _interval(log_pi, drawn_pi, draws.drawn_apart, draws, at)),
-            reference=_mapped(win_rate, _interval(elo, drawn, ends, draws, at)) if reference is not None else None,
+            elo=_mapped(_elo, _interval(elo, drawn, draws, at, fixed)),
+            strength=_mapped(_exp, _interval(log_pi, drawn_pi, draws, at, fixed=False)),
+            reference=_mapped(win_rate, _interval(elo, drawn, draws, at, fixed)) if fixed else None,
             corrected=_elo(float(straight[at])) if straight is not None else None,
         )
         for at in np.flatnonzero(draws.known).tolist()
@@ -77,19 +77,26 @@ def mean(theta: Floats, models: Indices) -> Floats:
     return theta[..., models].mean(axis=-1, keepdims=True)
 
 
-def _interval(theta: Floats, drawn: Floats, ends: Floats, draws: Draws, at: int) -> Interval:
-    """The interval of one model's θ, by whatever it is measured from.
+def measure(draws: Draws) -> Indices:
+    """The models that means are over: those with both ends, most often all; where none has, all that are known."""
+    both = draws.apart == 0
+    return np.flatnonzero(both if both.any() else draws.known)
+
+
+def _interval(theta: Floats, drawn: Floats, draws: Draws, at: int, fixed: bool) -> Interval:
+    """The interval of one model's θ, measured from the origin, which is fixed, or from a mean.
 
     Where a strength has no end on one side, all resamples may be alike, so the other side is that of the deviation.
     """
-    estimate, resampled = float(theta[at]), drawn[:, at]
-    if at == draws.origin and not (resampled - estimate).any():
+    estimate = float(theta[at])
+    if fixed and at == draws.origin:
         return Interval(estimate, estimate, estimate)
-    low, high = spread(estimate, resampled + ends[:, at], draws.voters)
-    end, reach = draws.without_end[at], Z95 * float(draws.deviation[at])
-    if end == np.inf:
+    end, ends = (draws.without_end, draws.drawn_without_end) if fixed else (draws.apart, draws.drawn_apart)
+    low, high = spread(estimate, drawn[:, at] + ends[:, at], draws.voters)
+    reach = Z95 * float(draws.deviation[at])
+    if end[at] == np.inf:
         return Interval(estimate, min(low, estimate - reach), np.inf)
-    if end == -np.inf:
+    if end[at] == -np.inf:
         return Interval(estimate, -np.inf, max(high, estimate + reach))
     return Interval(estimate, low, high)
 

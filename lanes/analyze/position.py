@@ -6,7 +6,7 @@ import numpy as np
 
 from checkpoints.records import Interval
 from lanes.analyze.bootstrap import Draws, spread
-from lanes.analyze.clustered import mean
+from lanes.analyze.clustered import mean, measure
 from lanes.analyze.findings import Position
 from lanes.analyze.ranking import ELO, win_rate
 from lanes.analyze.strengths import Floats
@@ -36,7 +36,7 @@ def first_shown(table: VoteTable, plain: Draws, placed: Draws) -> tuple[Position
         return Position(None, 0.0, True, always), None
     low, high = spread(placed.first, placed.drawn_first, placed.voters)
     first = Interval(win_rate(placed.first), win_rate(low), win_rate(high))
-    bounded = np.flatnonzero(placed.without_end == 0)
+    bounded = measure(placed)
     moved = (placed.theta - mean(placed.theta, bounded)) - (plain.theta - mean(plain.theta, bounded))
     shift = ELO * float(np.abs(moved[bounded]).max())
     matters = not first.low <= 0.5 <= first.high
