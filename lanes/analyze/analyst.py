@@ -52,19 +52,20 @@ class AnalyzeLane:
         if stage.result.get("judge") == "val_pref_acc":
             return _by_pairs(rule, experiment, stage.result), []
         ranking = await asyncio.to_thread(rank, self.read.pair_counts())
-        judged = self._by_votes(rule, experiment, ranking, str(stage.result.get("guard", "")))
+        judged = self._by_votes(rule, experiment, ranking, stage.result)
         return judged, list(ranking.standings)
 
-    def _by_votes(self, rule: verdict.Rule, experiment: Experiment, ranking: Ranking, guard: str) -> Verdict:
+    def _by_votes(self, rule: verdict.Rule, experiment: Experiment, ranking: Ranking, result: Json) -> Verdict:
         model, opponent = experiment.model, _opponent(experiment)
-        tally = self.read.tally(experiment.number, model, opponent)
+        # As the evaluation left them: votes that came later tell of the ranking only.
+        tally = Tally(**result["tally"]) if "tally" in result else self.read.tally(experiment.number, model, opponent)
         reference = next((one.reference for one in ranking.standings if one.model == model), None)
         votes = verdict.votes_of(self.read.voters(experiment.number).get(experiment.number, ()))
         means = self.read.voter_means(experiment.number, model, opponent)
         judged = _conclude(rule, experiment, tally, means, reference, votes)
         if experiment.number == BASELINE:
             judged = replace(judged, outcome=Outcome.KEEP, reason=_of_the_baseline(judged, votes))
-        elif guard:
+        elif guard := result.get("guard"):
             judged = replace(judged, outcome=Outcome.DISCARD, reason=f"Taken out at once: {guard}. {_so_far(tally)}")
         if model in ranking.unknown:
             unranked = f"No chain of votes links {model} to the {REFERENCE}, so it has no rank yet."
