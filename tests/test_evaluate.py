@@ -277,6 +277,26 @@ async def test_answers_are_kept_without_control_characters(store: Store) -> None
     assert all(letter.isprintable() or letter in "\n\t" for answer in answers for letter in answer.text)
 
 
+async def test_two_side_by_side_share_the_server_and_ending_one_leaves_the_other(store: Store, adapters: Path) -> None:
+    lane = EvaluateLane(store, settings(slots=2, rule=Rule(min_votes=20, max_votes=20)))
+    stages = [await enter(store, lane, adapters) for _ in range(2)]
+    going, ended = (asyncio.create_task(lane.run(stage)) for stage in stages)
+    await votes_in(store, stages[1], 1)
+    await lane.abort(stages[1].experiment)
+    with pytest.raises(StageFailed, match="the evaluation was stopped"):
+        await ended
+    result = await going
+    assert (result["ended"], stages[0].order["arms"]) == ("enough", 2)
+    assert {vote.model_a for vote in store.read.votes(stages[0].experiment)} <= {
+        result["candidate"],
+        "exp-0000",
+        REFERENCE,
+    }
+    await leave(store, stages[0], result)
+    await store.do(writes.cancel, stages[1].experiment, "done")
+    await lane.close(keep_workers=True)
+
+
 @pytest.mark.parametrize("content", ["", None])
 async def test_no_heldout_prompts_is_an_input_failure_that_names_the_file(
     store: Store, adapters: Path, tmp_path: Path, content: str | None

@@ -307,8 +307,8 @@ def test_what_follows_from_verdicts_goes_by_when_they_fell_not_by_number() -> No
     rows = [
         judged(0, Outcome.KEEP, 1.0),
         judged(1, Outcome.KEEP, 9.0),
-        judged(2, Outcome.DISCARD, 5.0),
-        judged(3, Outcome.KEEP, 7.0),
+        judged(2, Outcome.KEEP, 7.0),
+        judged(3, Outcome.DISCARD, 5.0),
         judged(4, Outcome.DISCARD, 8.0),
     ]
     plateau = ZoomOut(every=99, plateau=2, streak=99)
