@@ -200,7 +200,7 @@ def test_a_rule_out_of_range_is_refused_with_field_value_and_range(field: str, v
         (
             Tally(62, 31, 18),
             "62 wins to 31 losses (18 about equal) against exp-0003: 66.7 % [56.6, 75.4], "
-            "e-value 72.8 ≥ 20, so exp-0007 is kept.",
+            "58.0 % allowing for luck, e-value 72.8 ≥ 20, so exp-0007 is kept.",
         ),
         (
             Tally(1, 40, 0),

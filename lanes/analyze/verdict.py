@@ -252,7 +252,8 @@ def _conclusion(rule: Rule, means: VoterMeans, outcome: Outcome, candidate: str,
     beside = f", {rule.arms} candidates side by side" if rule.arms > 1 else ""
     kept = _e_value(keep_evidence(means, rule.lift))
     if outcome is Outcome.KEEP:
-        return f"e-value {kept} ≥ {needed}{beside}, so {candidate} is kept"
+        shrunk = f"{100 * shrunken(means.wins, means.losses):.1f} % allowing for luck"
+        return f"{shrunk}, e-value {kept} ≥ {needed}{beside}, so {candidate} is kept"
     if outcome is Outcome.DISCARD:
         futile = _e_value(futility_evidence(means, rule.lift))
         return (
