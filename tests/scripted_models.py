@@ -72,6 +72,8 @@ class Models:
                 return _error(404, f"there is no model {model}")
             case "babbles":
                 return Response("<html>")
+            case "thinks first":
+                await asyncio.sleep(0.15)
             case "is empty":
                 text = " \n"
             case "is huge":

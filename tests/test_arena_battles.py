@@ -19,7 +19,7 @@ from scripted_models import Models, listening
 
 from lanes.arena import app, product_api, schema, votes_api
 from lanes.arena.ballots import Exposure
-from lanes.arena.duel import Patience
+from lanes.arena.duel import Patience, ask_all, not_heard
 from lanes.arena.entry import Entry
 from lanes.arena.ledger import Ledger
 from lanes.arena.lineup import Arm, Lineup
@@ -202,6 +202,20 @@ async def test_a_side_that_ends_in_the_middle_of_a_stream_is_withdrawn_and_the_o
     assert arena.exposures()[CANDIDATE].errors == 1
 
 
+async def test_the_slower_side_is_not_waited_for_long_after_the_quicker() -> None:
+    async def quick() -> AsyncGenerator[str]:
+        yield "here it is"
+
+    async def slow() -> AsyncGenerator[str]:
+        yield "let me"
+        await asyncio.sleep(30)
+
+    async with asyncio.timeout(10):
+        said = await ask_all({"a": quick(), "b": slow()}, Patience(whole=30, slower=0.05), not_heard)
+    assert said["a"].text == "here it is"
+    assert (said["b"].text, said["b"].failure) == ("", "no whole answer after 0 s")
+
+
 @pytest.mark.parametrize("stream", [False, True])
 async def test_a_client_that_goes_away_ends_both_answers(arena: Arena, stream: bool) -> None:
     arena.models.scripts = {CHAMPION: "hangs", CANDIDATE: "hangs"}
@@ -229,7 +243,23 @@ async def test_a_battle_that_cannot_be_kept_is_none_and_the_user_has_the_champio
     async with opened() as arena:
         with arena.ledger.together():
             battle = await arena.battle()
+            *_, (_, withdrawn), (_, done) = await arena.events(**ASK)
     assert (battle["battle"], [each["model"] for each in battle["answers"]]) == (None, [CHAMPION])
+    assert (done["battle"], [each["model"] for each in done["answers"]]) == (None, [CHAMPION])
+    assert withdrawn["id"] != done["answers"][0]["id"]
+
+
+async def test_a_stream_of_which_one_side_has_failed_before_it_begins_is_one_answer(arena: Arena) -> None:
+    arena.models.scripts = {CHAMPION: "thinks first", CANDIDATE: "fails"}
+    events = await arena.events(**ASK)
+    assert events[0] == ("battle", {"battle": None})
+    assert [name for name, _ in events[1:]] == ["piece", "piece", "done"]
+
+
+async def test_where_nothing_is_compared_the_promoted_model_answers_alone(opened: Opened) -> None:
+    async with opened(arms=(), promoted="exp-0000") as arena:
+        answer = {"id": "a", "text": "exp-0000 on How is bread made?", "model": "exp-0000"}
+        assert await arena.battle() == {"battle": None, "answers": [answer]}
 
 
 async def test_a_candidate_that_was_shown_often_enough_is_asked_no_more(opened: Opened) -> None:
