@@ -27,8 +27,8 @@ Limits: TypeAlias = Mapping[tuple[int, int], int | None]
 CURSOR = "arena cursor"
 """Insight of the run's store that says up to which ballot the ledger was read."""
 
-MOST = 2_000
-"""Ballots that are read, and votes that are written, at a time."""
+MOST = 500
+"""Ballots that are read, and votes that are written, at a time: few enough for the event loop to breathe between."""
 
 SAMPLES = 200
 """Battles of a product whose prompt and answers are kept in the run's store, an experiment; the ledger keeps all."""
@@ -54,6 +54,9 @@ class Intake:
         self._store, self._arena, self._complain = store, arena, complain
         self._after: int | None = None
         self._turn = asyncio.Lock()
+        self._full: set[int] = set()
+        """Experiments that have all the samples that are kept."""
+
         self.live = False
         """Whether a product has had votes on battles; more are to be expected."""
 
@@ -85,11 +88,15 @@ class Intake:
         for line in skipped:
             self._complain(line)
         self.live = self.live or any(ballot.source is Source.PRODUCT for ballot in ballots)
-        live = {ballot.battle for ballot in ballots if ballot.source is Source.PRODUCT and ballot.battle}
+        live = {
+            ballot.battle
+            for ballot in ballots
+            if ballot.source is Source.PRODUCT and ballot.battle and ballot.experiment not in self._full
+        }
         shown = await self._arena.ask(lambda ledger: [pair for name in live if (pair := ledger.pair(name))])
         limits = limits_of(self._store.read, votes)
         last = ballots[-1].seq
-        await self._store.do(_write, votes, limits, shown, last)
+        self._full |= await self._store.do(_write, votes, limits, shown, last)
         self._after = last
 
     async def _doubt(self, ballots: Sequence[Ballot]) -> None:
@@ -172,8 +179,8 @@ def count_votes(db: Database, votes: Sequence[Vote], limits: Limits) -> int:
     return counted
 
 
-def _write(db: Database, votes: Sequence[Vote], limits: Limits, shown: Sequence[Pair], last: int) -> None:
-    """Votes, samples of what they were on, and the cursor: all or nothing."""
+def _write(db: Database, votes: Sequence[Vote], limits: Limits, shown: Sequence[Pair], last: int) -> set[int]:
+    """Votes, samples of what they were on, and the cursor: all or nothing. Returns who has enough samples."""
     count_votes(db, votes, limits)
     room: dict[int, int] = {}
     for pair in shown:
@@ -185,6 +192,7 @@ def _write(db: Database, votes: Sequence[Vote], limits: Limits, shown: Sequence[
             said = ((pair.model_a, pair.answer_a), (pair.model_b, pair.answer_b))
             writes.add_answers(db, [Answer(pair.experiment, prompt, model, clean(text)) for model, text in said])
     writes.set_insight(db, CURSOR, {"seq": last})
+    return {experiment for experiment, left in room.items() if left <= 0}
 
 
 def _samples(db: Database, experiment: int) -> int:
