@@ -8,17 +8,13 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
 from checkpoints.reader import Reader
 from checkpoints.records import REFERENCE, model_name
-from lanes.analyze.analysis import analyse
-from lanes.analyze.bootstrap import draw
-from lanes.analyze.comparable import anchor
+from lanes.analyze.analysis import Scores, analyse
 from lanes.analyze.study import Study, as_insight
-from lanes.analyze.trust import trust
 from lanes.analyze.vote_table import of_columns
 from lanes.judge.votes import judged_win_rates
 
@@ -35,14 +31,7 @@ def study(read: Reader) -> Study | None:
     table = of_columns(*found) if found else None
     if table is None or not len(table):
         return None
-    analysis = analyse(table)
-    reference = table.models.index(REFERENCE) if REFERENCE in table.models else anchor(table.cells())
-    draws = draw(table, reference)
-    trusts = tuple(
-        trust(name, values, analysis.strengths, draws, higher_is_better=better)
-        for name, values, better in _metrics(read)
-        if len(values) > 1
-    )
+    analysis = analyse(table, metrics=[scores for scores in _metrics(read) if len(scores.values) > 1])
     return Study(
         votes=analysis.votes,
         left_out=left_out,
@@ -53,20 +42,20 @@ def study(read: Reader) -> Study | None:
         unknown=analysis.unknown,
         position=analysis.position,
         agreement=analysis.agreement,
-        trusts=trusts,
+        trusts=analysis.trusts,
     )
 
 
-def _metrics(read: Reader) -> list[tuple[str, Mapping[str, float], bool]]:
-    """Name, values by model and whether more is better, of each automatic metric."""
+def _metrics(read: Reader) -> list[Scores]:
+    """Each automatic metric by model."""
     rows = read.rows(recipes=False)
     accuracy = {row.experiment.model: row.val_pref_acc for row in rows if row.val_pref_acc is not None}
     loss = {model_name(number): value for number, value in read.last_logged("eval", "loss").items()}
     judged = {model: rate.estimate for model, rate in judged_win_rates(read.votes()).items()}
     return [
-        ("val_pref_acc", accuracy | ({REFERENCE: UNTRAINED} if accuracy else {}), True),
-        ("eval loss", loss, False),
-        ("judge", judged | ({REFERENCE: 0.5} if judged else {}), True),
+        Scores("val_pref_acc", accuracy | ({REFERENCE: UNTRAINED} if accuracy else {}), True),
+        Scores("eval loss", loss, False),
+        Scores("judge", judged | ({REFERENCE: 0.5} if judged else {}), True),
     ]
 
 
