@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-import statistics
 import time
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
@@ -17,9 +16,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from checkpoints.records import Choice
 from lanes.arena import schema
-from lanes.arena.ballots import DECOY, Ballot, Exposure, Fate, Pair, Source, Taken, VoterFigures
+from lanes.arena.ballots import Ballot, Exposure, Fate, Pair, Source, Taken, VoterFigures
+from lanes.arena.figures import figures
 from lanes.arena.rows import BALLOT, PAIR, ballot_row, pair_row
 from lanes.arena.rows import ballot as ballot_of
 from lanes.arena.rows import pair as pair_of
@@ -265,7 +264,8 @@ class Ledger:
         if voters is None:
             query = "SELECT voter FROM ballots WHERE NOT simulated UNION SELECT name FROM voters"
             voters = [voter for (voter,) in self._db.execute(query).fetchall()]
-        return [self._figures(voter) for voter in sorted(set(voters))]
+        query = "SELECT source, model_a, choice, seconds, at FROM ballots WHERE voter = ? AND NOT simulated"
+        return [figures(voter, self._db.execute(query, [voter]).fetchall()) for voter in sorted(set(voters))]
 
     # What users were given
 
@@ -300,19 +300,6 @@ class Ledger:
         found = [ballot_of(row) for row in rows]
         same = all(each.says_the_same(ballot) for each in found)
         return Taken(found[0].seq, Fate.BEFORE if same else Fate.CONFLICT)
-
-    def _figures(self, voter: str) -> VoterFigures:
-        query = "SELECT source, model_a, choice, seconds, at FROM ballots WHERE voter = ? AND NOT simulated"
-        rows = self._db.execute(query, [voter]).fetchall()
-        choices = [choice for source, _, choice, _, _ in rows if source != Source.ATTENTION]
-        checks = [(model_a, choice) for source, model_a, choice, _, _ in rows if source == Source.ATTENTION]
-        passed = sum(choice == (Choice.B if model_a == DECOY else Choice.A) for model_a, choice in checks)
-        seconds = [each for source, _, _, each, _ in rows if each is not None and source != Source.ATTENTION]
-        return VoterFigures(
-            voter, len(choices), choices.count(Choice.A), choices.count(Choice.B),
-            statistics.median(seconds) if seconds else None, min(seconds, default=None), passed, len(checks) - passed,
-            max((at for *_, at in rows), default=0.0),
-        )  # fmt: skip
 
 
 def _digest(token: str) -> bytes:
