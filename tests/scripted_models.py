@@ -76,6 +76,8 @@ class Models:
                 await asyncio.sleep(0.15)
             case "is empty":
                 text = " \n"
+            case "rings the bell":
+                text = "\x1b[31mding\a\n"
             case "is huge":
                 text = "x" * 300_000
             case "hangs" if not body.get("stream"):

@@ -231,9 +231,18 @@ async def test_a_model_server_that_was_started_again_elsewhere_is_found(arena: A
     await arena.battle()
     (arena.models.folder / RESULT).unlink()
     assert (await arena.client.post("/v1/battles", json=ASK)).status_code == 503
-    async with listening(arena.models.app) as port:
-        arena.models.listens_at(port)
+    again = Models(arena.models.folder)
+    async with listening(again.app) as port:
+        again.listens_at(port)
         assert (await arena.battle())["battle"]
+        assert len(again.asked) == 2
+
+
+async def test_control_characters_of_a_model_or_a_user_are_in_no_answer_and_no_question(arena: Arena) -> None:
+    answers = (await arena.battle(prompt="How \x1b[31mis bread\u202e made?"))["answers"]
+    assert all(answer["text"].endswith("on How [31mis bread made?") for answer in answers)
+    arena.models.scripts = {CHAMPION: "rings the bell", CANDIDATE: "rings the bell"}
+    assert [answer["text"] for answer in (await arena.battle())["answers"]] == ["[31mding\n"] * 2
 
 
 async def test_a_battle_that_cannot_be_kept_is_none_and_the_user_has_the_champions_answer(

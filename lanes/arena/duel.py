@@ -61,33 +61,57 @@ async def ask_all(sides: Mapping[str, AsyncGenerator[str]], patience: Patience, 
     Returns:
         What came of each; a failure is an outcome, too.
     """
-    limits: dict[str, asyncio.Timeout] = {}
+    clock = _Clock(patience)
     async with asyncio.TaskGroup() as group:
-        tasks = {
-            side: group.create_task(_listen(side, pieces, patience, limits, hear)) for side, pieces in sides.items()
-        }
+        tasks = {side: group.create_task(_listen(side, pieces, clock, hear)) for side, pieces in sides.items()}
     return {side: task.result() for side, task in tasks.items()}
 
 
-async def _listen(
-    side: str, pieces: AsyncGenerator[str], patience: Patience, limits: dict[str, asyncio.Timeout], hear: Hear
-) -> Said:
+class _Clock:
+    """When each side has to be done: earlier, once another is."""
+
+    def __init__(self, patience: Patience) -> None:
+        self._now = asyncio.get_running_loop().time
+        self._patience = patience
+        self._latest = self._now() + patience.whole
+        self._limits: set[asyncio.Timeout] = set()
+
+    def limit(self) -> asyncio.Timeout:
+        """The limit of one more side."""
+        limit = asyncio.timeout_at(self._latest)
+        self._limits.add(limit)
+        return limit
+
+    def is_done(self, limit: asyncio.Timeout) -> None:
+        """One side has an answer or none: its limit is one no longer."""
+        self._limits.discard(limit)
+
+    def hurry(self) -> None:
+        """One side has an answer: the others have not much longer."""
+        self._latest = min(self._latest, self._now() + self._patience.slower)
+        for limit in self._limits:
+            if not limit.expired():
+                limit.reschedule(self._latest)
+
+
+async def _listen(side: str, pieces: AsyncGenerator[str], clock: _Clock, hear: Hear) -> Said:
     began, heard = time.monotonic(), list[str]()
     none: NoAnswer | None = None
+    limit = clock.limit()
     try:
-        async with asyncio.timeout(patience.whole) as limits[side], aclosing(pieces):
+        async with limit, aclosing(pieces):
             await _collect(side, pieces, heard, hear)
     except TimeoutError:
         none = NoAnswer(f"no whole answer after {time.monotonic() - began:.0f} s")
     except NoAnswer as error:
         none = error
     finally:
-        limits.pop(side, None)
+        clock.is_done(limit)
     seconds = time.monotonic() - began
     if none:
         hear(side, None)
         return Said("", seconds, str(none), none.refused, none.absent)
-    _hurry(limits, patience.slower)
+    clock.hurry()
     return Said("".join(heard), seconds)
 
 
@@ -103,11 +127,3 @@ async def _collect(side: str, pieces: AsyncGenerator[str], heard: list[str], hea
             hear(side, piece)
     if not any(piece.strip() for piece in heard):
         raise NoAnswer("the answer is empty")
-
-
-def _hurry(limits: Mapping[str, asyncio.Timeout], seconds: float) -> None:
-    latest = asyncio.get_running_loop().time() + seconds
-    for limit in limits.values():
-        when = limit.when()
-        if not limit.expired() and when is not None and when > latest:
-            limit.reschedule(latest)
