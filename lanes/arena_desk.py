@@ -86,15 +86,16 @@ class ArenaDesk:
             return await self._up()
 
     async def down(self) -> None:
-        """End the service; the ledger stays."""
+        """End the service and let go of the ledger, which stays."""
         with contextlib.suppress(WorkerError):
             await self._worker.kill()
         await self.leave()
 
     async def leave(self) -> None:
-        """Let the service live and let go of it and of the ledger."""
+        """Let the service live and let go of it and of the ledger, for good."""
         self.place, self._told = "", None
         await asyncio.get_running_loop().run_in_executor(self._thread, self._close_ledger)
+        self._thread.shutdown(wait=False)
 
     async def ask(self, what: Callable[[Ledger], T]) -> T:
         """Ask or tell the ledger something, in the ledger's thread.

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from checkpoints.records import model_name
@@ -37,7 +37,7 @@ PATIENCE_SECONDS = 60.0
 """Most time until what failed is tried again."""
 
 _TROUBLE = (StageFailed, WorkerError, ServerGone, Unanswerable, LedgerError, sqlite3.Error, OSError)
-"""What may pass, or be mended while the run goes on."""
+"""Errors whose text is for a person."""
 
 HOME = "home"
 """In whose name the models are loaded that are served whatever is open: the champion and the promoted one."""
@@ -73,7 +73,7 @@ class Venue:
         self._open: dict[str, OpenQuestion] = {}
         self._exposures: dict[str, list[Exposure]] = {}
         self._home: dict[str, Path] = {}
-        self._attendant: asyncio.Task[None] | None = None
+        self._attendants: list[asyncio.Task[None]] = []
         self._news = asyncio.Event()
         self._resting = False
         self._asked_at = time.monotonic()
@@ -103,8 +103,9 @@ class Venue:
     def attend(self) -> None:
         """Keep everything up from now on, until ``rest`` or ``close``."""
         self._resting = False
-        if self._attendant is None or self._attendant.done():
-            self._attendant = asyncio.create_task(self._attend(), name="venue")
+        if all(each.done() for each in self._attendants):
+            steps = {"venue": self._tick, "votes of a product": self._pull}
+            self._attendants = [asyncio.create_task(self._again(step), name=name) for name, step in steps.items()]
 
     def enter(self, name: str, question: OpenQuestion) -> None:
         """Ask for votes on a question from now on."""
@@ -163,9 +164,10 @@ class Venue:
 
     async def close(self, keep_workers: bool) -> None:
         """Leave all processes to the next runner (they end by themselves when none comes), or end them."""
-        if self._attendant:
-            self._attendant.cancel()
-            await asyncio.wait({self._attendant})
+        for each in self._attendants:
+            each.cancel()
+        if self._attendants:
+            await asyncio.wait(self._attendants)
         if keep_workers:
             if self._server:
                 await self._server.deployment.leave()
@@ -175,7 +177,7 @@ class Venue:
             await self._product.end()
             await self.server.deployment.down()
             await self.arena.down()
-        self._server, self._arena, self._intake, self._attendant, self._home = None, None, None, None, {}
+        self._server, self._arena, self._intake, self._attendants, self._home = None, None, None, [], {}
 
     async def leave_another_server(self) -> None:
         """Let go of a model server under other settings, as soon as no question uses it."""
@@ -184,30 +186,36 @@ class Venue:
             await server.deployment.leave()
             self._server, self._home = None, {}
 
-    async def _attend(self) -> None:
+    async def _again(self, step: Callable[[], Awaitable[None]]) -> None:
+        """Do a step again and again; what goes wrong is said, and may pass or be mended while the run goes on."""
         wait = TICK_SECONDS
         while True:
             try:
-                await self._tick()
+                await step()
                 wait = TICK_SECONDS
             except StoreError:
                 return  # who writes a stage is told the same
-            except _TROUBLE as error:
-                self._complain(" ".join(str(error).split()))
+            except Exception as error:
+                known = isinstance(error, _TROUBLE)
+                self._complain(" ".join((str(error) if known else f"{type(error).__name__}: {error}").split()))
                 wait = min(PATIENCE_SECONDS, 2 * wait)
             await asyncio.sleep(wait)
+
+    async def _pull(self) -> None:
+        settings = self._settings()
+        if settings.voters == "pull" and settings.pull is not None and await self._puller.take(settings.pull):
+            self._tell()
+
+    def _tell(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()
 
     async def _tick(self) -> None:
         await self._keep_arena()
         assert self._intake
-        taken = await self._intake.take()
+        if await self._intake.take():
+            self._tell()
         self.live = self._intake.live
-        pull = self._settings().pull
-        if self._settings().voters == "pull" and pull is not None:
-            taken += await self._puller.take(pull)
-        if taken:
-            self._news.set()
-            self._news = asyncio.Event()
         await self._keep_home()
         for name, question in tuple(self._open.items()):
             experiment = question.terms.experiment
@@ -263,9 +271,10 @@ class Venue:
             await self.server.deployment.is_awake()
 
     async def _keep_product(self) -> None:
-        if self._settings().voters == "simulated" and not self._resting:
-            questions = {name: (each.terms, each.prompts) for name, each in self._open.items()}
-            await self._product.keep(questions, self.arena.folder, self._store.read, self._settings().seed)
+        settings = self._settings()
+        wanted = settings.voters == "simulated" and not self._resting
+        questions = {name: (each.terms, each.prompts) for name, each in self._open.items()} if wanted else {}
+        await self._product.keep(questions, self.arena.folder, self._store.read, settings.seed)
 
     def _launcher(self) -> LocalProcess:
         return LocalProcess(self._settings().threads)

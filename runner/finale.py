@@ -38,6 +38,7 @@ class Finale:
 
     def __init__(self, store: Store, tester: Tester, program: Callable[[], Program]) -> None:
         self._store, self._tester, self._program = store, tester, program
+        self._said = ""
 
     async def run(self) -> None:
         """Do what is due; returns at once where nothing is."""
@@ -71,7 +72,9 @@ class Finale:
         try:
             order = self._tester.test_order(reign.experiment, before)
         except StageFailed as failure:
-            self._store.submit(writes.event, Level.WARNING, "promotion", f"no test on fresh votes: {failure}")
+            if str(failure) != self._said:  # it is asked again and again while the run waits for more work
+                self._said = str(failure)
+                self._store.submit(writes.event, Level.WARNING, "promotion", f"no test on fresh votes: {failure}")
             return None
         await self._store.do(writes.begin_test, reign.experiment, before, order)
         return read.open_test()

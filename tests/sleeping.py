@@ -23,6 +23,7 @@ from checkpoints.records import (
     model_name,
 )
 from checkpoints.store import Store
+from checkpoints.trust import PromotionTest
 from lanes.lane import StageFailed, StagePaused
 from runner.agent.playbook import Playbook
 from runner.agent.proposer import Proposer
@@ -132,6 +133,16 @@ class SleepingLane:
     async def close(self, keep_workers: bool) -> None: ...
 
     async def end_all_but(self, stage: Stage | None) -> None: ...
+
+    def attend(self) -> None: ...
+
+    def test_order(self, champion: int, opponent: int) -> Json:
+        return {"champion": champion, "opponent": opponent}
+
+    async def test(self, test: PromotionTest) -> Verdict:
+        await self._sleep(test.experiment)
+        reason = "nobody voted anew"
+        return Verdict(test.experiment, Outcome.INCONCLUSIVE, 0, 0, 0, None, None, None, None, reason, time.time())
 
 
 class SleepingAnalyst:
