@@ -31,15 +31,15 @@ class Breach(NamedTuple):
     what: str
 
 
-def broken_laws(read: Reader, experiments: int, votes_each: int | None = None, slots: int = 1) -> list[str]:
-    """One line for each law that a finished run breaks."""
+def broken_laws(read: Reader, experiments: int, votes_each: int | None = None, slots: int | None = None) -> list[str]:
+    """One line for each law that a finished run breaks; how many were side by side is looked at where it is given."""
     return [breach.what for breach in breaches(read, experiments, votes_each, slots)]
 
 
-def breaches(read: Reader, experiments: int, votes_each: int | None = None, slots: int = 1) -> list[Breach]:
+def breaches(read: Reader, experiments: int, votes_each: int | None = None, slots: int | None = None) -> list[Breach]:
     """What is wrong with a finished run."""
     found = [*_experiments(read, experiments), *_stages(read), *_votes(read, votes_each), *_champions(read)]
-    return [*found, *_slots(read, slots)]
+    return found if slots is None else [*found, *_slots(read, slots)]
 
 
 class Seen:
