@@ -195,7 +195,8 @@ class EvaluateLane:
         return result
 
     async def _asked(self, asked: Asked, looked: Callable[[Count], None] = lambda _: None) -> Json:
-        await self._venue.leave_another_server()
+        if len(self._hands) == 1:  # another may be loading its models on the server that is there
+            await self._venue.leave_another_server()
         self._venue.attend()
         number = asked.terms.experiment
         question = Question(
