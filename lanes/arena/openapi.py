@@ -11,7 +11,9 @@ from pydantic import TypeAdapter
 from starlette.responses import Response
 
 from checkpoints.records import Json
+from lanes.arena.connection import REQUEST_SECONDS
 from lanes.arena.door import EVERYBODY, Asked, Door
+from lanes.arena.limits import PERSON, PRODUCT
 from lanes.arena.problems import Failure
 
 PATH = "/v1/openapi.json"
@@ -19,7 +21,9 @@ PATH = "/v1/openapi.json"
 ABOUT = (
     "People and products vote in the arena. Show a bearer token: a product's is in product.token in the arena's folder,"
     " a voter's comes with their invitation. A vote is on the disk when the answer says so; send it again with the same"
-    " key if no answer comes, and it is counted once. Requests are at most 16 KB long."
+    " key if no answer comes, and it is counted once. Requests are at most 16 KB long and take at most"
+    f" {REQUEST_SECONDS:.0f} s to come; a voter may make {PERSON.per_second:g} a second ({PERSON.burst:g} at once), a"
+    f" product {PRODUCT.per_second:,.0f}."
 )
 
 _REF = "#/components/schemas/{model}"
