@@ -9,6 +9,8 @@ from checkpoints.records import JUDGE, Choice, Tally, Vote, VoterMeans
 
 _NO_JUDGE = f"voter NOT GLOB '{JUDGE}*'"
 
+_COUNTS = f"{_NO_JUDGE} AND voter NOT IN (SELECT voter FROM exclusions)"
+
 
 class VoteReader(Querying):
     """Answers questions about who voted how."""
@@ -65,10 +67,14 @@ class VoteReader(Querying):
             The columns, in the order in which the votes came, empty where there are none; and how many older votes
             were left out.
         """
-        counted = f"FROM votes WHERE {_NO_JUDGE} AND voter NOT IN (SELECT voter FROM exclusions)"
+        counted = f"FROM votes WHERE {_COUNTS}"
         rows = self._all(f"SELECT model_a, model_b, choice, voter, prompt {counted} ORDER BY seq DESC LIMIT ?", most)
         whole = len(rows) if len(rows) < most else self._one(f"SELECT count(*) {counted}")[0]
         return tuple(zip(*reversed(rows), strict=True)), whole - len(rows)
+
+    def votes_and_voters(self) -> tuple[int, int]:
+        """How many votes count, judges aside, and how many voters cast them."""
+        return self._one(f"SELECT count(*), count(DISTINCT voter) FROM votes WHERE {_COUNTS}")
 
     def closed_means(
         self, experiment: int, model: str, rival: str, after: float = 0.0, test: int = 0

@@ -86,7 +86,7 @@ class Session:
         self._evaluate = EvaluateLane(self.store, evaluate_settings(self.program))
         upload = UploadLane(self.store, self.program.upload.url)
         self._workers = {Lane.TRAIN: self._train, Lane.UPLOAD: upload, Lane.EVALUATE: self._evaluate}
-        self._analyst = AnalyzeLane(self.store.read, rule(self.program))
+        self._analyst = AnalyzeLane(self.store.read, rule(self.program), self._say_of_ranking)
         self.planner = Planner(self.store, self.program, Playbook())
         finale = Finale(self.store, self._evaluate, lambda: self.program)
         self.pipeline = Pipeline(self.store, self._workers, self._analyst, self.planner, linger, clean_up, finale.run)
@@ -224,6 +224,9 @@ class Session:
         await self.store.do(writes.create_run, *_of_run(program))
         self._say_who_proposes()
         self.pipeline.tell()
+
+    def _say_of_ranking(self, text: str) -> None:
+        self.store.submit(writes.event, Level.WARNING, Lane.ANALYZE, text)
 
     def _say_who_proposes(self) -> None:
         model = self.program.agent.model

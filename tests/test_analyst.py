@@ -47,7 +47,7 @@ async def by_metric(store: Store, number: int, opponent: int | None) -> tuple[Ve
     await store.do(writes.start_stage, number, Lane.EVALUATE, order, opponent=opponent)
     result = await lane.run(store.read.stages(number)[-1])
     await store.do(writes.finish_stage, number, Lane.EVALUATE, 1, result, 1.0)
-    return await AnalyzeLane(store.read, RULE).judge(store.read.experiment(number))
+    return await AnalyzeLane(store.read, RULE, pytest.fail).judge(store.read.experiment(number))
 
 
 async def by_votes(
@@ -59,7 +59,7 @@ async def by_votes(
     cast = [Vote(number, f"{number}:{i}", f"v{i}", f"p{i}", *vote, i >= people, 0.0) for i, vote in enumerate(votes)]
     await store.do(writes.add_votes, cast)
     await store.do(writes.finish_stage, number, Lane.EVALUATE, 1, {"judge": "votes"}, 1.0)
-    return await AnalyzeLane(store.read, RULE).judge(store.read.experiment(number))
+    return await AnalyzeLane(store.read, RULE, pytest.fail).judge(store.read.experiment(number))
 
 
 async def test_a_metric_verdict_has_the_accuracy_with_its_interval_where_votes_have_the_reference(store: Store) -> None:
@@ -138,4 +138,4 @@ async def test_a_model_that_nothing_links_to_the_reference_is_said_to_be_unranke
 async def test_an_evaluation_without_a_result_is_a_failure_and_no_verdict(store: Store) -> None:
     number = await trained(store)
     with pytest.raises(StageFailed, match="exp-0000 left no result"):
-        await AnalyzeLane(store.read, RULE).judge(store.read.experiment(number))
+        await AnalyzeLane(store.read, RULE, pytest.fail).judge(store.read.experiment(number))

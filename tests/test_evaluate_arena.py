@@ -174,7 +174,7 @@ async def test_a_guard_takes_a_candidate_out_at_once_and_the_verdict_says_its_se
     assert (result["ended"], result["decided"]) == ("guard", None)
     assert "10 of 25 answers failed" in result["guard"]
     await leave(store, stage, result)
-    verdict, _ = await AnalyzeLane(store.read, Rule()).judge(store.read.experiment(stage.experiment))
+    verdict, _ = await AnalyzeLane(store.read, Rule(), pytest.fail).judge(store.read.experiment(stage.experiment))
     assert verdict.outcome is Outcome.DISCARD and result["guard"] in verdict.reason
     await lane.close(keep_workers=True)
 

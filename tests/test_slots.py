@@ -285,7 +285,7 @@ async def test_an_evaluation_is_judged_by_the_number_of_slots_that_it_was_begun_
         "accuracy": {"exp-0001": 0.7, "exp-0000": 0.5},
     }  # fmt: skip
     await store.do(writes.finish_stage, 1, Lane.EVALUATE, 1, result, 1.0)
-    verdict, _ = await AnalyzeLane(store.read, Rule()).judge(store.read.experiment(1))
+    verdict, _ = await AnalyzeLane(store.read, Rule(), pytest.fail).judge(store.read.experiment(1))
     assert verdict.outcome is Outcome.INCONCLUSIVE
     assert "of the 60 needed, 3 candidates side by side" in verdict.reason
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from checkpoints.reader import Reader
@@ -25,19 +28,32 @@ from checkpoints.records import (
     model_name,
 )
 from lanes.analyze import verdict
+from lanes.analyze.asking import StudyError, studied
+from lanes.analyze.study import Study
 from lanes.analyze.win_rate import wilson
 from lanes.lane import StageFailed
 
 if TYPE_CHECKING:
     from lanes.analyze.ranking import Ranking
 
+ONCE = 1.1
+"""Votes a voter up to which all votes are taken for those of different voters."""
+
 
 class AnalyzeLane:
     """Judges the experiments of one run by one rule."""
 
-    def __init__(self, read: Reader, rule: verdict.Rule) -> None:
+    def __init__(self, read: Reader, rule: verdict.Rule, complain: Callable[[str], None]) -> None:
+        """Look at nothing yet.
+
+        Args:
+            read: Of the run's store.
+            rule: When votes are enough; may be replaced at any time.
+            complain: Called with a line for a person.
+        """
         self.read = read
         self.rule = rule
+        self._complain = complain
 
     async def judge(self, experiment: Experiment) -> tuple[Verdict, list[Standing]]:
         """The verdict on an experiment that was evaluated, and the ranking of the run's models with it.
@@ -51,9 +67,22 @@ class AnalyzeLane:
         rule = self.rule.as_ordered(stage.order)
         if stage.result.get("judge") == "val_pref_acc":
             return _by_pairs(rule, experiment, stage.result), []
-        ranking = await asyncio.to_thread(rank, self.read.pair_counts())
+        ranking = await self._ranking()
         judged = self._by_votes(rule, experiment, ranking, stage.result)
         return judged, list(ranking.standings)
+
+    async def _ranking(self) -> Ranking:
+        """All models of the run, with intervals that know whose votes they are where voters vote more than once."""
+        ranking = await asyncio.to_thread(rank, self.read.pair_counts())
+        if await asyncio.to_thread(_votes_a_voter, self.read.folder) <= ONCE:
+            return ranking
+        try:
+            study = await studied(self.read.folder)
+        except StudyError as error:
+            narrow = "the ranking's intervals take each vote for another voter's, so they are too narrow"
+            self._complain(f"the votes could not be studied ({error}): {narrow}")
+            return ranking
+        return _clustered(ranking, study) if study else ranking
 
     def _by_votes(self, rule: verdict.Rule, experiment: Experiment, ranking: Ranking, result: Json) -> Verdict:
         model, opponent = experiment.model, _opponent(experiment)
@@ -80,6 +109,26 @@ def rank(counts: list[tuple[str, str, Choice, int]]) -> Ranking:
     models = {model for a, b, _, _ in counts for model in (a, b)} - {REFERENCE}
     experiments = {model: int(model.rpartition("-")[2]) for model in models}
     return ranking.fit(ranking.tabulate({(a, b, choice): votes for a, b, choice, votes in counts}), experiments)
+
+
+def _votes_a_voter(run_folder: Path) -> float:
+    """Counted by a reader of its own, as in another thread; 0 before the first vote."""
+    with closing(Reader(run_folder)) as read:
+        votes, voters = read.votes_and_voters()
+    return votes / max(voters, 1)
+
+
+def _clustered(ranking: Ranking, study: Study) -> Ranking:
+    """The places as the study found them, a moment later; of more votes than it looks at it knows the newest."""
+    from lanes.analyze.ranking import ranked
+
+    before = {one.model: one for one in ranking.standings}
+    standings = [
+        Standing(one.model, before[one.model].experiment, before[one.model].votes, one.elo.estimate, one.reference)
+        for one in study.strengths
+        if one.reference and one.model in before
+    ]
+    return ranked(standings, [*before, *ranking.unknown]) if standings else ranking
 
 
 def _by_pairs(rule: verdict.Rule, experiment: Experiment, result: Json) -> Verdict:
