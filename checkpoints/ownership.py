@@ -14,6 +14,9 @@ from pathlib import Path
 RUN = "run"
 """Name of a run's folder, beside its ``program.md``."""
 
+ALONE = "the arena, served alone: end it with Ctrl+C there"
+"""What a process that serves a run's arena and drives no loop says that it has the run for."""
+
 LOCK = "owner.lock"
 """File in the run folder that its owner holds by ``flock`` and has written its name into."""
 
@@ -32,8 +35,12 @@ class Held(StoreError):
 class Owner:
     """The right to write a run's store: an ``flock`` on a file that names its holder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, doing: str = "") -> None:
         """Take the lock, or fail within a moment.
+
+        Args:
+            folder: Of the run.
+            doing: What with, in words for whom this keeps out; empty where the run is driven.
 
         Raises:
             Held: Somebody else has it; the message names them.
@@ -50,7 +57,8 @@ class Owner:
             holder = os.read(self._file, 4096).decode(errors="replace")
             os.close(self._file)
             raise Held(f"this run is held by {_describe(holder)}; look at it with: autoresearch-tui attach") from None
-        name = json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "at": time.time()}).encode()
+        who = {"pid": os.getpid(), "host": socket.gethostname(), "at": time.time(), "doing": doing}
+        name = json.dumps(who).encode()
         with contextlib.suppress(OSError):  # without room for its name a lock still is one
             os.ftruncate(self._file, os.pwrite(self._file, name, 0))
 
@@ -91,6 +99,7 @@ def _describe(text: str) -> str:
     try:
         who = json.loads(text)
         since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(who["at"]))
-        return f"process {who['pid']} on {who['host']} since {since}"
+        doing = f" ({who['doing']})" if who.get("doing") else ""
+        return f"process {who['pid']} on {who['host']} since {since}{doing}"
     except (ValueError, KeyError, TypeError):
         return "a process that has not said its name"

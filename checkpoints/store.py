@@ -38,8 +38,12 @@ _RETRY_SECONDS = 0.5
 _WAITS = "; the run waits and goes on by itself"
 
 
-def take(folder: Path) -> tuple[Owner, sqlite3.Connection]:
+def take(folder: Path, doing: str = "") -> tuple[Owner, sqlite3.Connection]:
     """Take a run and see that its store is whole; in whichever thread.
+
+    Args:
+        folder: Of the run.
+        doing: What with, where it is not driven; see ``Owner``.
 
     Returns:
         The right to write, and the one connection that writes: for a ``Store``, whose writer thread has it to itself.
@@ -48,7 +52,7 @@ def take(folder: Path) -> tuple[Owner, sqlite3.Connection]:
         Held: Another process owns it.
         StoreError: The file is damaged, foreign or of a newer version.
     """
-    owner, path = Owner(folder), folder / DATABASE
+    owner, path = Owner(folder, doing), folder / DATABASE
     try:
         return owner, _open(path)
     except schema.SchemaError as error:

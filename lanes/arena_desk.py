@@ -41,6 +41,11 @@ def arena_order(said: ArenaSettings) -> ArenaOrder:
     return ArenaOrder(host=said.host, port=said.port, names=(name,) if name else ())
 
 
+def url_of(host: str, port: int) -> str:
+    """Where a service is reached that listens there."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 class ArenaDesk:
     """The arena of a run: a service that lives is taken up, one that died is started again."""
 

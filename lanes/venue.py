@@ -75,6 +75,7 @@ class Venue:
         self._home: dict[str, Path] = {}
         self._attendants: list[asyncio.Task[None]] = []
         self._news = asyncio.Event()
+        self._home_wait, self._home_at = TICK_SECONDS, 0.0
         self._resting = False
         self._asked_at = time.monotonic()
         self.live = False
@@ -99,6 +100,11 @@ class Venue:
             self._arena = ArenaDesk(folder, order, self._launcher(), self._store.owner.path)
             self._intake = Intake(self._store, self._arena, self._complain)
         return self._arena
+
+    @property
+    def served(self) -> tuple[str, ...]:
+        """Models that answer whatever is open: the champion first, then the promoted one; none while nothing does."""
+        return tuple(self._home) if self.server.port and self.server.deployment.alive else ()
 
     def attend(self) -> None:
         """Keep everything up from now on, until ``rest`` or ``close``."""
@@ -138,8 +144,8 @@ class Venue:
 
     async def take_in(self) -> None:
         """Have every vote that was acknowledged until now in the store."""
-        assert self._intake
-        await self._intake.take()
+        if self._intake:  # else no arena was ever asked for
+            await self._intake.take()
 
     def used_up(self, name: str) -> bool:
         """Whether the simulated product has asked everything that it had for a question."""
@@ -196,8 +202,7 @@ class Venue:
             except StoreError:
                 return  # who writes a stage is told the same
             except Exception as error:
-                known = isinstance(error, _TROUBLE)
-                self._complain(" ".join((str(error) if known else f"{type(error).__name__}: {error}").split()))
+                self._complain(_in_words(error))
                 wait = min(PATIENCE_SECONDS, 2 * wait)
             await asyncio.sleep(wait)
 
@@ -250,13 +255,25 @@ class Venue:
             self._complain(f"port {wanted} is taken: the arena listens on {arena.place}")
 
     async def _keep_home(self) -> None:
+        """Serve what is always served; where that fails, votes are taken in all the same until it is tried again."""
+        if time.monotonic() < self._home_at:
+            return
+        try:
+            await self._serve_home()
+            self._home_wait = TICK_SECONDS
+        except _TROUBLE as error:
+            self._complain(f"the champion cannot be served: {_in_words(error)}")
+            self._home_wait = min(PATIENCE_SECONDS, 2 * self._home_wait)
+            self._home_at = time.monotonic() + self._home_wait
+
+    async def _serve_home(self) -> None:
         """Have the champion and the promoted model served, also while nothing is judged."""
         deployment = self.server.deployment
         if self._resting or (self._open and not deployment.alive):
             return  # a question that is open brings its server up itself, and counts how often it dies
         numbers = served_always(self._store.read, self._published)
-        names = {model_name(number) for number in numbers}
-        if not numbers or (names == self._home.keys() and deployment.port and deployment.alive):
+        names = [model_name(number) for number in numbers]
+        if not numbers or (names == list(self._home) and deployment.port and deployment.alive):
             await self._keep_awake()
             return
         models = self._published.models(numbers)
@@ -278,3 +295,7 @@ class Venue:
 
     def _launcher(self) -> LocalProcess:
         return LocalProcess(self._settings().threads)
+
+
+def _in_words(error: Exception) -> str:
+    return " ".join((str(error) if isinstance(error, _TROUBLE) else f"{type(error).__name__}: {error}").split())

@@ -166,9 +166,9 @@ def test_the_arena_alone_says_what_is_there_refuses_a_second_and_ends_cleanly(fo
             time.sleep(0.05)
         port = json.loads(result.read_bytes())["port"]
         second = subprocess.run(command, cwd=folder, env=environment, text=True, capture_output=True, timeout=60)
-        assert second.returncode == 1 and second.stderr == (
-            f"autoresearch-tui: process {served.pid} on http://127.0.0.1:{port} serves this arena already\n"
-        )
+        assert second.returncode == 3 and second.stderr.count("\n") == 1
+        assert f"process {served.pid} on " in second.stderr and "end it with Ctrl+C there" in second.stderr
+        assert second.stderr.endswith(f"has this run: its arena is on http://127.0.0.1:{port}\n")
         link = subprocess.run(
             [*command, "invite", "1"], cwd=folder, env=environment, text=True, capture_output=True, timeout=60
         )  # fmt: skip
@@ -181,7 +181,7 @@ def test_the_arena_alone_says_what_is_there_refuses_a_second_and_ends_cleanly(fo
         served.send_signal(signal.SIGINT)
         said, _ = served.communicate(timeout=60)
     assert served.returncode == 0
-    assert "25 pairs are open for people to vote on" in said and "no model server is up" in said
+    assert "25 pairs are open for people to vote on" in said and "models that answer" not in said
     assert f"the arena is on http://127.0.0.1:{port}" in said
     assert said.endswith("the arena has ended; every vote that it acknowledged is kept\n")
     assert token not in said

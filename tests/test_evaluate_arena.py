@@ -206,7 +206,7 @@ async def test_a_promotion_test_is_on_fresh_votes_alone(store: Store, adapters: 
     assert votes and {vote.test for vote in votes} == {test}
     assert verdict.voters >= 20 and verdict.experiment == number
     assert store.read.voter_means(number, model_name(number), "exp-0000").voters == 0, "the verdict's votes are others"
-    looks = store.read.looks_of(test.number)
+    looks = store.read.looks_of(test)
     assert [look.voters for look in looks] == list(range(1, len(looks) + 1)), "one after each voter, once"
     assert len(looks) >= 30
     await store.do(writes.end_test, test, verdict)

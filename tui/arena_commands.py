@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import argparse
-import os
+import asyncio
 import re
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from checkpoints.artifacts import write_json
+from checkpoints.ownership import Held, holder
 from checkpoints.records import PERSON, Step
 from checkpoints.text import clean
 from checkpoints.visitor import reading
 from lanes.arena.ledger import Ledger, LedgerError
-from lanes.arena_desk import ARENA, arena_order
+from lanes.arena_desk import ARENA, url_of
 from lanes.arena_votes import voter_name
 from lanes.evaluate_settings import ArenaSettings
-from lanes.order import ORDER, RESULT, ArenaResult
+from lanes.lane import StageFailed
+from lanes.order import ArenaResult
 from lanes.worker import Worker
 from runner.asked import NotDone, ask_for
 from runner.lane_settings import evaluate_settings
 from runner.program import Program
+from tui.leaving import signals_held_back
 from tui.run_error import RunError
 from tui.voter_lines import lines_of
 
@@ -33,31 +35,32 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 def serve(asked: argparse.Namespace, run: Path) -> int:
-    """Serve the arena of a run until Ctrl+C.
+    """Serve the arena of a run and the models that it answers with until Ctrl+C.
 
     Raises:
-        RunError: Another process does, or it cannot be served.
+        Held: Another process has the run, and serves the arena.
+        RunError: It cannot be served.
+        StoreError: The store cannot be used.
     """
-    folder, order = run / ARENA, arena_order(_settings(run))
-    if Worker(folder).alive:
-        raise RunError(f"{_who_serves(folder)} serves this arena already")
+    folder, settings = run / ARENA, evaluate_settings(_program(run))
+    if held := holder(run):
+        raise Held(f"{held} has this run: {_where_it_serves(folder)}")
     with _ledger(folder) as ledger:
-        for line in _standing(ledger):
-            print(line)
-    if not _is_loopback(order.host):
-        line = f"it listens on {order.host}: put something that speaks TLS before it, or tokens and answers are sent as"
+        pairs = ledger.open_pairs()
+    print(f"{pairs} pairs are open for people to vote on" if pairs else "no pair is open for people to vote on yet")
+    if not _is_loopback(host := settings.arena.host):
+        line = f"it listens on {host}: put something that speaks TLS before it, or tokens and answers are sent as"
         print(f"{line} they are, for everybody on the way to read", file=sys.stderr)
-    (folder / RESULT).unlink(missing_ok=True)
-    write_json(folder / ORDER, order.model_dump(mode="json"))
     print(f"invite people: autoresearch-tui arena invite 20 {asked.folder}; Ctrl+C ends the arena", flush=True)
-    from lanes.arena.serve import main
+    with signals_held_back():
+        from tui.arena_alone import serve_alone
 
-    os.umask(0o077)
     try:
-        return main(folder / ORDER)
-    except KeyboardInterrupt:
-        print("the arena has ended; every vote that it acknowledged is kept")
-        return 0
+        asyncio.run(serve_alone(run, settings))
+    except (StageFailed, LedgerError) as error:
+        raise RunError(str(error)) from None
+    print("the arena has ended; every vote that it acknowledged is kept")
+    return 0
 
 
 def invite(asked: argparse.Namespace, run: Path) -> int:
@@ -71,7 +74,7 @@ def invite(asked: argparse.Namespace, run: Path) -> int:
         before = set(ledger.invited())
         names = _named(asked.names) if asked.names is not None else _numbered(asked.many, before)
         tokens = ledger.invite(names)
-    base = _base(folder, _settings(run))
+    base = _base(folder, evaluate_settings(_program(run)).arena)
     for name in names:
         print(f"{base}/#{tokens[name]}")
     sys.stdout.flush()
@@ -135,23 +138,13 @@ def _ledger(folder: Path) -> Generator[Ledger]:
         raise RunError(str(error)) from None
 
 
-def _settings(run: Path) -> ArenaSettings:
-    """Where the run's program has the arena listen, and under which address it is reached."""
-    return evaluate_settings(Program.read(run.absolute().parent)).arena
+def _program(run: Path) -> Program:
+    return Program.read(run.absolute().parent)
 
 
-def _standing(ledger: Ledger) -> list[str]:
-    """What can be voted on, and what is missing."""
-    lineup, pairs = ledger.lineup(), ledger.open_pairs()
-    lines = [f"{pairs} pairs are open for people to vote on" if pairs else "no pair is open for people to vote on yet"]
-    if lineup is None or lineup.server is None or not Worker(lineup.server).alive:
-        lines.append("no model server is up: a product that asks for a battle gets 503 until the run has started one")
-    return lines
-
-
-def _who_serves(folder: Path) -> str:
-    identity, place = Worker(folder).identity(), _place(folder)
-    return f"process {identity.pid if identity else '?'}{f' on {place}' if place else ''}"
+def _where_it_serves(folder: Path) -> str:
+    place = _place(folder)
+    return f"its arena is on {place}" if place else "its arena comes up there when there is something to vote on"
 
 
 def _place(folder: Path) -> str:
@@ -161,7 +154,7 @@ def _place(folder: Path) -> str:
     if found is None:
         return ""
     result = ArenaResult.model_validate(found)
-    return _url(result.host, result.port)
+    return url_of(result.host, result.port)
 
 
 def _base(folder: Path, said: ArenaSettings) -> str:
@@ -170,11 +163,7 @@ def _base(folder: Path, said: ArenaSettings) -> str:
         return place
     if said.port == 0:
         raise RunError("arena.port is 0, so the port of the links is not known yet: start the arena, or give it one")
-    return _url(said.host, said.port)
-
-
-def _url(host: str, port: int) -> str:
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return url_of(said.host, said.port)
 
 
 def _is_loopback(host: str) -> bool:

@@ -22,7 +22,7 @@ def with_step(arguments: Sequence[str]) -> list[str]:
 def grammar(arena: argparse.ArgumentParser) -> None:
     """Add the steps."""
     add = arena.add_subparsers(dest="step", metavar="STEP", required=True).add_parser
-    serve = add("serve", help="serve the arena of a run alone; without a step, this one")
+    serve = add("serve", help="serve arena and models without the loop; without a step, this one")
     serve.add_argument("folder", nargs="?", type=Path, default=Path(), help=_FOLDER)
     invite = add("invite", help="print links to vote by, one a line", usage="%(prog)s (N | --names A,B) [FOLDER]")
     invite.set_defaults(many=None, folder=Path())

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from checkpoints.collection import no_collection
-from checkpoints.ownership import RUN, Held, StoreError, holder
+from checkpoints.ownership import ALONE, RUN, Held, StoreError, holder
 from runner.program_error import ProgramError
 from tui.leaving import signals_held_back
 from tui.run_error import RunError
@@ -43,6 +43,7 @@ def dashboard(asked: argparse.Namespace) -> int:
         print(f"headless: {why}", file=sys.stderr)
         return _headless(folder)
     if held := _held(folder):
+        _refuse_beside_the_arena(held, folder)
         return _visit(held, folder)
     try:
         with signals_held_back():
@@ -176,7 +177,7 @@ def demote(asked: argparse.Namespace) -> int:
 
 
 def arena(asked: argparse.Namespace) -> int:
-    """Serve the arena of a run alone, invite voters, list them, exclude them or admit them again."""
+    """Serve the arena of a run without its loop, invite voters, list them, exclude them or admit them again."""
     from tui import arena_commands
 
     steps = {
@@ -220,6 +221,12 @@ def _write(template: Name, folder: Path, places: dict[str, str], score: Score | 
         raise RunError(str(error)) from None
 
 
+def _refuse_beside_the_arena(run_folder: Path, folder: Path) -> None:
+    who = holder(run_folder)
+    if who and ALONE in who:
+        raise Held(f"this run is held by {who}; look at it with: autoresearch-tui attach {folder}")
+
+
 def _visit(run_folder: Path, folder: Path) -> int:
     from checkpoints.reader import DATABASE
 
@@ -251,6 +258,7 @@ def _headless(folder: Path) -> int:
     Raises:
         Held: Another process has it; said at once, before anything heavy is imported.
     """
+    _refuse_beside_the_arena(folder / RUN, folder)
     if held := holder(folder / RUN):
         raise Held(f"this run is held by {held}; look at it with: autoresearch-tui {folder}")
     from tui.headless import headless

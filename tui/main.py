@@ -25,7 +25,7 @@ examples:
   autoresearch-tui report . | less       the night on one page; --html -o report.html for a browser
   autoresearch-tui doctor .              what is there, what is missing, what to do
   autoresearch-tui votes analyze f.csv   who wins, how sure that is, whether voters agree
-  autoresearch-tui arena invite 20 .     links for people to vote by; arena . serves the page alone
+  autoresearch-tui arena invite 20 .     links for people to vote by; arena . serves without the loop
   autoresearch-tui promote .             serve the champion for good, or hear what that lacks
   autoresearch-tui screenshot . --screen detail:12 -o detail.svg
                                          a picture of any screen, without a terminal
