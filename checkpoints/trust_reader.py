@@ -25,14 +25,6 @@ class TrustReader(Querying):
         """The promotion test that goes on; None where none does."""
         return next((test for test in reversed(self.promotion_tests()) if test.ended_at is None), None)
 
-    def looks(self, last: int | None = None) -> list[Look]:
-        """What the votes recommended, look by look, in order; all or the last few."""
-        rows = self._all(
-            "SELECT number, test, model, voters, at FROM looks ORDER BY number DESC LIMIT ?",
-            -1 if last is None else last,
-        )
-        return [Look(*row) for row in reversed(rows)]
-
     def looks_of(self, test: int) -> list[Look]:
         """The looks at one promotion test, in order."""
         rows = self._all("SELECT number, test, model, voters, at FROM looks WHERE test = ? ORDER BY number", test)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from checkpoints import writes
 from checkpoints.records import REFUSED, Intervention, Step, model_name
 from checkpoints.store import Store
 from runner.interventions import Refused
-from runner.promotion import Condition, examine, lacking
+from runner.promotion import Examination, examine
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -70,15 +69,15 @@ async def _readmit(store: Store, step: Intervention) -> None:
 
 
 async def _promote(store: Store, step: Intervention) -> None:
-    conditions = await asyncio.to_thread(examine, store.folder)
-    if missing := lacking(conditions):
-        raise Refused("; ".join(missing))
-    test = store.read.promotion_tests()[-1]
+    found = await asyncio.to_thread(examine, store.folder)
+    if found.lacking or found.test is None:
+        raise Refused("; ".join(found.lacking))
+    test = found.test
     hypothesis = store.read.experiment(test.experiment).proposal.hypothesis
 
     def write(db: Database) -> None:
         before = _promoted(db)
-        writes.promote(db, test.experiment, test.number, hypothesis, test.anytime, _why(conditions, step.reason))
+        writes.promote(db, test.experiment, test.number, hypothesis, test.anytime, _why(found, step.reason))
         done = {"promoted": test.experiment, "before": before}
         writes.acknowledge(db, step.number, f"{model_name(test.experiment)} is promoted", done)
 
@@ -106,8 +105,8 @@ async def _demote(store: Store, step: Intervention) -> None:
     await store.do(write)
 
 
-def _why(conditions: Sequence[Condition], reason: str) -> str:
-    evidence = next(condition.found for condition in conditions if condition.name == "fresh votes")
+def _why(found: Examination, reason: str) -> str:
+    evidence = next(condition.found for condition in found.conditions if condition.name == "fresh votes")
     return f"{evidence} {reason}".strip()
 
 

@@ -29,7 +29,26 @@ class Condition:
     """One sentence for a person: what is there, or what is missing and how to come by it."""
 
 
-def examine(run_folder: Path, canary: Callable[[Path, str], str] = answering) -> list[Condition]:
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """What was found when the champion was looked at; it is of one test, the champion's against what it replaces."""
+
+    conditions: Sequence[Condition]
+    test: PromotionTest | None
+    """The test on fresh votes that all of it is about; None where there was none."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing is missing."""
+        return all(condition.met for condition in self.conditions)
+
+    @property
+    def lacking(self) -> list[str]:
+        """What is missing, a sentence each."""
+        return [f"{condition.name}: {condition.found}" for condition in self.conditions if not condition.met]
+
+
+def examine(run_folder: Path, canary: Callable[[Path, str], str] = answering) -> Examination:
     """Everything that promoting the champion needs, each met or not; asks the arena for an answer, so it may take long.
 
     The checklist alone would promote one of four equal models nine nights of ten, so the test on fresh votes is in it.
@@ -44,40 +63,41 @@ def examine(run_folder: Path, canary: Callable[[Path, str], str] = answering) ->
     with closing(Reader(run_folder)) as read:
         reign, promoted = read.champion(), read.promoted()
         if reign is None:
-            return [Condition("champion", False, "there is no champion yet: the baseline has to be trained")]
+            none = Condition("champion", False, "there is no champion yet: the baseline has to be trained")
+            return Examination((none,), None)
         champion = read.experiment(reign.experiment)
         before = promoted.experiment if promoted else BASELINE
-        tests, looks = read.promotion_tests(), read.looks(LOOKS)
+        tests = [
+            each for each in read.promotion_tests() if (each.experiment, each.opponent) == (champion.number, before)
+        ]
+        test = tests[-1] if tests else None
+        looks = read.looks_of(test.number) if test else []
     if champion.number == before:
         already = "is promoted already" if promoted else "is what the run began with: nothing has beaten it"
-        return [Condition("champion", False, f"the champion {champion.model} {already}")]
-    return [
+        return Examination((Condition("champion", False, f"the champion {champion.model} {already}"),), None)
+    conditions = (
         Condition("champion", True, f"{champion.model} is champion"),
-        _fresh_votes(champion, before, tests),
+        _fresh_votes(champion, before, test),
         _steady(champion.model, looks),
         _served(champion.model, canary(run_folder, "champion")),
-        _on_record(champion, tests),
-    ]
+        _on_record(champion, test),
+    )
+    return Examination(conditions, test)
 
 
-def lacking(conditions: Sequence[Condition]) -> list[str]:
-    """What is missing, a sentence each."""
-    return [f"{condition.name}: {condition.found}" for condition in conditions if not condition.met]
-
-
-def _fresh_votes(champion: Experiment, before: int, tests: Sequence[PromotionTest]) -> Condition:
-    mine = [test for test in tests if test.experiment == champion.number and test.opponent == before]
-    if not mine:
+def _fresh_votes(champion: Experiment, before: int, test: PromotionTest | None) -> Condition:
+    if test is None:
         missing = (
             f"{champion.model} was not tested on fresh votes against {model_name(before)}; the loop does that when its "
             "budget is used up (evaluate.promotion_test): start or go on with the run"
         )
         return Condition("fresh votes", False, missing)
-    last = mine[-1]
-    if last.ended_at is None:
-        return Condition("fresh votes", False, f"test {last.number} goes on: wait for its end")
-    passed = last.outcome is Outcome.KEEP
-    return Condition("fresh votes", passed, last.reason or f"test {last.number} was called off")
+    if test.ended_at is None:
+        return Condition("fresh votes", False, f"test {test.number} goes on: wait for its end")
+    if test.outcome is None:
+        off = f"test {test.number} was called off ({test.reason}): start the run again, and it goes on with its votes"
+        return Condition("fresh votes", False, off)
+    return Condition("fresh votes", test.outcome is Outcome.KEEP, test.reason)
 
 
 def _steady(model: str, looks: Sequence[Look]) -> Condition:
@@ -98,8 +118,8 @@ def _served(model: str, answered: str) -> Condition:
     return Condition("served", False, f"{who}: start the run, or `autoresearch-tui arena`, so that {model} is served")
 
 
-def _on_record(champion: Experiment, tests: Sequence[PromotionTest]) -> Condition:
-    lift = next((test.win_rate for test in reversed(tests) if test.experiment == champion.number), None)
+def _on_record(champion: Experiment, test: PromotionTest | None) -> Condition:
+    lift = test.win_rate if test else None
     lacks = [
         name for name, there in (("hypothesis", champion.proposal.hypothesis.strip()), ("lift", lift)) if not there
     ]

@@ -33,7 +33,7 @@ def folder(tmp_path: Path) -> Path:
     """A run whose champion, #2, has beaten the baseline."""
     with Store(tmp_path) as store:
         store.submit(writes.create_run, "run", "better", 9, 7).result()
-        for number in range(3):
+        for number in range(4):
             store.submit(writes.propose, Proposal(f"belief {number}", "data", None, "program")).result()
         store.submit(writes.change_champion, BASE, "the baseline").result()
         store.submit(writes.change_champion, CHAMPION, "it beat exp-0000").result()
@@ -57,7 +57,7 @@ def was_tested(folder: Path, number: int, against: int, outcome: Outcome = Outco
 
 def missing(folder: Path, answers: str = model_name(CHAMPION)) -> dict[str, str]:
     found = examine(folder, canary=lambda _folder, _role: answers)
-    return {condition.name: condition.found for condition in found if not condition.met}
+    return {condition.name: condition.found for condition in found.conditions if not condition.met}
 
 
 @contextmanager
@@ -112,6 +112,32 @@ def test_a_look_at_which_another_model_led_begins_the_row_anew(folder: Path) -> 
         for _ in range(4):
             store.submit(writes.add_look, "exp-0002", 41, 1).result()
     assert "last 4 looks of the 5 needed" in missing(folder)["steady"]
+
+
+def test_all_that_is_asked_of_a_promotion_is_asked_of_the_champions_own_test(folder: Path) -> None:
+    was_tested(folder, CHAMPION, BASE)
+    with Store(folder) as store:
+        store.submit(writes.change_champion, 3, "it beat exp-0002").result()
+    was_tested(folder, 3, BASE, Outcome.INCONCLUSIVE)
+    was_tested(folder, CHAMPION, 1)
+    with Store(folder) as store:
+        off = store.submit(writes.begin_test, 3, 1, {}).result()
+        store.submit(writes.call_off_test, off, "its champion reigns no longer").result()
+        store.submit(writes.change_champion, CHAMPION, "exp-0003 was vetoed").result()
+    assert missing(folder) == {}, "what later tests of others said is not asked"
+    with serving(folder, "exp-0002"):
+        assert asked(folder, Step.PROMOTE).effect == "exp-0002 is promoted"
+    with closing(Reader(folder)) as read:
+        (done,) = read.promotions()
+    assert (done.experiment, done.test) == (CHAMPION, 1)
+
+
+def test_who_was_tested_and_reigns_no_longer_is_not_promoted(folder: Path) -> None:
+    was_tested(folder, CHAMPION, BASE)
+    with Store(folder) as store:
+        store.submit(writes.change_champion, 1, "a veto that came while the arena was asked").result()
+        with pytest.raises(writes.Conflict, match="exp-0002 was tested and is champion no longer"):
+            store.submit(writes.promote, CHAMPION, 1, "belief", None, "passed").result()
 
 
 def test_a_test_against_another_model_than_the_one_in_place_does_not_count(folder: Path) -> None:

@@ -13,11 +13,11 @@ from tui.run_error import RunError
 
 def promote(asked: argparse.Namespace, run_folder: Path) -> int:
     """Promote the champion, or say which condition is missing; returns the exit status."""
-    conditions = examine(run_folder)
-    for condition in conditions:
+    found = examine(run_folder)
+    for condition in found.conditions:
         print(f"{'✓' if condition.met else '✗'} {condition.name}: {condition.found}")
-    if asked.check or not all(condition.met for condition in conditions):
-        return 0 if all(condition.met for condition in conditions) else 1
+    if asked.check or not found.passed:
+        return 0 if found.passed else 1
     print(_done(run_folder, Step.PROMOTE, asked.reason))
     return 0
 

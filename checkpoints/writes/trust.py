@@ -84,10 +84,13 @@ def promote(
         hypothesis, lift, reason: The record: what was believed, by how much it won, why it is promoted.
 
     Raises:
-        Conflict: It is the promoted one already.
+        Conflict: It is the promoted one already, or, with a test, the champion no longer.
     """
     if (before := _promoted(db)) == experiment:
         raise Conflict(f"{model_name(experiment)} is promoted already")
+    reign = db.execute("SELECT experiment FROM championships WHERE until IS NULL").fetchone()
+    if test is not None and reign != (experiment,):
+        raise Conflict(f"{model_name(experiment)} was tested and is champion no longer")
     now = time.time()
     db.execute("UPDATE promotions SET until = ? WHERE until IS NULL", [now])
     db.execute(

@@ -33,7 +33,7 @@ class Believed:
     calibrations: tuple[Calibration, ...]
     tests: tuple[PromotionTest, ...]
     looks: tuple[Look, ...]
-    """The last few."""
+    """The last few of the last test."""
 
     promotions: tuple[Promotion, ...]
 
@@ -44,13 +44,13 @@ def gather(read: Reader) -> Believed:
     Raises:
         sqlite3.Error: The store cannot be read.
     """
-    found = read.insight(NAME)
+    found, tests = read.insight(NAME), read.promotion_tests()
     return Believed(
         study=of_insight(found) if found else None,
         excluded=tuple(read.exclusions()),
         calibrations=tuple(read.calibrations()),
-        tests=tuple(read.promotion_tests()),
-        looks=tuple(read.looks(5)),
+        tests=tuple(tests),
+        looks=tuple(read.looks_of(tests[-1].number)[-5:]) if tests else (),
         promotions=tuple(read.promotions()),
     )
 
@@ -127,7 +127,9 @@ def promotion(believed: Believed) -> Iterator[Block]:
         yield Bullets(tuple(_test(one) for one in believed.tests[-5:]))
     if believed.looks:
         said = ", ".join(f"{one.model} ({one.voters})" for one in believed.looks)
-        yield Paragraph(f"Recommended at the last looks, with the voters behind it: {said}.")
+        yield Paragraph(
+            f"Recommended at the last looks of test {believed.looks[-1].test}, with the voters behind it: {said}."
+        )
 
 
 def _place(one: Strength) -> tuple[str, ...]:
