@@ -42,7 +42,7 @@ if __name__ == "__main__":
     session = vars(runner.session)
     session["TrainLane"], session["UploadLane"] = lane(Lane.TRAIN), lane(Lane.UPLOAD)
     session["EvaluateLane"] = lane(Lane.EVALUATE)
-    session["AnalyzeLane"] = lambda read, rule: SleepingAnalyst(SECONDS, frozenset({1, 3}))
+    session["AnalyzeLane"] = lambda *_: SleepingAnalyst(SECONDS, frozenset({1, 3}))
     if "SLEEPING_FAULT" in os.environ:
         tui.app.Dashboard.action_show_help = broken  # type: ignore[method-assign]
     if "SLEEPING_MODULES" in os.environ:
