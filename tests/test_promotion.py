@@ -16,8 +16,19 @@ from sleeping import program
 
 from checkpoints import writes
 from checkpoints.reader import Reader
-from checkpoints.records import FailureKind, Interval, Intervention, Outcome, Proposal, Step, Verdict, model_name
-from checkpoints.store import Store
+from checkpoints.records import (
+    FailureKind,
+    Interval,
+    Intervention,
+    Lane,
+    Outcome,
+    Progress,
+    Proposal,
+    Step,
+    Verdict,
+    model_name,
+)
+from checkpoints.store import Store, StoreError
 from checkpoints.trust import PromotionTest
 from lanes.lane import StageFailed, StagePaused
 from runner.asked import ask_for
@@ -211,14 +222,59 @@ async def test_the_champion_is_tested_once_on_fresh_votes_and_a_pause_goes_on_la
 
 async def test_a_test_whose_champion_reigns_no_longer_is_called_off(folder: Path) -> None:
     with Store(folder) as store:
-        tester = Scripted(StagePaused(), StageFailed(FailureKind.CRASH, "no server"))
+        tester = Scripted(StagePaused(), StageFailed(FailureKind.INPUT, "no such file"), Outcome.KEEP)
         finale = Finale(store, tester, lambda: program(folder, 9))
         await finale.run()
         await store.do(writes.change_champion, 1, "a person pinned it")
         await finale.run()
         first, second = store.read.promotion_tests()
         assert (first.outcome, first.reason) == (None, "its champion reigns no longer")
-        assert (second.experiment, second.outcome, second.reason) == (1, None, "crash: no server")
+        assert (second.experiment, second.outcome, second.reason) == (1, None, "input: no such file")
+        await store.do(writes.change_champion, CHAMPION, "it was unpinned")
+        await finale.run()
+        first, second = store.read.promotion_tests()
+        assert (first.outcome, second.outcome) == (Outcome.KEEP, None), "its own test goes on, no other one begins"
+        assert [one.number for one in tester.tests] == [1, 2, 1]
+
+
+async def test_a_test_that_fails_is_tried_once_more_with_its_votes_and_again_at_the_next_start(folder: Path) -> None:
+    gone = RuntimeError("the ledger\nis malformed")
+    with Store(folder) as store:
+        tester = Scripted(gone, StageFailed(FailureKind.CRASH, "no server"), Outcome.KEEP)
+        finale = Finale(store, tester, lambda: program(folder, 9))
+        for _ in range(2):
+            await finale.run()
+        (test,) = store.read.promotion_tests()
+        assert (test.outcome, test.reason, len(tester.tests)) == (None, "crash: no server", 2)
+        said = [event.text for event in store.read.events() if "called off" in event.text]
+        assert said[0] == "test 1 was called off: crash: RuntimeError: the ledger is malformed"
+    assert "start the run again" in missing(folder)["fresh votes"]
+    with Store(folder) as store:
+        await Finale(store, tester, lambda: program(folder, 9)).run()
+        (test,) = store.read.promotion_tests()
+        assert (test.number, test.outcome) == (1, Outcome.KEEP)
+
+
+async def test_a_store_that_cannot_be_written_is_no_failure_of_the_test(folder: Path) -> None:
+    with Store(folder) as store:
+        finale = Finale(store, Scripted(StoreError("the disk is full")), lambda: program(folder, 9))
+        with pytest.raises(StoreError, match="the disk is full"):
+            await finale.run()
+        assert store.read.open_test() is not None, "it goes on when the store can be written again"
+
+
+@pytest.mark.parametrize("end", [Outcome.KEEP, StageFailed(FailureKind.INPUT, "no such file")])
+async def test_after_a_test_its_lane_shows_it_no_longer(folder: Path, end: Outcome | Exception) -> None:
+    class Shows(Scripted):
+        async def test(self, test: PromotionTest) -> Verdict:
+            await store.do(writes.start_waiting, Lane.EVALUATE, "an uploaded model")
+            await store.do(writes.set_progress, Progress(Lane.EVALUATE, 2, "votes", 27, 100, "", None, time.time()))
+            return await super().test(test)
+
+    with Store(folder) as store:
+        await Finale(store, Shows(end), lambda: program(folder, 9)).run()
+        (lane,) = store.read.at_work()
+        assert (lane.lane, lane.experiment, lane.doing) == (Lane.EVALUATE, None, "an uploaded model")
 
 
 async def test_nothing_is_tested_where_the_baseline_still_reigns(tmp_path: Path) -> None:

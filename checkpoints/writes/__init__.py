@@ -48,6 +48,7 @@ from checkpoints.writes.trust import (
     demote,
     end_test,
     promote,
+    reopen_test,
     set_insight,
 )
 from checkpoints.writes.votes import add_votes, close_sessions, exclude, readmit
@@ -93,6 +94,7 @@ __all__ = [
     "put_forward",
     "read_program",
     "readmit",
+    "reopen_test",
     "set_insight",
     "set_progress",
     "set_run",

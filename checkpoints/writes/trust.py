@@ -68,6 +68,22 @@ def call_off_test(db: Database, number: int, reason: str) -> None:
         event(db, Level.WARNING, "promotion", f"test {number} was called off: {reason}")
 
 
+def reopen_test(db: Database, number: int) -> None:
+    """Go on with a promotion test that was called off: its votes, its looks and what was ordered are what they were.
+
+    Raises:
+        Conflict: It was not called off, or another one goes on.
+    """
+    if going := db.execute("SELECT number FROM promotion_tests WHERE ended_at IS NULL").fetchone():
+        raise Conflict(f"promotion test {going[0]} goes on")
+    cursor = db.execute(
+        "UPDATE promotion_tests SET ended_at = NULL, reason = '' WHERE number = ? AND outcome IS NULL", [number]
+    )
+    if not cursor.rowcount:
+        raise Conflict(f"promotion test {number} was not called off")
+    event(db, Level.INFO, "promotion", f"test {number} goes on with the votes that it has")
+
+
 def add_look(db: Database, model: str, voters: int, test: int) -> None:
     """Keep which model the votes of a promotion test recommend at this look at them, and how many voters there are."""
     db.execute("INSERT INTO looks (test, model, voters, at) VALUES (?, ?, ?, ?)", [test, model, voters, time.time()])
