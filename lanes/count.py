@@ -68,7 +68,7 @@ class Count:
     def _progress(self) -> Progress:
         voters, total = self.means.voters, self._terms.voters
         detail, eta = self._detail(), self._eta(time.monotonic())
-        return Progress(Lane.EVALUATE, self._terms.experiment, "votes", voters, total, detail, eta, time.time())
+        return Progress(Lane.EVALUATE, self._terms.experiment, "voters", voters, total, detail, eta, time.time())
 
     def _detail(self) -> str:
         interval = anytime(self.means.wins, self.means.losses, self._terms.rule.alpha)
@@ -76,15 +76,19 @@ class Count:
         against = f"{fresh}against {self._terms.opponent} · {self._whose}"
         if interval is None:
             return against
-        return f"{100 * interval.estimate:.1f} ± {100 * half_width(interval):.1f} % · {against}"
+        left = self._to_go()
+        more = f"{left:,} to go at this rate · " if left else "decided · " if left == 0 else ""
+        return f"{100 * interval.estimate:.1f} ± {100 * half_width(interval):.1f} % · {more}{against}"
 
     def _eta(self, now: float) -> float | None:
         """Seconds until the cap or the nearest end, as fast as the votes came until now."""
-        came = self.means.voters - self._before
-        if self._terms.undecided:
-            left: int | None = self._terms.voters - self.means.voters
-        else:
-            left = to_go(self._terms.rule, self.means)
+        came, left = self.means.voters - self._before, self._to_go()
         if not came or left is None:
             return None
         return left * (now - self._began) / came
+
+    def _to_go(self) -> int | None:
+        """Further voters until the nearest end, if they vote as those before did; None before the first."""
+        if self._terms.undecided:
+            return max(0, self._terms.voters - self.means.voters)
+        return to_go(self._terms.rule, self.means)

@@ -241,7 +241,7 @@ class Story:
         wins, losses, _ = self.vote(db, number, model_name(self.champion), 0.55, 148)
         rate = wilson(wins, losses)
         detail = f"{100 * rate.estimate:.1f} % ±{50 * (rate.high - rate.low):.1f}"
-        self.progress(db, Lane.EVALUATE, number, "votes", 148, 400, detail, 380)
+        self.progress(db, Lane.EVALUATE, number, "voters", 148, 400, detail, 380)
 
     def training(self, db: Database, until: int | None = None) -> None:
         """The experiment after it trains; upload and analysis wait."""

@@ -142,7 +142,7 @@ async def test_simulated_voters_are_called_so_and_people_are_not(
     write_run(tmp_path / "run", 3, simulated=simulated)
     async with Dashboard(tmp_path / "run", recorded).run_test(size=WIDE, notifications=True) as pilot:
         screen = await until_shown(pilot, "148/400")
-    assert ("simulated votes" in screen) is simulated
+    assert ("simulated voters" in screen) is simulated
     assert ("· simulated ·" in screen) is simulated
 
 

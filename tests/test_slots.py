@@ -267,7 +267,7 @@ def test_the_lanes_name_all_that_are_judged_side_by_side_and_the_first_ones_vote
     work.snapshot = amounts.snapshot = snapshot
     row = list(Lane).index(Lane.EVALUATE)
     assert work.lines(70, 4)[row].plain.startswith(" evaluate  #3 #4 #5 vs champion #1")
-    assert "148/400 simulated votes" in amounts.lines(70, 4)[row].plain
+    assert "148/400 simulated voters" in amounts.lines(70, 4)[row].plain
     assert "3 side by side" in amounts.lines(70, 4)[row].plain
     assert (told["experiment"], told["in_hand"]) == (3, [3, 4, 5])
     assert [line.split("\t")[1] for line in lanes(snapshot).text.splitlines() if "evaluate" in line] == ["3", "4", "5"]

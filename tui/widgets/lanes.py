@@ -92,6 +92,8 @@ def _what(snapshot: Snapshot, progress: Progress) -> Text:
     row = snapshot.row(progress.experiment)
     if row is None:
         return text
+    if progress.lane is Lane.EVALUATE and "promotion test" in progress.detail:
+        return text.append(" on fresh votes", style=GREY)
     if progress.lane is Lane.EVALUATE and row.experiment.opponent is not None:
         return text.append(f" vs champion #{row.experiment.opponent}", style=GREY)
     return text.append(" ").append_text(said(subject(row), GREY))
