@@ -24,6 +24,7 @@ from checkpoints.records import (
 )
 from checkpoints.store import Store
 from checkpoints.trust import PromotionTest
+from lanes.analyze.taken_out import taken_out
 from lanes.analyze.verdict import Rule, conclude, votes_of
 from lanes.count import Count
 from lanes.evaluate_settings import EvaluateSettings
@@ -126,10 +127,11 @@ class EvaluateLane:
         whose = votes_of({bool(result["simulated"])})
         tally = self._store.read.tally(test.experiment, candidate, opponent, test.number)
         rule = self._rule(test.order, test.number)
-        return conclude(
+        judged = conclude(
             rule, test.experiment, candidate, opponent, tally, means, None, time.time(), test.opponent, test.opponent,
             whose,
         )  # fmt: skip
+        return taken_out(judged, result["guard"]) if "guard" in result else judged
 
     def revise(self, stage: Stage, failure: StageFailed) -> Json | None:
         """Once more, with the votes that are there, unless what was given is wrong."""

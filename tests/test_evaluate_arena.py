@@ -16,7 +16,7 @@ from served import make_adapters
 from test_evaluate import decisive, enter, leave, publish, settings, votes_in
 
 from checkpoints import writes
-from checkpoints.records import Choice, Lane, Outcome, model_name
+from checkpoints.records import Choice, Lane, Outcome, Vote, model_name
 from checkpoints.store import Store
 from lanes.analyze.analyst import AnalyzeLane
 from lanes.analyze.verdict import Rule
@@ -176,6 +176,28 @@ async def test_a_guard_takes_a_candidate_out_at_once_and_the_verdict_says_its_se
     await leave(store, stage, result)
     verdict, _ = await AnalyzeLane(store.read, Rule(), pytest.fail).judge(store.read.experiment(stage.experiment))
     assert verdict.outcome is Outcome.DISCARD and result["guard"] in verdict.reason
+    await lane.close(keep_workers=True)
+
+
+async def test_a_guard_takes_a_champion_out_of_a_promotion_test_whatever_its_votes_say(
+    store: Store, adapters: Path
+) -> None:
+    lane = EvaluateLane(store, settings(voters="arena"))
+    number = await publish(store, adapters / "exp-0001", "")
+    test = await store.do(writes.begin_test, number, 0, lane.test_order(number, 0))
+    candidate, won = model_name(number), Choice.A
+    await store.do(
+        writes.add_votes,
+        [Vote(number, f"w{i}", f"w{i}", f"p{i}", candidate, "exp-0000", won, False, 0.0, test) for i in range(18)],
+    )
+    work = asyncio.create_task(lane.test(store.read.promotion_tests()[-1]))
+    await asyncio.sleep(0.5)
+    with Ledger(store.folder / "arena") as ledger:
+        ledger.add_exposure(Exposure(number, candidate, answers=15, errors=10))
+    verdict = await work
+    assert verdict.outcome is Outcome.DISCARD and verdict.wins == 18
+    assert verdict.reason.startswith("Taken out at once: errors: 10 of 25 answers failed")
+    await store.do(writes.end_test, test, verdict)
     await lane.close(keep_workers=True)
 
 

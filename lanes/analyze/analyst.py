@@ -30,6 +30,7 @@ from checkpoints.records import (
 from lanes.analyze import verdict
 from lanes.analyze.asking import StudyError, studied
 from lanes.analyze.study import Study
+from lanes.analyze.taken_out import taken_out
 from lanes.analyze.win_rate import wilson
 from lanes.lane import StageFailed
 
@@ -95,7 +96,7 @@ class AnalyzeLane:
         if experiment.number == BASELINE:
             judged = replace(judged, outcome=Outcome.KEEP, reason=_of_the_baseline(judged, votes))
         elif guard := result.get("guard"):
-            judged = replace(judged, outcome=Outcome.DISCARD, reason=f"Taken out at once: {guard}. {_so_far(tally)}")
+            judged = taken_out(judged, guard)
         if model in ranking.unknown:
             unranked = f"No chain of votes links {model} to the {REFERENCE}, so it has no rank yet."
             return replace(judged, reason=f"{judged.reason} {unranked}")
@@ -180,10 +181,6 @@ def _of_the_baseline(judged: Verdict, votes: verdict.Votes) -> str:
         f"The baseline against the {REFERENCE}: {judged.wins} wins to {judged.losses} losses "
         f"({judged.ties} about equal){whose}, {measured}; it reigns without a contest."
     )
-
-
-def _so_far(tally: Tally) -> str:
-    return f"The votes until then: {tally.wins} wins to {tally.losses} losses ({tally.ties} about equal)."
 
 
 def _opponent(experiment: Experiment) -> str:
