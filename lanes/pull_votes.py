@@ -103,8 +103,10 @@ def _vote(said: Reported, asked: Mapping[frozenset[str], tuple[int, int]]) -> Vo
     pair = frozenset((said.model_a, said.model_b))
     number, test = asked.get(pair) or (newest(said.model_a, said.model_b) or 0, 0)
     # Answers that the product showed by itself are not known here: each vote is on a pair of its own.
-    prompt, at = f"{LIVE}{said.prompt or said.key}", time.time() if said.at is None else said.at
-    voter = voter_name(said.voter)
+    prompt, voter = f"{LIVE}{said.prompt or said.key}", voter_name(said.voter)
+    # By a clock that is ahead the voter's session would be open until that time has come.
+    now = time.time()
+    at = now if said.at is None else min(said.at, now)
     return Vote(number, f"pull:{said.key}", voter, prompt, said.model_a, said.model_b, said.choice, False, at, test)
 
 

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from checkpoints.records import Choice, Json, Vote
 from checkpoints.text import clean
+from lanes.arena_votes import voter_name
 from lanes.lines import Lines
 from lanes.votes import Battle
 
@@ -145,7 +146,7 @@ def _parse(line: bytes) -> tuple[str, str, Choice]:
         raise ValueError(f"the voter's name needs 1 to {NAME_CHARACTERS} characters")
     if choice not in list(Choice):
         raise ValueError(f"choice is {clean(choice)[:20]!r}: a, tie or b")
-    return clean(battle)[:64], name, Choice(choice)
+    return clean(battle)[:64], voter_name(name), Choice(choice)
 
 
 def _objects(path: Path) -> list[Json]:

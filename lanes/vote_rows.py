@@ -17,6 +17,9 @@ NAME_CHARACTERS = 64
 KEY_CHARACTERS = 200
 """Longest idempotency key and longest id of a prompt."""
 
+LATEST = 2.0**33
+"""The year 2242, in seconds; a number above it counts something else."""
+
 _TIES = ("tie", "draw", "equal", "")
 _SIDES = {"a": Choice.A, "model_a": Choice.A, "b": Choice.B, "model_b": Choice.B} | dict.fromkeys(_TIES, Choice.TIE)
 
@@ -85,6 +88,13 @@ def _time(said: object) -> float | None:
     """UTC seconds from a number or an ISO 8601 text; one without a zone is UTC."""
     if said is None or said == "":
         return None
+    at = _seconds(said)
+    if at > LATEST:
+        raise NoVote("at is past the year 2242: give seconds since 1970, no milliseconds")
+    return at
+
+
+def _seconds(said: object) -> float:
     try:
         if isinstance(said, str):
             found = datetime.fromisoformat(said)
