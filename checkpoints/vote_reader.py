@@ -98,9 +98,11 @@ class VoteReader(Querying):
         return max((at for at, _ in rows), default=after), [mean for _, mean in rows]
 
     def voters_on_pairs(self, experiment: int, test: int, after: int) -> tuple[int, list[tuple[str, str, str, str]]]:
-        """Who has voted on what after a mark: (prompt, model a, model b, voter); and the mark to ask from next time."""
+        """Whose votes on what count, judges aside, after a mark: (prompt, model a, model b, voter); and the mark to ask
+        from next time, or from 0 again where the exclusions are others."""
         rows = self._all(
-            "SELECT seq, prompt, model_a, model_b, voter FROM votes WHERE experiment = ? AND test = ? AND seq > ?",
+            "SELECT seq, prompt, model_a, model_b, voter FROM votes"
+            f" WHERE experiment = ? AND test = ? AND seq > ? AND {_COUNTS}",
             experiment, test, after,
         )  # fmt: skip
         return max((seq for seq, *_ in rows), default=after), [(p, a, b, voter) for _, p, a, b, voter in rows]

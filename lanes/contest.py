@@ -51,6 +51,7 @@ class Contest:
         self._store, self._terms, self._prompts, self._ask, self._source = store, terms, prompts, answers, source
         self._voted: dict[tuple[str, ...], set[str]] = {}
         self._mark = 0
+        self._excluded: frozenset[str] = frozenset()
         self._texts = {(each.prompt, each.model): each.text for each in store.read.answers(terms.experiment)}
         self._pending: list[Future[int]] = []
         self._check = check
@@ -133,7 +134,8 @@ class Contest:
         voters = self._voted.setdefault(_pair(vote.prompt, vote.model_a, vote.model_b), set())
         if vote.voter in voters or len(voters) >= self._terms.votes_per_prompt:
             return
-        voters.add(vote.voter)
+        if vote.voter not in self._excluded:
+            voters.add(vote.voter)
         self._pending.append(self._store.submit(writes.add_votes, [vote], self._terms.votes_per_prompt))
 
     async def _look(self) -> None:
@@ -146,6 +148,11 @@ class Contest:
     def _meet(self) -> None:
         """Take note of who has voted on what past this source: at a dashboard, on the voting page."""
         terms = self._terms
+        excluded = frozenset(one.voter for one in self._store.read.exclusions())
+        if excluded != self._excluded:
+            self._excluded, self._mark = excluded, 0
+            for voters in self._voted.values():
+                voters.clear()
         self._mark, found = self._store.read.voters_on_pairs(terms.experiment, terms.test, self._mark)
         for prompt, model_a, model_b, voter in found:
             self._voted.setdefault(_pair(prompt, model_a, model_b), set()).add(voter)

@@ -46,7 +46,6 @@ def full(read: Reader, experiment: Experiment, model: str, rival: str) -> set[st
     most = most_votes(read, experiment)
     if most is None:
         return set()
-    votes = Counter(
-        vote.prompt for vote in read.votes(experiment.number) if {vote.model_a, vote.model_b} == {model, rival}
-    )
+    _, voted = read.voters_on_pairs(experiment.number, 0, 0)
+    votes = Counter(prompt for prompt, model_a, model_b, _ in voted if {model_a, model_b} == {model, rival})
     return {prompt for prompt, count in votes.items() if count >= most}

@@ -27,7 +27,7 @@ def add_votes(db: Database, votes: Iterable[Vote], most: int | None = None) -> i
 
     Args:
         votes: In the order in which they came.
-        most: Votes on one pair of answers that count, a judge's aside; None for any number.
+        most: Votes on one pair of answers that count, those of judges and excluded voters aside; None for any number.
     """
     counted = 0
     for vote in votes:
@@ -36,6 +36,7 @@ def add_votes(db: Database, votes: Iterable[Vote], most: int | None = None) -> i
             " SELECT :key, :experiment, :voter, :prompt, :a, :b, :choice, :simulated, :at, :test"
             " WHERE :most IS NULL OR :most > (SELECT count(*) FROM votes"
             f" WHERE experiment = :experiment AND prompt = :prompt AND test = :test AND voter NOT GLOB '{JUDGE}*'"
+            " AND voter NOT IN (SELECT voter FROM exclusions)"
             " AND min(model_a, model_b) = min(:a, :b) AND max(model_a, model_b) = max(:a, :b)) ON CONFLICT DO NOTHING",
             {
                 "key": vote.key, "experiment": vote.experiment, "voter": vote.voter, "prompt": vote.prompt,
