@@ -113,9 +113,9 @@ class Question:
         elif guard:
             await desk.forget_loser(self._terms.candidate)
         result = {
-            "tally": tally_json(tally), "decided": self._terms.decision(self.count.means) if over else None,
-            "prompts": self._prompts, "ended": "enough" if over else ended,
-            "simulated": self._settings.voters == "simulated",
+            "tally": tally_json(tally), "means": self.count.means.counts,
+            "decided": self._terms.decision(self.count.means) if over else None, "prompts": self._prompts,
+            "ended": "enough" if over else ended, "simulated": self._settings.voters == "simulated",
         }  # fmt: skip
         return result | {"guard": guard} if guard else result
 

@@ -91,7 +91,7 @@ class AnalyzeLane:
         tally = Tally(**result["tally"]) if "tally" in result else self.read.tally(experiment.number, model, opponent)
         reference = next((one.reference for one in ranking.standings if one.model == model), None)
         votes = verdict.votes_of(self.read.voters(experiment.number).get(experiment.number, ()))
-        means = self.read.voter_means(experiment.number, model, opponent)
+        means = _means(result) or self.read.voter_means(experiment.number, model, opponent)
         judged = _conclude(rule, experiment, tally, means, reference, votes)
         if experiment.number == BASELINE:
             judged = replace(judged, outcome=Outcome.KEEP, reason=_of_the_baseline(judged, votes))
@@ -181,6 +181,11 @@ def _of_the_baseline(judged: Verdict, votes: verdict.Votes) -> str:
         f"The baseline against the {REFERENCE}: {judged.wins} wins to {judged.losses} losses "
         f"({judged.ties} about equal){whose}, {measured}; it reigns without a contest."
     )
+
+
+def _means(result: Json) -> VoterMeans | None:
+    """The voters' means as the evaluation left them; None where it is of a time before results kept them."""
+    return VoterMeans(tuple((mean, voters) for mean, voters in result["means"])) if "means" in result else None
 
 
 def _opponent(experiment: Experiment) -> str:

@@ -69,9 +69,20 @@ class Rule:
         """Natural log of the e-value from which a candidate is kept: by Bonferroni over arms, log(arms / alpha)."""
         return math.log(self.arms) - math.log(self.alpha)
 
+    def ordered(self) -> Json:
+        """What an order keeps of it, so that nobody chooses it by the votes that came."""
+        return {
+            "alpha": self.alpha, "beta": self.beta, "lift": self.lift,
+            "min_votes": self.min_votes, "max_votes": self.max_votes,
+        }  # fmt: skip
+
     def as_ordered(self, order: Json) -> Rule:
-        """The rule with as many arms as when an evaluation was ordered, whatever the program says by now."""
-        return replace(self, arms=order.get("arms", 1))
+        """The rule as when an evaluation was ordered, whatever the program says by now.
+
+        Args:
+            order: of an evaluation or a promotion test; this rule where it is of a time before orders kept it.
+        """
+        return replace(self, arms=order.get("arms", 1), **order.get("rule", {}))
 
 
 def decide(rule: Rule, means: VoterMeans) -> Outcome | None:
@@ -260,14 +271,16 @@ def _conclusion(rule: Rule, means: VoterMeans, outcome: Outcome, candidate: str,
             f"e-value {futile} ≥ {_e_value(-math.log(rule.beta))} that it is not better by {100 * rule.lift:g} points, "
             f"so {candidate} is discarded"
         )
+    so = f"so {candidate} is inconclusive and {opponent} stays"
+    if means.voters < rule.min_votes:
+        there = f"{means.voters:,} of the {rule.min_votes:,} {_counted(judges)} needed"
+        return f"{there} at the end of the {judges}, {so}"
     end = (
         f"the cap of {rule.max_votes:,} {_counted(judges)}"
         if means.voters >= rule.max_votes
         else f"the end of the {judges}"
     )
-    return (
-        f"e-value {kept} of the {needed} needed{beside} at {end}, so {candidate} is inconclusive and {opponent} stays"
-    )
+    return f"e-value {kept} of the {needed} needed{beside} at {end}, {so}"
 
 
 def _decided_by(rule: Rule, means: VoterMeans, voters: int) -> bool:
