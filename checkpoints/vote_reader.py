@@ -97,6 +97,15 @@ class VoteReader(Querying):
         )  # fmt: skip
         return max((at for at, _ in rows), default=after), [mean for _, mean in rows]
 
+    def count_closed(self, experiment: int, model: str, rival: str, until: float, test: int = 0) -> int:
+        """How many means there are up to a mark of ``closed_means``: other than were read where voters were excluded
+        or admitted again since, so that all are to be read anew."""
+        return self._one(
+            "SELECT count(*) FROM voter_sessions WHERE experiment = ? AND test = ? AND model_a = ? AND model_b = ?"
+            " AND closed_at <= ? AND a_wins + b_wins > 0",
+            experiment, test, min(model, rival), max(model, rival), until,
+        )[0]  # fmt: skip
+
     def voters_on_pairs(self, experiment: int, test: int, after: int) -> tuple[int, list[tuple[str, str, str, str]]]:
         """Whose votes on what count, judges aside, after a mark: (prompt, model a, model b, voter); and the mark to ask
         from next time, or from 0 again where the exclusions are others."""

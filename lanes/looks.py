@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 from checkpoints import writes
 from checkpoints.store import Store
 from lanes.terms import Terms
@@ -15,19 +17,21 @@ class Looks:
 
     def __init__(self, store: Store, terms: Terms) -> None:
         self._store, self._terms = store, terms
-        self._mark, self._voters, self._wins = 0.0, 0, 0.0
-        kept = store.read.looks_of(terms.test)
-        self._known = kept[-1].voters if kept else 0
+        self._kept = [look.model for look in store.read.looks_of(terms.test)]
 
     def look(self) -> None:
-        """Keep what the votes said after each voter whose session has closed since."""
+        """Keep what the votes said after each voter whose session has closed since; all of it anew where voters who
+        were counted are excluded by now."""
+        said = self._said()
+        if said[: len(self._kept)] != self._kept:
+            self._store.submit(writes.forget_looks, self._terms.test)
+            self._kept = []
+        for voters, ahead in list(enumerate(said, 1))[len(self._kept) :]:
+            self._store.submit(writes.add_look, ahead, voters, self._terms.test)
+        self._kept = said
+
+    def _said(self) -> list[str]:
+        """Which model was ahead after each voter."""
         terms = self._terms
-        self._mark, means = self._store.read.closed_means(
-            terms.experiment, terms.candidate, terms.opponent, self._mark, terms.test
-        )
-        for mean in means:
-            self._voters += 1
-            self._wins += mean
-            if self._voters > self._known:
-                ahead = terms.candidate if self._wins > 0 else terms.opponent
-                self._store.submit(writes.add_look, ahead, self._voters, terms.test)
+        _, means = self._store.read.closed_means(terms.experiment, terms.candidate, terms.opponent, test=terms.test)
+        return [terms.candidate if wins > 0 else terms.opponent for wins in accumulate(means)]

@@ -14,10 +14,12 @@ from checkpoints.records import Choice, Lane, Proposal, Vote
 from checkpoints.store import Store
 from lanes.analyze.verdict import Rule
 from lanes.contest import Contest
+from lanes.looks import Looks
 from lanes.rows import Prompt
 from lanes.terms import Terms
 from lanes.vote_limit import full
 from lanes.votes import Battle
+from tui.plots.votes import read_ballots
 
 OURS, THEIRS = "exp-0001", "exp-0000"
 
@@ -87,3 +89,43 @@ async def test_an_evaluation_asks_people_on_what_an_excluded_voter_had_voted_on(
     async with asyncio.timeout(10):
         await Contest(store, terms, prompts, answers, BotFirst(store)).run()
     assert store.read.tally(1, OURS, THEIRS).decisive == len(prompts), "one vote a pair, and none of the bot's"
+
+
+async def close(store: Store, test: int, *votes: Vote) -> None:
+    await store.do(writes.add_votes, votes)
+    await store.do(writes.close_sessions, 1, test, 0.0, 1)
+
+
+async def test_the_looks_at_a_test_begin_anew_without_an_excluded_voter_also_after_a_kill(store: Store) -> None:
+    test = await store.do(writes.begin_test, 1, 0, {})
+    terms = Terms(1, OURS, THEIRS, Rule(), 1, 1, 600.0, 0.0, 7, test)
+    looks = Looks(store, terms)
+
+    async def looked(by: Looks) -> list[tuple[int, str]]:
+        by.look()
+        await store.do(lambda _: None)
+        return [(look.voters, look.model) for look in store.read.looks_of(test)]
+
+    await close(store, test, vote("bot", "p0", Choice.B, test))
+    await close(store, test, *(vote(name, f"p-{name}", Choice.A, test) for name in ("ana", "ben")))
+    assert await looked(looks) == [(1, THEIRS), (2, THEIRS), (3, OURS)]
+    await store.do(writes.exclude, "bot", "always the right")
+    assert await looked(Looks(store, terms)) == [(1, OURS), (2, OURS)]
+    await store.do(writes.readmit, "bot")
+    assert await looked(looks) == [(1, OURS), (2, OURS), (3, OURS)], "who is admitted again comes last"
+    assert await looked(looks) == [(1, OURS), (2, OURS), (3, OURS)], "nothing has come since"
+
+
+async def test_the_plot_of_votes_follows_who_is_excluded_and_admitted_again(store: Store) -> None:
+    await begin(store)
+    experiment = store.read.experiment(1)
+    await close(store, 0, vote("bot", "p0", Choice.B))
+    await close(store, 0, vote("ana", "p1"))
+    shown = read_ballots(store.folder, experiment, None)
+    assert shown.wins == (0.0, 1.0)
+    await store.do(writes.exclude, "bot", "always the right")
+    without = read_ballots(store.folder, experiment, shown)
+    assert without.wins == (1.0,)
+    await store.do(writes.readmit, "bot")
+    assert read_ballots(store.folder, experiment, without).wins == (1.0, 1.0)
+    assert read_ballots(store.folder, experiment, shown).wins == (1.0, 1.0), "out and in between two looks"

@@ -89,6 +89,11 @@ def add_look(db: Database, model: str, voters: int, test: int) -> None:
     db.execute("INSERT INTO looks (test, model, voters, at) VALUES (?, ?, ?, ?)", [test, model, voters, time.time()])
 
 
+def forget_looks(db: Database, test: int) -> None:
+    """Forget the looks at a promotion test: they come anew, as other voters' votes count by now."""
+    db.execute("DELETE FROM looks WHERE test = ?", [test])
+
+
 def promote(
     db: Database, experiment: int, test: int | None, hypothesis: str, lift: Interval | None, reason: str
 ) -> None:

@@ -85,7 +85,7 @@ def exclude(db: Database, voter: str, reason: str) -> int:
 
 
 def readmit(db: Database, voter: str) -> int:
-    """Count an excluded voter's votes again, each session as closed; returns how many votes that concerns.
+    """Count an excluded voter's votes again, each session as closed now; returns how many votes that concerns.
 
     Raises:
         Conflict: They are not excluded.
@@ -97,8 +97,8 @@ def readmit(db: Database, voter: str) -> int:
     db.conn.execute(
         "INSERT INTO voter_sessions SELECT experiment, test, min(model_a, model_b), max(model_a, model_b), voter,"
         " sum(choice = iif(model_a < model_b, 'a', 'b')), sum(choice = iif(model_a < model_b, 'b', 'a')),"
-        " sum(choice = 'tie'), max(at), max(at) FROM votes WHERE voter = ? GROUP BY 1, 2, 3, 4",
-        [voter],
+        " sum(choice = 'tie'), max(at), ? FROM votes WHERE voter = ? GROUP BY 1, 2, 3, 4",
+        [time.time(), voter],
     )
     votes = _votes(db, voter)
     event(db, Level.INFO, "votes", f"voter {voter} is admitted again: {votes} votes count")

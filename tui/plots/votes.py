@@ -45,6 +45,8 @@ def read_ballots(folder: Path, experiment: Experiment, before: Ballots | None) -
         before = Ballots(experiment.number, opponent)
     rival = REFERENCE if opponent is None else model_name(opponent)
     with closing(Reader(folder)) as reader:
+        if reader.count_closed(experiment.number, own, rival, before.mark) != len(before.wins):
+            before = Ballots(experiment.number, opponent)
         mark, means = reader.closed_means(experiment.number, own, rival, before.mark)
     wins = accumulate(((1 + mean) / 2 for mean in means), initial=before.wins[-1] if before.wins else 0.0)
     next(wins)
