@@ -6,10 +6,12 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from checkpoints import writes
-from checkpoints.records import REFUSED, Intervention, Step, model_name
+from checkpoints.records import REFUSED, Intervention, State, Step, model_name
 from checkpoints.store import Store
+from runner.carry_out import roll_back
 from runner.interventions import Refused
 from runner.promotion import Examination, examine
+from runner.rollback import promoted_before, standing
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -85,21 +87,19 @@ async def _promote(store: Store, step: Intervention) -> None:
 
 
 async def _demote(store: Store, step: Intervention) -> None:
-    """Back to the model that was promoted before; without one, nothing is promoted and the champion answers."""
+    """Back to the model that was promoted before and not vetoed; without one, nothing is, and the champion answers."""
     history = store.read.promotions()
-    now = history[-1] if history and history[-1].until is None else None
-    if now is None:
+    if (now := standing(history)) is None:
         raise Refused("nothing is promoted")
-    first = next(place for place, one in enumerate(history) if one.experiment == now.experiment)
+    back = promoted_before(history, {one.number for one in store.read.experiments(State.VETOED)})
     why = step.reason.strip() or "a person took the promotion back"
 
     def write(db: Database) -> None:
-        writes.demote(db, why)
-        effect = f"{model_name(now.experiment)} is demoted; nothing is promoted, the champion answers"
-        if first:
-            back = history[first - 1]
-            writes.promote(db, back.experiment, None, back.hypothesis, back.lift, f"rolled back: {why}")
-            effect = f"{model_name(now.experiment)} is demoted; {model_name(back.experiment)} is promoted again"
+        roll_back(db, back, why)
+        then = (
+            f"{model_name(back.experiment)} is promoted again" if back else "nothing is promoted, the champion answers"
+        )
+        effect = f"{model_name(now.experiment)} is demoted; {then}"
         writes.acknowledge(db, step.number, effect, {"demoted": now.experiment})
 
     await store.do(write)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from checkpoints import writes
 from checkpoints.records import Championship, Intervention, Json, Proposal, Row, RunState, Step, model_name
+from checkpoints.trust import Promotion
 from runner.consequence import Consequence
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ class Look:
 
     rows: Sequence[Row]
     reigns: Sequence[Championship]
+    promotions: Sequence[Promotion]
     interventions: Sequence[Intervention]
 
     @property
@@ -64,12 +66,30 @@ def carry_out(
         writes.cancel(db, number, why)
     if result.champion is not None:
         writes.change_champion(db, result.champion, why, result.pinned)
+    if result.demoted is not None:
+        roll_back(db, _put_back(look, result.promoted), why)
     for number in result.again:
         writes.evaluate_again(db, number, f"its opponent reigns no longer: {why}")
     done = _done(look, result)
     if proposals:
         done["proposed"] = put_first(db, list(proposals.values()))[0]
     writes.acknowledge(db, step.number, result.sentence(look.champion), done)
+
+
+def roll_back(db: Database, back: Promotion | None, why: str) -> None:
+    """Take back the promotion that stands.
+
+    Args:
+        db: The store.
+        back: What is promoted again; None for nothing.
+        why: Its reason.
+
+    Raises:
+        Conflict: Nothing is promoted.
+    """
+    writes.demote(db, why)
+    if back:
+        writes.promote(db, back.experiment, None, back.hypothesis, back.lift, f"rolled back: {why}")
 
 
 def put_first(db: Database, proposals: Sequence[tuple[Proposal, str]]) -> list[int]:
@@ -87,7 +107,13 @@ def _done(look: Look, result: Consequence) -> Json:
     if result.champion is not None:
         done["before"] = [look.reigns[-1].experiment, look.reigns[-1].pinned]
         done["then"] = [result.champion, result.pinned]
+    if result.demoted is not None:
+        done["demoted"] = result.demoted
     return done
+
+
+def _put_back(look: Look, promoted: int | None) -> Promotion | None:
+    return next((one for one in reversed(look.promotions) if one.experiment == promoted), None)
 
 
 def _note(step: Intervention, look: Look, number: int) -> str:

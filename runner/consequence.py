@@ -24,6 +24,12 @@ class Consequence:
     unkept: tuple[int, ...] = ()
     """What is kept no longer: it is again what its verdict says."""
 
+    demoted: int | None = None
+    """The model that is promoted no longer."""
+
+    promoted: int | None = None
+    """What is promoted again instead; None for nothing."""
+
     cancelled: tuple[int, ...] = ()
     """Experiments that have not ended and are given up."""
 
@@ -60,6 +66,7 @@ class Consequence:
             _told(self.kept, "kept"),
             _told(self.unkept, "kept no longer"),
             self._champion(reigning),
+            self._promotion(),
             _told(self.cancelled, "cancelled"),
             _told(self.again, "judged again from the start"),
             _told(self.requeued, "tried again"),
@@ -75,6 +82,12 @@ class Consequence:
         if self.champion == reigning:
             return f"champion #{reigning} is {'pinned' if self.pinned else 'no longer pinned'}"
         return f"champion #{reigning} → #{self.champion}{', pinned' if self.pinned else ''}"
+
+    def _promotion(self) -> str:
+        if self.demoted is None:
+            return ""
+        then = "nothing is promoted" if self.promoted is None else f"#{self.promoted} is promoted again"
+        return f"#{self.demoted} is demoted, {then}"
 
 
 def named(experiments: tuple[int, ...]) -> str:

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from checkpoints.records import BASELINE, ENDS, PERSON, Championship, Change, Outcome, Row, State
+from checkpoints.trust import Promotion
 from runner.consequence import Consequence
+from runner.rollback import promoted_before, standing
 
 REQUEUED = frozenset({State.DISCARDED, State.INCONCLUSIVE, State.CRASHED, State.CANCELLED, State.VETOED})
 """Ends after which a change may be tried once more."""
@@ -22,12 +24,19 @@ class Refused(Exception):
     """A step that does not apply; the message says why."""
 
 
-def veto(rows: Sequence[Row], reigns: Sequence[Championship], number: int, branch: bool = False) -> Consequence:
+def veto(
+    rows: Sequence[Row],
+    reigns: Sequence[Championship],
+    promotions: Sequence[Promotion],
+    number: int,
+    branch: bool = False,
+) -> Consequence:
     """What taking back the keep ``number`` does, or, with ``branch``, taking back every keep that contains it, too.
 
     Args:
         rows: All experiments of the run, by number; their recipes are not needed.
         reigns: All reigns, the first one first.
+        promotions: All promotions, the first one first.
 
     Raises:
         Refused: It is no keep, or it is the baseline.
@@ -41,8 +50,11 @@ def veto(rows: Sequence[Row], reigns: Sequence[Championship], number: int, branc
     vetoed = {number} | (containing if branch else set[int]())
     champion = _after(rows, reigns, vetoed) if reigns and reigns[-1].experiment in vetoed else None
     cancelled = in_flight_on(rows, vetoed)
+    demoted, promoted = _promotion_after(rows, promotions, vetoed)
     return Consequence(
         vetoed=tuple(sorted(vetoed)),
+        demoted=demoted,
+        promoted=promoted,
         champion=champion,
         cancelled=cancelled,
         again=judged_against_another(rows, champion, cancelled),
@@ -225,6 +237,18 @@ def _after(rows: Sequence[Row], reigns: Sequence[Championship], vetoed: set[int]
         if reign.experiment == BASELINE or (reign.experiment not in vetoed and _is_kept(rows[reign.experiment])):
             return reign.experiment
     return BASELINE
+
+
+def _promotion_after(
+    rows: Sequence[Row], promotions: Sequence[Promotion], vetoed: set[int]
+) -> tuple[int | None, int | None]:
+    """Which model is demoted when ``vetoed`` are taken back, and which one is promoted again instead."""
+    now = standing(promotions)
+    if now is None or now.experiment not in vetoed:
+        return None, None
+    gone = vetoed | {row.experiment.number for row in rows if row.experiment.state is State.VETOED}
+    back = promoted_before(promotions, gone)
+    return now.experiment, back.experiment if back else None
 
 
 def _change_of(rows: Sequence[Row], champion: int, field: str) -> Change | None:

@@ -130,14 +130,15 @@ class Steering:
 
     async def _look(self) -> Look:
         read, (mark, rows) = self.store.read, await self.planner.rows.look()
-        return Look(mark, rows, read.championships(), read.interventions())
+        return Look(mark, rows, read.championships(), read.promotions(), read.interventions())
 
     def _consequence(self, step: Intervention, look: Look) -> Consequence:
         """What follows, by the same rules that the dashboard foretells it by."""
         rows, reigns = look.rows, look.reigns
         match step.step:
             case Step.VETO:
-                return interventions.veto(rows, reigns, _needed(step), bool(step.detail.get("branch")))
+                branch = bool(step.detail.get("branch"))
+                return interventions.veto(rows, reigns, look.promotions, _needed(step), branch)
             case Step.SKIP:
                 return interventions.skip(rows, _needed(step))
             case Step.REQUEUE:

@@ -119,6 +119,8 @@ def _veto(rows: Sequence[Row], reigns: Sequence[Championship], step: Interventio
     result = _champion_before(rows, reigns, step, Consequence(kept=tuple(vetoed)))
     champion = reigns[-1].experiment if result.champion is None else result.champion
     buts: list[str] = [result.but] if result.but else []
+    if "demoted" in step.done:
+        buts.append(f"#{step.done['demoted']} stays demoted: `autoresearch-tui promote` promotes it again")
     requeued: list[int] = []
     cancelled: list[int] = step.done["cancelled"]
     for number in cancelled:

@@ -17,6 +17,7 @@ from checkpoints.records import (
     Step,
     Verdict,
 )
+from checkpoints.trust import Promotion
 from runner.interventions import Refused, keep, pin, unpin, veto
 from runner.undo import all_undoable, paused, undo
 
@@ -43,18 +44,40 @@ ROWS = [
 
 
 def test_vetoing_the_champion_brings_the_one_before_back() -> None:
-    result = veto(ROWS, reigns(0, 1, 3), 3)
+    result = veto(ROWS, reigns(0, 1, 3), (), 3)
     assert (result.vetoed, result.champion, result.cancelled, result.contain) == ((3,), 1, (4,), ())
 
 
 def test_vetoing_an_earlier_keep_leaves_the_champion_and_names_what_contains_it() -> None:
-    result = veto(ROWS, reigns(0, 1, 3), 1)
+    result = veto(ROWS, reigns(0, 1, 3), (), 1)
     assert (result.vetoed, result.champion, result.cancelled, result.contain) == ((1,), None, (4, 5), (3,))
 
 
 def test_vetoing_a_branch_takes_every_keep_that_contains_it_back() -> None:
-    result = veto(ROWS, reigns(0, 1, 3), 1, branch=True)
+    result = veto(ROWS, reigns(0, 1, 3), (), 1, branch=True)
     assert (result.vetoed, result.champion, result.cancelled, result.contain) == ((1, 3), 0, (4, 5), ())
+
+
+def promotions(*numbers: int) -> list[Promotion]:
+    untils = [*[1.0] * (len(numbers) - 1), None]
+    return [Promotion(n, 0.0, until, None, "", None, "") for n, until in zip(numbers, untils, strict=True)]
+
+
+def test_vetoing_the_promoted_model_demotes_it_to_the_one_before_that_was_not_vetoed() -> None:
+    told = veto(ROWS, reigns(0, 1, 3), promotions(1, 3), 3).sentence(3)
+    assert told == "#3 is taken back; champion #3 → #1; #3 is demoted, #1 is promoted again; #4 is cancelled"
+    assert veto(ROWS, reigns(0, 1, 3), promotions(1, 3), 1).demoted is None, "another one is promoted"
+    both = veto(ROWS, reigns(0, 1, 3), promotions(1, 3), 1, branch=True)
+    assert "; #3 is demoted, nothing is promoted; " in both.sentence(3)
+    rows = [*ROWS[:1], row(1, State.VETOED, 0), *ROWS[2:]]
+    assert veto(rows, reigns(0, 3), promotions(1, 3), 3).promoted is None
+
+
+def test_an_undone_veto_says_that_its_model_stays_demoted() -> None:
+    taken_back = took(1, Step.VETO, 3)
+    taken_back.done.update(vetoed=[3], demoted=3)
+    told = undo(ROWS, reigns(0, 1), [taken_back], 1).sentence(1)
+    assert "#3 stays demoted: `autoresearch-tui promote` promotes it again" in told
 
 
 @pytest.mark.parametrize(
@@ -63,12 +86,12 @@ def test_vetoing_a_branch_takes_every_keep_that_contains_it_back() -> None:
 )
 def test_what_cannot_be_vetoed_is_refused_with_the_reason(number: int, why: str) -> None:
     with pytest.raises(Refused, match=why):
-        veto(ROWS, reigns(0, 1, 3), number)
+        veto(ROWS, reigns(0, 1, 3), (), number)
 
 
 def test_a_veto_has_those_judged_against_the_champion_judged_again_in_the_same_breath() -> None:
     rows = [*ROWS[:5], replace(ROWS[5], experiment=replace(ROWS[5].experiment, state=State.EVALUATING, opponent=3))]
-    result = veto(rows, reigns(0, 1, 3), 3)
+    result = veto(rows, reigns(0, 1, 3), (), 3)
     assert result.again == (5,)
     assert result.sentence(3) == (
         "#3 is taken back; champion #3 → #1; #4 is cancelled; #5 is judged again from the start"
@@ -82,7 +105,7 @@ def test_a_pinned_champion_is_followed_by_the_newest_keep_that_beat_it_meanwhile
     rows = [*ROWS[:3], replace(ROWS[3], verdict=beat_it), *ROWS[4:]]
     assert unpin(rows, pinned).champion == 3
     assert unpin(rows, pinned).sentence(1) == "champion #1 → #3"
-    assert veto(rows, pinned, 1).champion == 3, "a veto lets it go, too"
+    assert veto(rows, pinned, (), 1).champion == 3, "a veto lets it go, too"
     with pytest.raises(Refused, match="no champion is pinned"):
         unpin(ROWS, reigns(0, 1))
 

@@ -174,6 +174,19 @@ def test_promotion_is_done_once_recorded_and_taken_back_to_the_one_before(folder
     assert asked(folder, Step.DEMOTE).effect == "refused: nothing is promoted"
 
 
+def test_a_rollback_passes_over_what_was_vetoed_meanwhile(folder: Path) -> None:
+    with Store(folder) as store:
+        for number in (1, 2, 3):
+            store.submit(writes.promote, number, None, f"belief {number}", None, "by hand").result()
+
+        def taken_back(db: Any) -> None:
+            db.execute("UPDATE experiments SET state = 'kept' WHERE number = 2")
+            writes.veto(db, 2, "users complain")
+
+        store.submit(taken_back).result()
+    assert asked(folder, Step.DEMOTE).effect == "exp-0003 is demoted; exp-0001 is promoted again"
+
+
 def test_without_an_answer_in_its_name_nothing_is_promoted(folder: Path) -> None:
     was_tested(folder, CHAMPION, BASE)
     with serving(folder, "exp-0000"):

@@ -20,12 +20,14 @@ from sleeping import SleepingAnalyst, program
 from checkpoints import writes
 from checkpoints.records import BASELINE, ENDS, Experiment, Lane, Outcome, Proposal, RunState, State, Step, Verdict
 from checkpoints.store import Store
+from checkpoints.trust import Promotion
 from runner import interventions
 from runner.agent.playbook import Playbook
 from runner.consequence import Consequence
 from runner.interventions import Refused
 from runner.pipeline import Pipeline
 from runner.planner import Planner, Stale
+from runner.rollback import standing
 from runner.steering import Steering
 from runner.undo import all_undoable, undo, undone
 
@@ -146,7 +148,22 @@ class PersonsSteps(RuleBasedStateMachine):
     @rule(place=SEVERAL, branch=st.booleans())
     def vetoes(self, place: int, branch: bool) -> None:
         number = self.one_of(place, State.KEPT)
-        self.does(Step.VETO, number, lambda r, g, i: interventions.veto(r, g, number, branch), branch=branch)
+        self.does(
+            Step.VETO, number, lambda r, g, i: interventions.veto(r, g, self.promotions, number, branch), branch=branch
+        )
+
+    @rule()
+    def promotes(self) -> None:
+        if standing(self.promotions) is None or self.promotions[-1].experiment != self.champion:
+            self.write(writes.promote, self.champion, None, "better", None, "it passed its test")
+
+    @rule()
+    def demotes(self) -> None:
+        demoted = standing(self.promotions)
+        asked = self.write(writes.intervene, Step.DEMOTE, None, "because", {})
+        self.runner.run(self.steering.take_up(self.store.read.interventions()[asked - 1]))
+        now = standing(self.promotions)
+        assert now is None or demoted is None or now.experiment != demoted.experiment
 
     @rule(place=SEVERAL)
     def pins(self, place: int) -> None:
@@ -210,6 +227,9 @@ class PersonsSteps(RuleBasedStateMachine):
     def happened(self, foretold: Consequence, experiments: int) -> None:
         fates = self.fates()
         assert {fates[number] for number in foretold.vetoed} <= {State.VETOED}
+        if foretold.demoted is not None:
+            now = standing(self.promotions)
+            assert (now and now.experiment) == foretold.promoted
         assert {fates[number] for number in foretold.kept} <= {State.KEPT}
         assert {fates[number] for number in foretold.unkept} <= {State.DISCARDED, State.INCONCLUSIVE}
         assert {fates[number] for number in (*foretold.cancelled, *foretold.withdrawn)} <= {State.CANCELLED}
@@ -236,6 +256,10 @@ class PersonsSteps(RuleBasedStateMachine):
         assert reign
         return reign.experiment, reign.pinned
 
+    @property
+    def promotions(self) -> list[Promotion]:
+        return self.store.read.promotions()
+
     def fates(self) -> dict[int, State]:
         return {one.number: one.state for one in self.store.read.experiments()}
 
@@ -249,6 +273,11 @@ class PersonsSteps(RuleBasedStateMachine):
         found = [one.what for one in breaches(self.store.read, 0) if "hangs" not in one.what]
         unfinished = ("instead of", "verdicts", "left no result", "still open")
         assert [what for what in found if not any(word in what for word in unfinished)] == []
+
+    @invariant()
+    def what_was_vetoed_is_not_promoted(self) -> None:
+        if hasattr(self, "store") and (now := standing(self.promotions)):
+            assert self.fates()[now.experiment] is not State.VETOED
 
     @invariant()
     def nobody_is_judged_against_one_who_reigns_no_longer(self) -> None:

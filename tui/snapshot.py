@@ -24,6 +24,7 @@ from checkpoints.records import (
     State,
     ZoomOut,
 )
+from checkpoints.trust import Promotion
 from runner.judges import metric_of
 from tui.machine import Machine
 
@@ -68,6 +69,7 @@ class Snapshot:
     run: Run | None = None
     rows: tuple[Row, ...] = ()
     reigns: tuple[Championship, ...] = ()
+    promotions: tuple[Promotion, ...] = ()
     at_work: tuple[Progress, ...] = ()
     """How far each lane is with what it has in hand, of a lane with several the lowest number first."""
 
@@ -187,6 +189,7 @@ def _with_beliefs(reader: Reader, now: Snapshot) -> Snapshot:
     return replace(
         now,
         reigns=_unless_equal(now.reigns, reader.championships()),
+        promotions=_unless_equal(now.promotions, reader.promotions()),
         hypotheses=tuple(reader.hypotheses(BELIEFS)),
         zoom_outs=_unless_equal(now.zoom_outs, reader.zoom_outs()),
         program=reader.program(),

@@ -19,11 +19,11 @@ def veto(snapshot: Snapshot, row: Row) -> Question:
         Refused: It cannot be vetoed; says why.
     """
     number = row.experiment.number
-    alone = interventions.veto(snapshot.rows, snapshot.reigns, number)
+    alone = interventions.veto(snapshot.rows, snapshot.reigns, snapshot.promotions, number)
     label = f"Take back #{number}{' alone' if alone.contain else ''}"
     choices = [Choice(THIS, label, alone.sentence(snapshot.champion))]
     if alone.contain:
-        branch = interventions.veto(snapshot.rows, snapshot.reigns, number, branch=True)
+        branch = interventions.veto(snapshot.rows, snapshot.reigns, snapshot.promotions, number, branch=True)
         label = f"Take back the whole branch: {named(branch.vetoed)}"
         choices.append(Choice(BRANCH, label, branch.sentence(snapshot.champion)))
     told = about(row) if len(choices) > 1 else follows(row, "If it is taken back", choices[0].follows)
