@@ -93,7 +93,7 @@ def _first(asked: Iterable[OpenQuestion]) -> str | None:
 
 def _arm(question: OpenQuestion, shown: Sequence[Exposure]) -> Arm:
     terms, means = question.terms, question.means()
-    exposure = sum(each.answers for each in shown if each.model == terms.candidate)
+    exposure = sum(each.shown for each in shown if each.model == terms.candidate)
     return Arm(
         experiment=terms.experiment, test=terms.test, candidate=terms.candidate, opponent=terms.opponent,
         wins=means.wins, losses=means.losses, exposure=exposure,

@@ -224,7 +224,24 @@ async def test_a_client_that_goes_away_ends_both_answers(arena: Arena, stream: b
     async with asyncio.timeout(0.5):  # sooner than the models' own time is up
         while len(arena.models.left) < 2:
             await asyncio.sleep(0.01)
-    assert arena.exposures() == {}
+    await asyncio.sleep(0.1)
+    assert arena.exposures() == ({CANDIDATE: Exposure(2, CANDIDATE, begun=1)} if stream else {})
+
+
+async def test_who_goes_away_in_the_middle_of_a_stream_has_seen_the_candidate_all_the_same(opened: Opened) -> None:
+    async with opened(max_exposure=2) as arena:
+        arena.models.scripts = {CHAMPION: "hangs", CANDIDATE: "hangs"}
+        for _ in range(2):
+            async with arena.client.stream("POST", "/v1/battles", json=ASK | {"stream": True}) as response:
+                heard = set[str]()
+                async for name, said in _events(response):
+                    if name == "piece" and len(heard := heard | {said["id"]}) == 2:
+                        break
+        arena.models.scripts.clear()
+        assert (await arena.battle())["battle"] is None
+        async with asyncio.timeout(5):
+            while arena.exposures()[CANDIDATE] != Exposure(2, CANDIDATE, begun=2):
+                await asyncio.sleep(0.01)
 
 
 async def test_a_model_server_that_was_started_again_elsewhere_is_found(arena: Arena) -> None:

@@ -140,6 +140,14 @@ class Exposure:
     seconds: float = 0.0
     """That the answers took."""
 
+    begun: int = 0
+    """Answers beside these of which somebody saw the beginning only: they went away, or it broke off."""
+
+    @property
+    def shown(self) -> int:
+        """Answers that somebody saw, be it in part."""
+        return self.answers + self.begun
+
 
 @dataclass(frozen=True, slots=True)
 class VoterFigures:

@@ -8,6 +8,7 @@ import random
 import secrets
 import time
 from collections.abc import AsyncGenerator, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -16,7 +17,7 @@ from starlette.responses import Response
 
 from lanes.arena.allocation import Meeting, next_meeting
 from lanes.arena.answers import Answers, question
-from lanes.arena.ballots import Pair, Source
+from lanes.arena.ballots import Exposure, Pair, Source
 from lanes.arena.battle_body import Answer, Battle, ChatRequest, PromptRequest, Turn, json_object, turns
 from lanes.arena.door import PRODUCTS, Asked, Door
 from lanes.arena.duel import Hear, Patience, Said, ask_all, not_heard
@@ -130,16 +131,28 @@ class _Battles:
         if bout.meeting is None:
             said = await ask_all(self._sides(bout, in_pieces), self._patience, hear)
             return self._alone(bout, said)
-        self._shown.add(bout.meeting.arm.candidate, 1)
-        given = False
+        arm, given, begun = bout.meeting.arm, False, False
+
+        def hear_too(side: str, piece: str | None) -> None:
+            nonlocal begun
+            begun = begun or (in_pieces and piece is not None and side == bout.candidate)
+            hear(side, piece)
+
+        self._shown.add(arm.candidate, 1)
         try:
-            said = await ask_all(self._sides(bout, in_pieces), self._patience, hear)
-            battle = await self._judged(bout, bout.meeting, said, hear)
+            said = await ask_all(self._sides(bout, in_pieces), self._patience, hear_too)
             given = not said[bout.candidate].failure
-            return battle
+            return await self._judged(bout, bout.meeting, said, hear)
         finally:
-            if not given:
-                self._shown.add(bout.meeting.arm.candidate, -1)
+            if not given and begun:
+                await self._seen_in_part(Exposure(arm.experiment, arm.candidate, begun=1))
+            elif not given:
+                self._shown.add(arm.candidate, -1)
+
+    async def _seen_in_part(self, exposure: Exposure) -> None:
+        """Count what somebody saw the beginning of: the write is in its queue at once, whoever goes away meanwhile."""
+        with suppress(Problem):
+            await self._service.write(lambda ledger: ledger.add_exposure(exposure))
 
     def _sides(self, bout: _Bout, in_pieces: bool) -> dict[str, AsyncGenerator[str]]:
         ask = self._answers.pieces if in_pieces else self._answers.whole

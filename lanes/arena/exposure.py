@@ -28,7 +28,7 @@ class Shown:
         """How many by candidate, for those of the lineup at least."""
         for arm in lineup.arms:
             if arm.candidate not in self._counts:
-                known = {each.model: each.answers for each in self._ledger.exposures(arm.experiment)}
+                known = {each.model: each.shown for each in self._ledger.exposures(arm.experiment)}
                 self._counts[arm.candidate] = known.get(arm.candidate, 0)
         return self._counts
 

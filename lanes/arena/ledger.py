@@ -273,13 +273,13 @@ class Ledger:
         """Add to what users were given of a model."""
         with self.together():
             self._db.execute(
-                "INSERT INTO exposures VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (experiment, model) DO UPDATE SET"
+                "INSERT INTO exposures VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (experiment, model) DO UPDATE SET"
                 " answers = answers + excluded.answers, errors = errors + excluded.errors,"
                 " refusals = refusals + excluded.refusals, characters = characters + excluded.characters,"
-                " seconds = seconds + excluded.seconds",
+                " seconds = seconds + excluded.seconds, begun = begun + excluded.begun",
                 [
                     exposure.experiment, exposure.model, exposure.answers, exposure.errors, exposure.refusals,
-                    exposure.characters, exposure.seconds,
+                    exposure.characters, exposure.seconds, exposure.begun,
                 ],
             )  # fmt: skip
 

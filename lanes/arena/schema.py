@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import sqlite3
+from collections.abc import Iterable
 from pathlib import Path
 
 LEDGER = "ledger.db"
@@ -12,10 +14,12 @@ LEDGER = "ledger.db"
 APPLICATION_ID = 0x41525641
 """``ARVA`` in the header of the file: tells a ledger from a run's store and from a foreign file."""
 
-VERSION = 1
+VERSION = 2
 
 BUSY_SECONDS = 5.0
 """How long a write waits for one of another process."""
+
+SECRET_BYTES = 32
 
 _TABLES = (
     """
@@ -89,6 +93,13 @@ _TABLES = (
     """,
 )
 
+_SINCE_1 = (
+    "ALTER TABLE exposures ADD COLUMN begun INTEGER NOT NULL DEFAULT 0",
+    "CREATE TABLE secret (one INTEGER PRIMARY KEY CHECK (one = 1), bytes BLOB NOT NULL)",
+    # Their names told which models they compare.
+    "UPDATE battles SET closed = 1 WHERE source = 'heldout'",
+)
+
 
 class LedgerError(Exception):
     """The file is no ledger of ours, or cannot be opened; the message says what to do."""
@@ -134,10 +145,10 @@ def _make_tables(connection: sqlite3.Connection, path: Path) -> None:
     try:
         match _kind(connection):
             case (0, 0) if not connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall():
-                for statement in _TABLES:
-                    connection.execute(statement)
+                _change(connection, (*_TABLES, *_SINCE_1))
                 connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-                connection.execute(f"PRAGMA user_version = {VERSION}")
+            case (kind, 1) if kind == APPLICATION_ID:
+                _change(connection, _SINCE_1)
             case (kind, version) if kind == APPLICATION_ID and version > VERSION:
                 raise LedgerError(f"{path} is of version {version}, this program knows {VERSION}: update it")
             case found if found == (APPLICATION_ID, VERSION):
@@ -148,6 +159,13 @@ def _make_tables(connection: sqlite3.Connection, path: Path) -> None:
     except BaseException:
         connection.execute("ROLLBACK")
         raise
+
+
+def _change(connection: sqlite3.Connection, statements: Iterable[str]) -> None:
+    for statement in statements:
+        connection.execute(statement)
+    connection.execute("INSERT INTO secret VALUES (1, ?)", [secrets.token_bytes(SECRET_BYTES)])
+    connection.execute(f"PRAGMA user_version = {VERSION}")
 
 
 def _kind(connection: sqlite3.Connection) -> tuple[int, int]:
