@@ -92,12 +92,11 @@ class EvaluateLane:
         number, rival = experiment.number, experiment.opponent
         opponent = REFERENCE if number == BASELINE or rival is None or rival == number else model_name(rival)
         order: Json = {"judge": self.settings.judge, "candidate": experiment.model, "opponent": opponent}
-        order["arms"] = self.settings.slots
+        order |= {"arms": self.settings.slots, "rule": self.settings.rule.ordered()}
         numbers = [number] if opponent == REFERENCE or rival is None else [number, rival]
         if self.settings.judge == "val_pref_acc":
             return order | {"scores": {model_name(each): self._published.scores(each) for each in numbers}}
-        order["votes_per_prompt"] = self.settings.votes_per_prompt
-        return order | {"models": self._published.models(numbers)}
+        return order | self._counting() | {"models": self._published.models(numbers)}
 
     def test_order(self, champion: int, opponent: int) -> Json:
         """Everything needed to test one experiment's model against another's on fresh votes, decided now.
@@ -107,9 +106,8 @@ class EvaluateLane:
         """
         return {
             "candidate": model_name(champion), "opponent": model_name(opponent),
-            "votes_per_prompt": self.settings.votes_per_prompt,
-            "models": self._published.models([champion, opponent]),
-        }  # fmt: skip
+            "rule": self.settings.rule.ordered(), "models": self._published.models([champion, opponent]),
+        } | self._counting()  # fmt: skip
 
     async def run(self, stage: Stage) -> Json:
         """Evaluate, or take an evaluation up; see ``StageWorker.run``."""
@@ -216,9 +214,14 @@ class EvaluateLane:
         settings = self.settings
         return Terms(
             experiment, order["candidate"], order["opponent"], self._rule(order, test),
-            votes_per_prompt(order), settings.votes_per_voter, settings.session_seconds, settings.reference_share,
-            settings.seed, test,
+            votes_per_prompt(order), order.get("votes_per_voter", settings.votes_per_voter),
+            order.get("session_seconds", settings.session_seconds), settings.reference_share, settings.seed, test,
         )  # fmt: skip
+
+    def _counting(self) -> Json:
+        """How votes will be counted, as orders keep it: an edit of the program changes no question under way."""
+        names = ("votes_per_prompt", "votes_per_voter", "session_seconds")
+        return {name: getattr(self.settings, name) for name in names}
 
     def _rule(self, order: Json, test: int) -> Rule:
         """When the votes are enough: a promotion test goes on until there are looks enough at it."""

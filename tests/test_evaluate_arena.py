@@ -6,7 +6,10 @@ import asyncio
 import json
 import os
 import signal
+import sqlite3
+import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -23,6 +26,7 @@ from lanes.analyze.verdict import Rule
 from lanes.arena.ballots import Exposure
 from lanes.arena.ledger import Ledger
 from lanes.evaluate import EvaluateLane
+from lanes.evaluate_settings import ArenaSettings
 from lanes.pull import Pull
 
 
@@ -98,6 +102,7 @@ async def test_people_at_the_page_count_as_one_each_and_decide(store: Store, ada
     rule = Rule(min_votes=3, max_votes=3)
     lane = EvaluateLane(store, settings(voters="arena", votes_per_voter=2, rule=rule, reference_share=0.0))
     stage = await enter(store, lane, adapters)
+    lane.settings = settings(voters="arena", votes_per_voter=20, reference_share=0.0)  # an edit of the program
     work = asyncio.create_task(lane.run(stage))
     await until_there(store.folder / "arena" / "result.json")
     await asyncio.gather(*(session(store, name) for name in ("ann", "bob", "cleo")))
@@ -176,6 +181,32 @@ async def test_a_guard_takes_a_candidate_out_at_once_and_the_verdict_says_its_se
     await leave(store, stage, result)
     verdict, _ = await AnalyzeLane(store.read, Rule(), pytest.fail).judge(store.read.experiment(stage.experiment))
     assert verdict.outcome is Outcome.DISCARD and result["guard"] in verdict.reason
+    await lane.close(keep_workers=True)
+
+
+async def test_a_candidate_that_may_be_shown_no_more_is_judged_by_the_votes_that_are_there(
+    store: Store, adapters: Path
+) -> None:
+    lane = EvaluateLane(store, settings(voters="arena", arena=ArenaSettings(max_exposure=8), session_seconds=1.0))
+    stage = await enter(store, lane, adapters)
+    candidate = model_name(stage.experiment)
+    with Ledger(store.folder / "arena") as ledger:
+        ledger.add_exposure(Exposure(stage.experiment, candidate, answers=8))
+        ledger.invite(["dora"])
+    work = asyncio.create_task(lane.run(stage))
+    await asyncio.sleep(3)
+    assert not work.done(), "who was invited may still come"
+    vote = Vote(stage.experiment, "w", "w", "live:1", candidate, "exp-0000", Choice.A, False, time.time())
+    await store.do(writes.add_votes, [vote])
+    with closing(sqlite3.connect(store.folder / "arena" / "ledger.db")) as ledger, ledger:
+        ledger.execute("DELETE FROM voters")
+    result = await asyncio.wait_for(work, 30)
+    assert (result["ended"], result["decided"], result["tally"]["wins"]) == ("exposure", None, 1)
+    means = store.read.voter_means(stage.experiment, candidate, "exp-0000")
+    assert (means.voters, means.open) == (1, 0)
+    said = [event.text for event in store.read.events() if event.experiment == stage.experiment]
+    assert any("max_exposure reached" in text for text in said)
+    await leave(store, stage, result)
     await lane.close(keep_workers=True)
 
 
