@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from checkpoints.records import Json, Tally
+from checkpoints.records import Json, Tally, VoterMeans
 from checkpoints.store import Store
 from lanes.contest import Contest
 from lanes.count import Count
@@ -24,6 +25,10 @@ from lanes.votes import VoteSource
 
 class TakenOut(Exception):
     """A guard has spoken; the text is its sentence."""
+
+
+class NoneToCome(Exception):
+    """No more votes can come; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +74,12 @@ class Question:
         whose = "simulated voters" if settings.voters == "simulated" else "votes from people"
         self.count = Count(store, asked.terms, whose)
         self._prompts = 0
+        self._last: VoterMeans | None = None
+        self._quiet_since = 0.0
+        """When a vote came last, or the candidate could last be shown."""
 
     async def run(self, published: Published, file_voters: FileVoters) -> Json:
-        """Ask until the votes are enough, the prompts are used up, time is over or a guard speaks.
+        """Ask until the votes are enough, the prompts are used up, time is over, a guard speaks or nobody can vote.
 
         Raises:
             StageFailed: A model cannot be had or served.
@@ -95,6 +103,10 @@ class Question:
             ended = "time"
         except TakenOut as out:
             ended, guard = "guard", str(out)
+        except NoneToCome as why:
+            ended = "exposure"
+            self._say(str(why))
+            await self._venue.take_in()
         finally:
             self._venue.withdraw(self._asked.name)
         if desk.refused:
@@ -135,7 +147,7 @@ class Question:
 
     async def _contest(self, desk: Desk, source: VoteSource) -> None:
         async def check() -> None:
-            await self._check(desk)
+            await self._check(desk, source)
 
         contest = Contest(
             self._store, self._terms, self._asked.prompts, desk.answer, source, count=self.count, check=check
@@ -160,12 +172,28 @@ class Question:
             if used_up:
                 return
 
-    async def _check(self, desk: Desk) -> None:
-        """What is looked after at each look, beside the votes."""
+    async def _check(self, desk: Desk, source: VoteSource | None = None) -> None:
+        """What is looked after at each look, beside the votes; ``source`` is who is shown held-out pairs now."""
         self._looked(self.count)
         await desk.check()
         if sentence := self._venue.breach(self._asked.name):
             raise TakenOut(sentence)
+        if self._is_quiet() and not await self._others_vote(source):
+            shown = f"users were shown as many answers of {self._terms.candidate} as evaluate.max_exposure allows"
+            raise NoneToCome(f"max_exposure reached: {shown}, so the votes that are there decide")
+
+    def _is_quiet(self) -> bool:
+        """Whether the candidate is shown no more, and no vote on what was shown has come for a session's time."""
+        now, means = time.monotonic(), self.count.means
+        if means != self._last or not self._venue.shown_enough(self._asked.name):
+            self._last, self._quiet_since = means, now
+        return now - self._quiet_since > self._terms.session_seconds
+
+    async def _others_vote(self, source: VoteSource | None) -> bool:
+        """Whether votes can come from others than the users of a product that asks the arena."""
+        if isinstance(source, PageVoters):
+            return bool(await self._venue.arena.ask(lambda ledger: ledger.invited()))
+        return source is not None or self._settings.voters == "pull"
 
     async def _folders(self, published: Published) -> dict[str, Path]:
         folders: dict[str, Path] = {}

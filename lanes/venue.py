@@ -160,6 +160,12 @@ class Venue:
             return None
         return breach(self._settings().guards, candidate, shown.get(terms.opponent))
 
+    def shown_enough(self, name: str) -> bool:
+        """Whether users were shown as many answers of a question's candidate as they may be."""
+        terms, most = self._open[name].terms, self._settings().arena.max_exposure
+        shown = sum(each.shown for each in self._exposures.get(name, ()) if each.model == terms.candidate)
+        return most is not None and not terms.test and shown >= most
+
     async def rest(self) -> None:
         """Free the device; votes on what was shown are taken in all the same."""
         self._resting = True
