@@ -27,8 +27,7 @@ class PageVoters:
 
     async def cast(self, battles: Sequence[Battle], last: bool) -> AsyncGenerator[Vote | None]:
         """See ``VoteSource.cast``; when half of these have a vote others are due, as some are never opened."""
-        pairs = [_pair(battle) for battle in battles]
-        await self._arena.ask(lambda ledger: ledger.add_pairs(pairs))
+        await self._arena.ask(lambda ledger: ledger.add_pairs(_pair(battle, ledger.secret) for battle in battles))
         while True:
             await self._news()
             yield None
@@ -38,8 +37,9 @@ class PageVoters:
                 return
 
 
-def _pair(battle: Battle) -> Pair:
+def _pair(battle: Battle, secret: bytes) -> Pair:
     return Pair(
-        battle.id, battle.experiment, battle.test, battle.prompt, battle.messages, battle.model_a, battle.model_b,
-        battle.answer_a, battle.answer_b, Source.HELDOUT, consent=False, simulated=False, made_at=time.time(),
+        battle.blind_id(secret), battle.experiment, battle.test, battle.prompt, battle.messages, battle.model_a,
+        battle.model_b, battle.answer_a, battle.answer_b, Source.HELDOUT, consent=False, simulated=False,
+        made_at=time.time(),
     )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import time
 from collections.abc import AsyncGenerator, Sequence
 from collections.abc import Set as AbstractSet
@@ -46,8 +47,13 @@ class Battle:
 
     @property
     def id(self) -> str:
-        """Name under which the battle is shown; it does not tell the models."""
+        """Name of the battle; who knows the experiment can work out from it which models are compared."""
         return hashlib.sha256(self.key("").encode()).hexdigest()[:16]
+
+    def blind_id(self, secret: bytes) -> str:
+        """Name under which people are shown the battle: it tells the models to nobody without the secret."""
+        # The test is left out, as in the key: a vote on this pair is one, whichever question asked for it.
+        return hmac.digest(secret, f"battle\0{self.key('')}".encode(), "sha256").hex()[:32]
 
     def key(self, voter: str) -> str:
         """Idempotency key of a voter's vote, whatever the display order."""

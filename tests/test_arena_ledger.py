@@ -107,10 +107,10 @@ def test_people_go_from_one_open_question_to_the_other(tmp_path: Path) -> None:
 
 def test_each_person_has_an_order_of_their_own_and_keeps_it() -> None:
     pairs = [pair(n, Source.HELDOUT) for n in range(200)]
-    orders = [[each.as_shown_to(voter) == each for each in pairs] for voter in ("ann", "bob", "ann")]
+    orders = [[each.as_shown_to(voter, b"secret") == each for each in pairs] for voter in ("ann", "bob", "ann")]
     assert orders[0] == orders[2] != orders[1]
     assert all(70 <= sum(order) <= 130 for order in orders)
-    turned = next(each.as_shown_to("ann") for each in pairs if each.as_shown_to("ann") != each)
+    turned = next(each.as_shown_to("ann", b"secret") for each in pairs if each.as_shown_to("ann", b"secret") != each)
     assert (turned.model_a, turned.answer_a.endswith("champion")) == ("exp-0000", True)
 
 

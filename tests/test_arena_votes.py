@@ -163,7 +163,7 @@ def test_a_person_votes_under_their_own_name_on_what_the_page_shows(arena: Arena
             assert hand_in(person, vote).json()["counted"]
             (ballot,) = kept(arena, str(vote["key"]))
             assert (ballot.voter, ballot.source) == ("voter-001", "heldout")
-            assert ballot.model_a == shown.as_shown_to("voter-001").model_a
+            assert ballot.model_a == shown.as_shown_to("voter-001", ledger.secret).model_a
         assert fault(hand_in(person, a_vote(pairs[0]))) == (403, "forbidden"), "another voter's name"
         assert fault(hand_in(person, a_vote(new_battle(arena), voter="voter-001"))) == (404, "unknown_battle")
         report = {"model_a": "exp-0000", "model_b": "exp-0001", "choice": "b", "key": "report"}

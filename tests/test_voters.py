@@ -36,7 +36,7 @@ def pair(number: int) -> Pair:
 
 
 def vote(ledger: Ledger, voter: str, on: Pair, choice: Choice = Choice.A, seconds: float = 9.0) -> None:
-    seen = on.as_shown_to(voter)
+    seen = on.as_shown_to(voter, ledger.secret)
     ledger.add_ballots([
         Ballot(
             f"{voter}/{on.id}", on.id, on.source, on.prompt, seen.model_a, seen.model_b, on.experiment, on.test, voter,
@@ -114,9 +114,9 @@ def test_who_always_takes_the_first_fails_about_half_of_the_attention_checks(led
 
 
 def test_the_order_of_the_two_answers_is_random_over_pairs_and_the_same_for_one_person() -> None:
-    first = Counter(pair(number).as_shown_to("anna").model_a for number in range(400))
+    first = Counter(pair(number).as_shown_to("anna", b"secret").model_a for number in range(400))
     assert 160 < first["exp-0001"] < 240
-    assert pair(7).as_shown_to("anna") == pair(7).as_shown_to("anna")
+    assert pair(7).as_shown_to("anna", b"secret") == pair(7).as_shown_to("anna", b"secret")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ vote that counts is cast by somebody who knows its prompt from a check; and it i
 
 from __future__ import annotations
 
-import hashlib
+import hmac
 import random
 import time
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ def check_due(ledger: Ledger, lineup: Lineup, voter: str) -> Pair | None:
     if every is None or shown % every != every - 1:
         return None
     # Known again after a reload, and telling nobody who reads it what it is.
-    identity = hashlib.sha256(f"attention\0{voter}\0{shown}".encode()).hexdigest()[:32]
+    identity = hmac.digest(ledger.secret, f"attention\0{voter}\0{shown}".encode(), "sha256").hex()[:32]
     return ledger.pair(identity) or _make(identity, lineup, ledger.voted(voter, RECENT))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import hmac
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -55,13 +55,17 @@ class Pair:
     made_at: float
     closed: bool = False
 
-    def as_shown_to(self, voter: str) -> Pair:
+    def as_shown_to(self, voter: str, secret: bytes) -> Pair:
         """The same pair in the order in which one person sees it, always the same for the same person.
 
         A product is given its pairs in a random order already, so this is for the voting page alone. What a person
         calls "a" is the first answer of this one.
+
+        Args:
+            voter: Their name.
+            secret: Of the ledger, without which nobody works out the order.
         """
-        digest = hashlib.sha256(f"{self.id}\0{voter}".encode()).digest()
+        digest = hmac.digest(secret, f"order\0{self.id}\0{voter}".encode(), "sha256")
         if digest[0] % 2:
             return self
         return replace(

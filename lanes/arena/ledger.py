@@ -58,7 +58,8 @@ class Ledger:
             LedgerError: It cannot be opened, or is none; the message says what to do.
         """
         self._db = schema.connect(folder)
-        self._depth = 0
+        self.secret: bytes = self._db.execute("SELECT bytes FROM secret").fetchall()[0][0]
+        """Random, made with the ledger; what voters see under it tells no models to who knows all but it."""
 
     def disconnect(self) -> None:
         """Let go of the file."""

@@ -14,7 +14,6 @@ from lanes.arena.ballots import Pair, Source
 from lanes.arena.door import EVERYBODY, Asked, Door, Handler
 from lanes.arena.entry import Kind
 from lanes.arena.service import Service
-from lanes.arena.showing import Showing
 
 FILES = {"/": ("vote.html", "text/html"), "/page/vote.css": ("vote.css", "text/css"),
          "/page/vote.js": ("vote.js", "text/javascript")}  # fmt: skip
@@ -97,7 +96,6 @@ class _Booth:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._showing = Showing()
 
     async def next(self, asked: Asked) -> Response:
         """Show a pair, or that there is none, or that the session is over."""
@@ -108,16 +106,17 @@ class _Booth:
         if lineup is None:
             return _said(Next(pair=None, done=done, of=of, over=False, more=False))
         if done and done % of == 0 and not more:
-            return _said(Next(pair=None, done=done, of=of, over=True, more=self._showing.more(ledger, voter)))
-        pair = self._showing.next(ledger, lineup, voter)
+            return _said(Next(pair=None, done=done, of=of, over=True, more=self._service.showing.more(ledger, voter)))
+        pair = self._service.showing.next(ledger, lineup, voter)
         if pair and pair.source is Source.ATTENTION:
             check = pair
             await self._service.write(lambda ledger: ledger.add_pairs([check]))
-        return _said(Next(pair=pair and _shown(pair, voter), done=done, of=of, over=False, more=pair is not None))
+        shown = pair and _shown(pair, voter, ledger.secret)
+        return _said(Next(pair=shown, done=done, of=of, over=False, more=pair is not None))
 
 
-def _shown(pair: Pair, voter: str) -> Shown:
-    seen = pair.as_shown_to(voter)
+def _shown(pair: Pair, voter: str, secret: bytes) -> Shown:
+    seen = pair.as_shown_to(voter, secret)
     turns = tuple(Turn(role=turn["role"], content=clean(turn["content"])) for turn in seen.messages)
     return Shown(battle=seen.id, prompt=turns, first=clean(seen.answer_a), second=clean(seen.answer_b))
 

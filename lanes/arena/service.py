@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from lanes.arena.ledger import Ledger
 from lanes.arena.lineup import Lineup
+from lanes.arena.showing import Showing
 from lanes.arena.writer import Writer
 
 T = TypeVar("T")
@@ -31,6 +32,9 @@ class Service:
         """For short reads in the event loop; writes go through ``write``."""
 
         self.writer = Writer(folder)
+        self.showing = Showing()
+        """Who looks at which pair of the voting page."""
+
         self._lineup: Lineup | None = None
         self._models: frozenset[str] = frozenset()
         self._text: str | None = None

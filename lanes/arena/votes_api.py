@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from checkpoints.records import Choice, Json
 from checkpoints.text import clean
-from lanes.arena.ballots import Ballot, Fate, Source, Taken
+from lanes.arena.ballots import Ballot, Fate, Pair, Source, Taken
 from lanes.arena.door import EVERYBODY, PRODUCTS, VOTERS, Asked, Door
 from lanes.arena.entry import Caller, Kind
 from lanes.arena.problems import Problem, invalid
@@ -130,21 +130,33 @@ class _Votes:
         pair = self._service.ledger.pair(vote.battle)
         if pair is None or not _is_for(caller, pair.source, pair.simulated):
             raise Problem(404, "unknown_battle", "there is no such battle", "battle")
+        seconds = vote.seconds
         if caller.kind is Kind.PERSON:
-            self._check_patience(vote)
-            pair = pair.as_shown_to(voter)
+            seconds = self._looked_for(vote, pair, voter)
+            pair = pair.as_shown_to(voter, self._service.ledger.secret)
         return Ballot(
             _key(vote.key, caller), pair.id, pair.source, pair.prompt, pair.model_a, pair.model_b, pair.experiment,
-            pair.test, voter, Choice(vote.choice), clean(vote.comment), vote.seconds,
+            pair.test, voter, Choice(vote.choice), clean(vote.comment), seconds,
             pair.consent if vote.consent is None else vote.consent, caller.simulated, time.time(),
         )  # fmt: skip
 
-    def _check_patience(self, vote: BattleVote) -> None:
-        lineup = self._service.lineup
+    def _looked_for(self, vote: BattleVote, pair: Pair, voter: str) -> float | None:
+        """How long a person looked before they voted: what they say, but no longer than it was there to be seen.
+
+        Raises:
+            Problem: 404 where it was never there for them, 422 where it was too short.
+        """
+        lineup, ledger = self._service.lineup, self._service.ledger
         least = lineup.min_seconds if lineup else 0.0
-        if least and (vote.seconds is None or vote.seconds < least):
+        shown = self._service.showing.seconds(voter, pair.id)
+        if shown is None and pair.closed and not ledger.has_voted(voter, pair.id):
+            raise Problem(404, "unknown_battle", "this battle is open no longer", "battle")
+        seconds = min((each for each in (vote.seconds, shown) if each is not None), default=None)
+        # After a restart nobody knows what was shown when: what the page says is all that there is.
+        if least and (vote.seconds is None or seconds is None or seconds < least):
             line = f"please look at both answers for {least:g} s at least, then vote again"
             raise Problem(422, "too_fast", line, "seconds")
+        return seconds
 
     def _reported(self, vote: ReportedVote, voter: str, caller: Caller) -> Ballot:
         if caller.kind is Kind.PERSON:
