@@ -35,6 +35,10 @@ START_SECONDS = 60.0
 """Most time until the service listens."""
 
 
+class PortTaken(StageFailed):
+    """People have links to a port that the service cannot have; it may be free later."""
+
+
 def arena_order(said: ArenaSettings) -> ArenaOrder:
     """What the service is told: where to listen, and the names under which it is asked."""
     name = urlsplit(said.url).hostname if said.url else None
@@ -44,6 +48,16 @@ def arena_order(said: ArenaSettings) -> ArenaOrder:
 def url_of(host: str, port: int) -> str:
     """Where a service is reached that listens there."""
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def where_it_serves(folder: Path) -> str:
+    """URL of the arena of a folder; empty where none listens, or not yet."""
+    worker = Worker(folder)
+    found = worker.result() if worker.alive else None
+    if found is None:
+        return ""
+    result = ArenaResult.model_validate(found)
+    return url_of(result.host, result.port) if result.status == "ready" else ""
 
 
 class ArenaDesk:
@@ -169,6 +183,7 @@ class ArenaDesk:
             return False
         result = ArenaResult.model_validate(found)
         if result.status == "failed":
-            raise StageFailed(result.failure or FailureKind.CRASH, result.error)
+            self.place = "" if result.port_taken else self.place
+            raise (PortTaken if result.port_taken else StageFailed)(result.failure or FailureKind.CRASH, result.error)
         self.place = f"{result.host}:{result.port}"
         return self._worker.alive

@@ -9,8 +9,11 @@ from pathlib import Path
 from checkpoints.reader import Reader
 from checkpoints.records import BASELINE, ENDS, Interval, Json, Lane, Row, RunState, State, model_name
 from checkpoints.store import holder
+from checkpoints.trust import PromotionTest
 from lanes.analyze.verdict import votes_of
+from lanes.arena_desk import ARENA, where_it_serves
 from runner.judges import judge_of
+from runner.promotion import name_of
 
 COLUMNS = (
     "commit", "win_rate", "memory_gb", "status", "description",
@@ -91,6 +94,7 @@ def status(folder: Path, read: Reader) -> Json:
     run, reign = read.run(), read.champion()
     if run is None:
         return {"state": "starting", "held_by": holder(folder)}
+    promoted, tests = read.promoted(), read.promotion_tests()
     verdict = read.verdict(reign.experiment) if reign else None
     # What was cancelled has used nothing of the budget.
     ended = [one for one in read.experiments(*ENDS - {State.CANCELLED}) if one.number != BASELINE]
@@ -109,8 +113,12 @@ def status(folder: Path, read: Reader) -> Json:
         },
         "champion": model_name(reign.experiment) if reign else None,
         "win_rate_against_reference": _interval(verdict.reference) if verdict else None,
+        "promoted": model_name(promoted.experiment) if promoted else None,
+        "promotion_test": _test(tests[-1]) if tests else None,
         "judge": judge_of(read, reign.experiment if reign else None),
         "simulated_votes": read.simulated_votes(),
+        "excluded_voters": [one.voter for one in read.exclusions()],
+        "arena": where_it_serves(folder / ARENA) or None,
         "lanes": {
             lane: {
                 "experiment": now.experiment,
@@ -129,6 +137,20 @@ def status(folder: Path, read: Reader) -> Json:
     }
 
 
+def _test(test: PromotionTest) -> Json:
+    """A test on fresh votes; counts are those at its end."""
+    return {
+        "number": test.number,
+        "model": model_name(test.experiment),
+        "against": name_of(test.opponent),
+        "open": test.ended_at is None,
+        "outcome": test.outcome,
+        "voters": test.voters,
+        "win_rate": _interval(test.win_rate),
+        "reason": test.reason,
+    }
+
+
 def status_line(now: Json) -> str:
     """The status for a person, in a few lines."""
     if "name" not in now:
@@ -144,6 +166,13 @@ def status_line(now: Json) -> str:
         f"  {counts['ended']} of {counts['budget']} experiments ended after the baseline, {counts['kept']} kept",
         f"  {_holder(now)}",
     ]
+    if now["promoted"]:
+        lines.append(f"  {now['promoted']} is promoted")
+    if test := now["promotion_test"]:
+        said = "goes on" if test["open"] else test["outcome"] or f"called off ({test['reason']})"
+        lines.append(f"  promotion test {test['number']}, {test['model']} against {test['against']}: {said}")
+    if now["arena"]:
+        lines.append(f"  arena {now['arena']}")
     lines += [f"  {lane:8} {_lane(lane_now)}" for lane, lane_now in now["lanes"].items()]
     return "\n".join(lines)
 

@@ -90,6 +90,7 @@ class Session:
         self.planner = Planner(self.store, self.program, Playbook())
         finale = Finale(self.store, self._evaluate, lambda: self.program)
         self.pipeline = Pipeline(self.store, self._workers, self._analyst, self.planner, linger, clean_up, finale.run)
+        self._studies, self._linger = Studies(self.store), linger
         self._steering = Steering(self.store, self.pipeline, self.planner)
 
     async def run(self) -> None:
@@ -103,11 +104,13 @@ class Session:
                         self._steering.run(),
                         self._watch_program(),
                         clean_up(self.store),
-                        Studies(self.store).run(),
+                        self._studies.run(),
                         Sitting(self.store, lambda: judge_settings(self.program)).run(),
                     )
                 ]
                 await self.pipeline.run()
+                if not self._linger and (run := self.store.read.run()) and run.state is RunState.FINISHED:
+                    await self._studies.catch_up()  # the last verdict, or test, fell a moment ago
                 for helper in helpers:
                     helper.cancel()
         except ExceptionGroup as group:

@@ -1,4 +1,4 @@
-"""Has the run's votes studied after each verdict, beside the loop: what the ranking is worth, and the metrics."""
+"""Has a run's votes studied after each verdict and promotion test, beside the loop: their ranking, and the metrics."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lanes.analyze.asking import StudyError, studied
 from lanes.analyze.study import NAME, as_insight
 
 LOOK_SECONDS = 2.0
-"""How often it is asked whether a verdict has fallen: nothing waits for a study."""
+"""How often it is asked whether there is something new to study: nothing waits for a study."""
 
 
 class Studies:
@@ -19,16 +19,22 @@ class Studies:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._studied: tuple[int, int, int] | None = None
+        self._turn = asyncio.Lock()
 
     async def run(self) -> None:
         """Go on until cancelled."""
-        before: tuple[int, int] | None = None
         while True:
-            now = self._mark()
-            if now != before and any(now):
-                await self.study()
-                before = now
+            await self.catch_up()
             await asyncio.sleep(LOOK_SECONDS)
+
+    async def catch_up(self) -> None:
+        """Study the votes where something new came since the last study, and wait for one that goes on."""
+        async with self._turn:
+            now = self._mark()
+            if now != self._studied and any(now):
+                await self.study()
+                self._studied = now
 
     async def study(self) -> None:
         """Study the votes now; what goes wrong is told and the loop goes on."""
@@ -40,7 +46,8 @@ class Studies:
         if found:
             await self._store.do(writes.set_insight, NAME, as_insight(found))
 
-    def _mark(self) -> tuple[int, int]:
+    def _mark(self) -> tuple[int, int, int]:
         """What a new study would be about."""
         read = self._store.read
-        return read.count_verdicts(), len(read.exclusions())
+        tested = sum(test.ended_at is not None for test in read.promotion_tests())
+        return read.count_verdicts(), len(read.exclusions()), tested

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import fcntl
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -111,6 +113,32 @@ async def test_the_status_counts_what_used_the_budget_and_names_what_a_rate_is_o
     assert now["experiments"] == {"budget": 1, "ended": 1, "kept": 0} and now["judge"] == "val_pref_acc"
     assert "champion exp-0000, 75.0% [70.0%, 80.0%] of held-out pairs in the right order\n" in status_line(now)
     assert "1 of 1 experiments ended after the baseline, 0 kept" in status_line(now)
+
+
+async def test_the_status_names_what_is_promoted_the_last_test_and_who_was_excluded(store: Store) -> None:
+    await ended(store, BASELINE, Outcome.KEEP)
+    await ended(store, Proposal("", "data", Change("f", 1, 2), "playbook"), Outcome.KEEP)
+    await store.do(writes.create_run, "mine", "better", 1, 7)
+    before = status(store.folder, store.read)
+    assert (before["promoted"], before["promotion_test"], before["arena"]) == (None, None, None)
+    test = await store.do(writes.begin_test, 1, 0, {})
+    assert "promotion test 1, exp-0001 against exp-0000: goes on" in status_line(status(store.folder, store.read))
+    rate = Interval(0.8, 0.6, 0.9)
+    await store.do(writes.end_test, test, Verdict(1, Outcome.KEEP, 20, 5, 0, rate, rate, 0.6, None, "it won", 9.0, 25))
+    await store.do(writes.promote, 1, None, "belief", rate, "by hand")
+    await store.do(writes.exclude, "bot", "always the left")
+    (store.folder / "arena").mkdir()
+    with (store.folder / "arena" / "worker.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        place = {"status": "ready", "host": "127.0.0.1", "port": 8123}
+        (store.folder / "arena" / "result.json").write_text(json.dumps(place))
+        now = json.loads(json.dumps(status(store.folder, store.read)))
+    assert (now["promoted"], now["excluded_voters"], now["arena"]) == ("exp-0001", ["bot"], "http://127.0.0.1:8123")
+    assert now["promotion_test"] == {
+        "number": 1, "model": "exp-0001", "against": "exp-0000", "open": False, "outcome": "keep", "voters": 25,
+        "win_rate": {"estimate": 0.8, "low": 0.6, "high": 0.9}, "reason": "it won",
+    }  # fmt: skip
+    assert status(store.folder, store.read)["arena"] is None, "who listens no longer is not named"
 
 
 @pytest.mark.parametrize(

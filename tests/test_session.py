@@ -18,6 +18,7 @@ from checkpoints import writes
 from checkpoints.ownership import RUN
 from checkpoints.records import Json, Lane, Level, RunState, Stage, State, Step
 from checkpoints.store import Held, Store, StoreError, holder
+from lanes.analyze.study import NAME
 from runner.program_error import ProgramError
 from runner.session import Ready, Session, make_ready
 
@@ -164,6 +165,17 @@ async def test_after_each_verdict_the_room_of_what_was_not_kept_is_given_back(fo
 
 async def published(stage: Stage) -> Json:
     return {"url": f"s3://bucket/exp-{stage.experiment:04d}"}
+
+
+async def test_before_a_run_without_a_screen_ends_its_last_votes_are_studied(folder: Path) -> None:
+    session = sleeping(folder)
+    async with running(session):
+        pass
+    read = session.store.read
+    run, study = read.run(), read.insight(NAME)
+    assert run and run.state is RunState.FINISHED
+    assert study and study["votes"] == read.votes_and_voters()[0] > 0
+    await session.close(keep_workers=False)
 
 
 async def test_a_run_has_one_owner_at_a_time(folder: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from checkpoints import writes
-from checkpoints.records import REFERENCE, Choice, Interval, Metric, Proposal, Vote, model_name
+from checkpoints.records import REFERENCE, Choice, Interval, Metric, Outcome, Proposal, Verdict, Vote, model_name
 from checkpoints.store import Store
 from lanes.analyze.findings import Agreement, Position, Strength
 from lanes.analyze.study import NAME, Study, as_insight, of_insight
@@ -67,6 +67,25 @@ async def test_excluded_voters_and_judges_are_no_part_of_it(store: Store) -> Non
     await Studies(store).study()
     study = of_insight(store.read.insight(NAME) or {})
     assert study.votes == 40 and study.strengths[0].model == "exp-0001"
+
+
+async def test_the_votes_of_a_promotion_test_are_studied_when_it_has_ended(store: Store) -> None:
+    studies, seen = Studies(store), list[int]()
+
+    async def votes_studied() -> int:
+        await studies.catch_up()
+        return of_insight(store.read.insight(NAME) or {}).votes
+
+    await vote(store, model_name(1), REFERENCE, 12, 3)
+    await store.do(writes.exclude, "somebody", "a bot")
+    seen.append(await votes_studied())
+    test = await store.do(writes.begin_test, 1, 0, {})
+    await vote(store, model_name(1), model_name(0), 20, 5)
+    seen.append(await votes_studied())
+    rate = Interval(0.8, 0.6, 0.9)
+    await store.do(writes.end_test, test, Verdict(1, Outcome.KEEP, 20, 5, 0, rate, rate, 0.6, None, "it won", 9.0, 25))
+    seen.append(await votes_studied())
+    assert seen == [15, 15, 40]
 
 
 async def test_before_the_first_vote_there_is_nothing_to_study_and_nothing_to_complain_of(store: Store) -> None:

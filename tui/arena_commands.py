@@ -15,11 +15,10 @@ from checkpoints.records import PERSON, Step
 from checkpoints.text import clean
 from checkpoints.visitor import reading
 from lanes.arena.ledger import Ledger, LedgerError
-from lanes.arena_desk import ARENA, url_of
+from lanes.arena_desk import ARENA, url_of, where_it_serves
 from lanes.arena_votes import voter_name
 from lanes.evaluate_settings import ArenaSettings
 from lanes.lane import StageFailed
-from lanes.order import ArenaResult
 from lanes.worker import Worker
 from runner.asked import NotDone, ask_for
 from runner.lane_settings import evaluate_settings
@@ -143,23 +142,13 @@ def _program(run: Path) -> Program:
 
 
 def _where_it_serves(folder: Path) -> str:
-    place = _place(folder)
+    place = where_it_serves(folder)
     return f"its arena is on {place}" if place else "its arena comes up there when there is something to vote on"
-
-
-def _place(folder: Path) -> str:
-    """Where the arena listens; empty where it does not, or not yet."""
-    worker = Worker(folder)
-    found = worker.result() if worker.alive else None
-    if found is None:
-        return ""
-    result = ArenaResult.model_validate(found)
-    return url_of(result.host, result.port)
 
 
 def _base(folder: Path, said: ArenaSettings) -> str:
     """What links begin with: what the program says, or where the arena is served or will be."""
-    if place := said.url or _place(folder):
+    if place := said.url or where_it_serves(folder):
         return place
     if said.port == 0:
         raise RunError("arena.port is 0, so the port of the links is not known yet: start the arena, or give it one")
