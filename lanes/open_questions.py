@@ -79,6 +79,7 @@ def lineup_of(
         votes_per_prompt=settings.votes_per_prompt,
         min_seconds=settings.arena.min_seconds,
         attention_every=settings.arena.attention_every,
+        excluded=frozenset(each.voter for each in read.exclusions()),
         seed=settings.seed,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import sqlite3
 from collections.abc import AsyncGenerator
@@ -19,7 +20,7 @@ from lanes.arena.entry import Entry
 from lanes.arena.ledger import Ledger
 from lanes.arena.lineup import Lineup
 from lanes.arena.schema import LEDGER
-from lanes.arena.service import Service
+from lanes.arena.service import LOOK_SECONDS, Service
 from lanes.arena.showing import Showing
 from lanes.votes import Battle
 
@@ -130,3 +131,31 @@ def test_a_ledger_of_before_is_brought_up_and_its_telling_pairs_are_shown_no_mor
         assert (ledger.open_pairs(), len(ledger.secret)) == (0, 32)
         assert ledger.exposures(1) == [Exposure(1, "exp-0001", answers=3)]
         assert ledger.pair(pair(2).id) == pair(2)
+
+
+async def test_an_excluded_voter_gives_their_pairs_back_and_is_told_kindly(tmp_path: Path) -> None:
+    async with opened(tmp_path, LINEUP.model_copy(update={"votes_per_prompt": 1})) as booth:
+        for _ in range(4):
+            await booth.vote((await booth.next())["pair"]["battle"])
+        assert booth.service.ledger.next_pair("ben") is None
+        excluded = LINEUP.model_copy(update={"votes_per_prompt": 1, "excluded": frozenset({"anna"})})
+        fill(tmp_path, [], excluded)
+        await asyncio.sleep(1.5 * LOOK_SECONDS)
+        assert booth.service.ledger.next_pair("ben") and booth.service.ledger.next_pair("anna") is None
+        said = await booth.next()
+        assert (said["pair"], said["more"], said["excluded"]) == (None, False, True)
+
+
+async def test_a_products_user_with_the_name_of_somebody_invited_is_a_voter_of_their_own(tmp_path: Path) -> None:
+    async with opened(tmp_path) as booth:
+        battle = pair(7)
+        fill(tmp_path, [battle])
+        vote = {"battle": battle.id, "choice": "a"}
+        for name in ("anna", "ben"):
+            found = await booth.product.post("/v1/votes", json=vote | {"voter": name, "key": name})
+            assert found.status_code == 200
+        assert [ballot.voter for ballot in booth.ballots] == ["reported anna", "ben"]
+        assert (await booth.next())["done"] == 0
+        for client in (booth.product, booth.person):
+            standing = await client.get("/v1/standing", params={"voter": "anna"})
+            assert standing.json()["votes"] == (1 if client is booth.product else 0)

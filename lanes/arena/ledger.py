@@ -37,12 +37,14 @@ _NEXT_PAIR = f"""
 SELECT {PAIR} FROM battles AS pair
 WHERE source = 'heldout' AND NOT closed
   AND NOT EXISTS (SELECT 1 FROM ballots WHERE voter = :voter AND battle = pair.id)
-  AND (SELECT count(*) FROM ballots WHERE battle = pair.id AND source = 'heldout')
+  AND (SELECT count(*) FROM ballots WHERE battle = pair.id AND source = 'heldout'
+      AND voter NOT IN (SELECT value FROM json_each(:excluded)))
     + (SELECT count(*) FROM json_each(:held) WHERE value = pair.id) < :most
 ORDER BY
   (SELECT count(*) FROM ballots AS own WHERE own.voter = :voter AND own.source = 'heldout'
      AND own.experiment = pair.experiment AND own.test = pair.test),
-  (SELECT count(*) FROM ballots WHERE battle = pair.id AND source = 'heldout'),
+  (SELECT count(*) FROM ballots WHERE battle = pair.id AND source = 'heldout'
+     AND voter NOT IN (SELECT value FROM json_each(:excluded))),
   made_at, id
 LIMIT 1
 """
@@ -153,13 +155,14 @@ class Ledger:
             held: Pairs that others see now, by id, as often as they are seen; each is as good as a vote.
 
         Returns:
-            A pair that they have not voted on and that has room for a vote; None where there is none.
+            A pair that they have not voted on and that has room for a vote that counts; None where there is none, and
+            for who is excluded.
         """
         lineup = self.lineup()
-        if lineup is None:
+        if lineup is None or voter in lineup.excluded:
             return None
-        most = lineup.votes_per_prompt
-        rows = self._db.execute(_NEXT_PAIR, {"voter": voter, "most": most, "held": json.dumps(held)}).fetchall()
+        known = {"held": json.dumps(held), "excluded": json.dumps(list(lineup.excluded))}
+        rows = self._db.execute(_NEXT_PAIR, {"voter": voter, "most": lineup.votes_per_prompt} | known).fetchall()
         return pair_of(rows[0]) if rows else None
 
     def open_questions(self) -> set[tuple[int, int]]:
@@ -249,6 +252,10 @@ class Ledger:
     def invited(self) -> list[str]:
         """Names of all who have a token."""
         return [name for (name,) in self._db.execute("SELECT name FROM voters ORDER BY name").fetchall()]
+
+    def is_invited(self, name: str) -> bool:
+        """Whether somebody of this name has a token."""
+        return bool(self._db.execute("SELECT 1 FROM voters WHERE name = ?", [name]).fetchall())
 
     def voter_of(self, token: str) -> str | None:
         """Whose token it is; None for nobody's."""

@@ -64,6 +64,9 @@ class Lineup(_Told):
     attention_every: Annotated[int, Field(ge=2)] | None = None
     """Every so many pairs one is an attention check; None for none."""
 
+    excluded: frozenset[str] = frozenset()
+    """Voters whose votes do not count: they take no room on a pair and are shown none."""
+
     seed: int = 0
 
     @property

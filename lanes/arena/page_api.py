@@ -70,6 +70,9 @@ class Next(_Said):
     more: bool
     """There are further pairs."""
 
+    excluded: bool = False
+    """This voter is asked no longer."""
+
 
 def doors(service: Service) -> Iterable[Door]:
     """The page's doors."""
@@ -105,6 +108,8 @@ class _Booth:
         done, of = ledger.shown(voter), lineup.votes_per_voter if lineup else 1
         if lineup is None:
             return _said(Next(pair=None, done=done, of=of, over=False, more=False))
+        if voter in lineup.excluded:
+            return _said(Next(pair=None, done=done, of=of, over=True, more=False, excluded=True))
         if done and done % of == 0 and not more:
             return _said(Next(pair=None, done=done, of=of, over=True, more=self._service.showing.more(ledger, voter)))
         pair = self._service.showing.next(ledger, lineup, voter)

@@ -88,7 +88,7 @@ class _Votes:
         """``GET /v1/standing``."""
         caller, lineup = cast(Caller, asked.caller), self._service.lineup
         own = {"voter": caller.name} if caller.kind is Kind.PERSON else {}
-        voter = _voter(_query(StandingQuery, asked, own).voter, caller)
+        voter = self._voter(_query(StandingQuery, asked, own).voter, caller)
         wanted = lineup.votes_per_voter if lineup and lineup.arms else None
         return _json(OwnStanding(voter=voter, votes=self._service.ledger.votes_of(voter), wanted=wanted))
 
@@ -121,7 +121,7 @@ class _Votes:
         Raises:
             Problem: 403, 404 or 422.
         """
-        voter = _voter(vote.voter, caller)
+        voter = self._voter(vote.voter, caller)
         if isinstance(vote, BattleVote):
             return self._on_battle(vote, voter, caller)
         return self._reported(vote, voter, caller)
@@ -157,6 +157,15 @@ class _Votes:
             line = f"please look at both answers for {least:g} s at least, then vote again"
             raise Problem(422, "too_fast", line, "seconds")
         return seconds
+
+    def _voter(self, name: str, caller: Caller) -> str:
+        """Who votes: nobody under another's name, and no user of a product under that of who was invited."""
+        if caller.kind is not Kind.PERSON:
+            known = clean(name)
+            return f"reported {known}" if self._service.ledger.is_invited(known) else known
+        if name != caller.name:
+            raise Problem(403, "forbidden", "this token is another voter's", "voter")
+        return clean(name)
 
     def _reported(self, vote: ReportedVote, voter: str, caller: Caller) -> Ballot:
         if caller.kind is Kind.PERSON:
@@ -201,12 +210,6 @@ def _votes(rows: list[Any], caller: Caller, key: str | None) -> list[Vote]:
             line = f"vote {place} of the list: {problem.message}; none was counted"
             raise Problem(problem.status, problem.code, line, param) from None
     return votes
-
-
-def _voter(name: str, caller: Caller) -> str:
-    if caller.kind is Kind.PERSON and name != caller.name:
-        raise Problem(403, "forbidden", "this token is another voter's", "voter")
-    return clean(name)
 
 
 def _is_for(caller: Caller, source: Source, simulated: bool) -> bool:

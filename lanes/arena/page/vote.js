@@ -26,6 +26,7 @@ async function next(goOn = false) {
   const { status, body } = await ask(`/v1/page/next?more=${goOn}`);
   if (status === 401) return rest("This link is not known", "Ask whoever gave it to you for a new one.");
   if (status !== 200) return rest("Something is wrong here", message(body));
+  if (body.excluded) return rest("Thank you!", "Your help is not needed for now. Questions? Ask whoever gave you this link.");
   if (body.over) return thank(body);
   if (!body.pair) return nothing(body);
   progress(body.done % body.of, body.of);
