@@ -202,6 +202,9 @@ class ArenaResult(Message):
     status: Literal["ready", "failed"]
     failure: FailureKind | None = None
     error: str = ""
+    port_taken: bool = False
+    """Whether it could not start because people have links to a port that it cannot have."""
+
     host: str = ""
     port: int = 0
 

@@ -14,7 +14,7 @@ from checkpoints.store import Store, StoreError
 from lanes.arena.ballots import Exposure
 from lanes.arena.guards import breach
 from lanes.arena.schema import LedgerError
-from lanes.arena_desk import ARENA, ArenaDesk, arena_order
+from lanes.arena_desk import ARENA, ArenaDesk, PortTaken, arena_order
 from lanes.arena_votes import Intake, open_questions
 from lanes.deployment import Deployment, ServerGone, Unanswerable
 from lanes.evaluate_settings import EvaluateSettings, serve_order
@@ -35,6 +35,9 @@ ALIVE_SECONDS = 120.0
 
 PATIENCE_SECONDS = 60.0
 """Most time until what failed is tried again."""
+
+PORT_SECONDS = 10.0
+"""Until a port that people have links to is tried again."""
 
 _TROUBLE = (StageFailed, WorkerError, ServerGone, Unanswerable, LedgerError, sqlite3.Error, OSError)
 """Errors whose text is for a person."""
@@ -77,6 +80,7 @@ class Venue:
         self._news = asyncio.Event()
         self._home_wait, self._home_at = TICK_SECONDS, 0.0
         self._resting = False
+        self._port_at = 0.0
         self._asked_at = time.monotonic()
         self.live = False
         """Whether a product has shown battles in this run: more of its votes are to be expected."""
@@ -129,6 +133,8 @@ class Venue:
 
     async def ready(self) -> None:
         """Wait until the arena listens and everything that it acknowledged is in the store.
+
+        Where its port is taken that people have links to this is said, and nothing waits until it is free.
 
         Raises:
             StageFailed: It does not come up.
@@ -250,11 +256,16 @@ class Venue:
 
     async def _keep_arena(self) -> None:
         arena = self.arena
-        if arena.place and arena.alive:
+        if (arena.place and arena.alive) or time.monotonic() < self._port_at:
             return
         fell = bool(arena.place)
         wanted = arena.order.port
-        await arena.up()
+        try:
+            await arena.up()
+        except PortTaken as taken:
+            self._complain(f"nobody can vote at the arena for now: {taken}")
+            self._port_at = time.monotonic() + PORT_SECONDS
+            return
         if fell:
             self._complain(f"the arena had ended, and was started again at {arena.place}")
         elif wanted and not arena.place.endswith(f":{wanted}"):
@@ -295,7 +306,7 @@ class Venue:
 
     async def _keep_product(self) -> None:
         settings = self._settings()
-        wanted = settings.voters == "simulated" and not self._resting
+        wanted = settings.voters == "simulated" and bool(self.arena.place) and not self._resting
         questions = {name: (each.terms, each.prompts) for name, each in self._open.items()} if wanted else {}
         await self._product.keep(questions, self.arena.folder, self._store.read, settings.seed)
 

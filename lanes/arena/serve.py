@@ -22,6 +22,7 @@ from checkpoints.artifacts import write_json
 from lanes.arena.app import build
 from lanes.arena.connection import Connection
 from lanes.arena.entry import Entry, TokenError
+from lanes.arena.ledger import Ledger
 from lanes.arena.schema import LedgerError
 from lanes.arena.service import Service
 from lanes.order import LOCK, RESULT, WORKER, ArenaOrder, ArenaResult
@@ -40,6 +41,10 @@ OPEN_FILES = 8192
 """Each connection is one."""
 
 
+class PortTaken(InputError):
+    """People have links to a port that cannot be had."""
+
+
 def main(order_file: Path) -> int:
     """Serve until the end; returns the exit status."""
     folder = order_file.absolute().parent
@@ -51,7 +56,7 @@ def main(order_file: Path) -> int:
     try:
         order = ArenaOrder.model_validate_json(order_file.read_bytes())
         _run(order, folder)
-    except (InputError, LedgerError, TokenError) as error:
+    except (LedgerError, TokenError) as error:
         return _failed(folder, InputError(str(error)))
     except Exception as error:
         return _failed(folder, error)
@@ -60,7 +65,7 @@ def main(order_file: Path) -> int:
 
 def _run(order: ArenaOrder, folder: Path) -> None:
     _allow_open_files()
-    with _listen(order.host, order.port) as listening:
+    with _listen(order.host, order.port, _has_links(folder)) as listening:
         served = _Served(order, folder, listening)
         with asyncio.Runner(loop_factory=served.config.get_loop_factory()) as runner:
             runner.run(served.serve())
@@ -116,11 +121,16 @@ class _Served:
                 self._uvicorn.should_exit = True
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    """A listening socket on the port, or on a free one where the port is taken.
+def _has_links(folder: Path) -> bool:
+    with Ledger(folder) as ledger:
+        return bool(ledger.invited())
+
+
+def _listen(host: str, port: int, has_links: bool) -> socket.socket:
+    """A listening socket on the port, or on a free one where the port is taken and nobody has links to it.
 
     Raises:
-        InputError: There is no such address here.
+        InputError: There is no such address here, or people have links to a port that is taken.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -128,8 +138,11 @@ def _listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         if port == 0:
             raise InputError(f"Cannot listen on {host} ({error.strerror}): use 127.0.0.1") from error
+        if has_links:
+            line = f"Port {port} cannot be had ({error.strerror}), and the links of those who were invited name it"
+            raise PortTaken(f"{line}: end what listens there") from error
         print(f"Port {port} cannot be had ({error.strerror}): a free one is used instead", flush=True)
-        return _listen(host, 0)
+        return _listen(host, 0, has_links)
 
 
 def _allow_open_files() -> None:
@@ -141,7 +154,8 @@ def _allow_open_files() -> None:
 def _failed(folder: Path, error: Exception) -> int:
     kind, line = classify(error)
     print(line, flush=True)
-    _write_result(folder, ArenaResult(status="failed", failure=kind, error=line))
+    taken = isinstance(error, PortTaken)
+    _write_result(folder, ArenaResult(status="failed", failure=kind, error=line, port_taken=taken))
     return 1
 
 
