@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from checkpoints import writes
 from checkpoints.reader import Reader
-from checkpoints.records import JUDGE, REFERENCE, Answer, State, Vote, model_name
+from checkpoints.records import JUDGE, REFERENCE, Answer, Json, State, Vote, model_name
 from checkpoints.store import Store
 from checkpoints.text import clean
 from lanes.arena.ballots import Ballot, Pair, Source
@@ -21,11 +22,13 @@ from lanes.vote_limit import most_in_question
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
+    from lanes.arena.ledger import Ledger
+
 Limits: TypeAlias = Mapping[tuple[int, int], int | None]
 """Votes on one pair of answers that count now, by experiment and promotion test; None for any number."""
 
 CURSOR = "arena cursor"
-"""Insight of the run's store that says up to which ballot the ledger was read."""
+"""Insight of the run's store that says up to which ballot the ledger was read, and which ledger that was."""
 
 MOST = 500
 """Ballots that are read, and votes that are written, at a time: few enough for the event loop to breathe between."""
@@ -53,6 +56,7 @@ class Intake:
         """
         self._store, self._arena, self._complain = store, arena, complain
         self._after: int | None = None
+        self._ledger = ""
         self._turn = asyncio.Lock()
         self._full: set[int] = set()
         """Experiments that have all the samples that are kept."""
@@ -76,9 +80,11 @@ class Intake:
 
     async def _next(self) -> list[Ballot]:
         if self._after is None:
-            known = int((self._store.read.insight(CURSOR) or {}).get("seq", 0))
+            self._ledger = await self._arena.ask(_name)
+            known = self._store.read.insight(CURSOR) or {}
+            seq, same = int(known.get("seq", 0)), known.get("ledger", self._ledger) == self._ledger
             # A ledger that is not the one that was read begins anew: what was counted is not counted again.
-            self._after = known if known <= await self._arena.ask(lambda ledger: ledger.last()) else 0
+            self._after = seq if same and seq <= await self._arena.ask(lambda ledger: ledger.last()) else 0
         after = self._after
         return await self._arena.ask(lambda ledger: ledger.ballots(after, MOST))
 
@@ -95,9 +101,9 @@ class Intake:
         }
         shown = await self._arena.ask(lambda ledger: [pair for name in live if (pair := ledger.pair(name))])
         limits = limits_of(self._store.read, votes)
-        last = ballots[-1].seq
-        self._full |= await self._store.do(_write, votes, limits, shown, last)
-        self._after = last
+        cursor = {"seq": ballots[-1].seq, "ledger": self._ledger}
+        self._full |= await self._store.do(_write, votes, limits, shown, cursor)
+        self._after = ballots[-1].seq
 
     async def _doubt(self, ballots: Sequence[Ballot]) -> None:
         """Say of which people the votes look doubtful; a person decides what becomes of them."""
@@ -179,7 +185,12 @@ def count_votes(db: Database, votes: Sequence[Vote], limits: Limits) -> int:
     return counted
 
 
-def _write(db: Database, votes: Sequence[Vote], limits: Limits, shown: Sequence[Pair], last: int) -> set[int]:
+def _name(ledger: Ledger) -> str:
+    """What tells a ledger from any other."""
+    return hmac.digest(ledger.secret, b"name", "sha256").hex()[:16]
+
+
+def _write(db: Database, votes: Sequence[Vote], limits: Limits, shown: Sequence[Pair], cursor: Json) -> set[int]:
     """Votes, samples of what they were on, and the cursor: all or nothing. Returns who has enough samples."""
     count_votes(db, votes, limits)
     room: dict[int, int] = {}
@@ -191,7 +202,7 @@ def _write(db: Database, votes: Sequence[Vote], limits: Limits, shown: Sequence[
             writes.add_prompts(db, [(prompt, clean(display(pair.messages)))])
             said = ((pair.model_a, pair.answer_a), (pair.model_b, pair.answer_b))
             writes.add_answers(db, [Answer(pair.experiment, prompt, model, clean(text)) for model, text in said])
-    writes.set_insight(db, CURSOR, {"seq": last})
+    writes.set_insight(db, CURSOR, cursor)
     return {experiment for experiment, left in room.items() if left <= 0}
 
 
