@@ -164,7 +164,7 @@ async def test_a_panel_is_copied_as_it_is_shown_and_the_file_is_named(
         await until_shown(pilot, "candidate #14")
         terminal = Terminal(app, monkeypatch)
         app.main.query_one(Experiments).filter("vetoed")
-        parts = {"3": "exp-0008\t", "4": "supported (#1)", "5": "zoom-out 1", "6": "evaluate\t13\tvotes"}
+        parts = {"3": "exp-0008\t", "4": "supported (#1)", "5": "zoom-out 1", "6": "evaluate\t13\tvoters"}
         for taken_so_far, (key, part) in enumerate(parts.items()):
             await pilot.press(key, "y")
             await until(pilot, lambda before=taken_so_far: len(terminal.told) > before)
