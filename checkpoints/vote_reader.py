@@ -57,6 +57,11 @@ class VoteReader(Querying):
         )
         return [Vote(e, k, v, p, a, b, Choice(c), bool(s), at, test) for e, k, v, p, a, b, c, s, at, test in rows]
 
+    def judges_votes(self) -> list[Vote]:
+        """Those of language models as judges alone, of the whole run; a look-up among millions of people's votes."""
+        found = self._all(f"SELECT DISTINCT voter FROM votes WHERE voter GLOB '{JUDGE}*'")
+        return [vote for (voter,) in found for vote in self.votes(voter=voter)]
+
     def vote_columns(self, most: int) -> tuple[tuple[Sequence[str], ...], int]:
         """The newest votes of all who count, judges aside, as columns: model a, model b, choice, voter, prompt.
 

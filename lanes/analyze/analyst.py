@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -28,8 +28,8 @@ from checkpoints.records import (
     model_name,
 )
 from lanes.analyze import verdict
-from lanes.analyze.asking import StudyError, studied
-from lanes.analyze.study import Study
+from lanes.analyze.asking import StudyError, strengths
+from lanes.analyze.findings import Strength
 from lanes.analyze.taken_out import taken_out
 from lanes.analyze.win_rate import wilson
 from lanes.lane import StageFailed
@@ -78,12 +78,12 @@ class AnalyzeLane:
         if await asyncio.to_thread(_votes_a_voter, self.read.folder) <= ONCE:
             return ranking
         try:
-            study = await studied(self.read.folder)
+            found = await strengths(self.read.folder)
         except StudyError as error:
             narrow = "the ranking's intervals take each vote for another voter's, so they are too narrow"
             self._complain(f"the votes could not be studied ({error}): {narrow}")
             return ranking
-        return _clustered(ranking, study) if study else ranking
+        return _clustered(ranking, found)
 
     def _by_votes(self, rule: verdict.Rule, experiment: Experiment, ranking: Ranking, result: Json) -> Verdict:
         model, opponent = experiment.model, _opponent(experiment)
@@ -119,17 +119,17 @@ def _votes_a_voter(run_folder: Path) -> float:
     return votes / max(voters, 1)
 
 
-def _clustered(ranking: Ranking, study: Study) -> Ranking:
-    """The places as the study found them, a moment later; of more votes than it looks at it knows the newest."""
+def _clustered(ranking: Ranking, found: Iterable[Strength]) -> Ranking:
+    """The places as they were found a moment later; models that were not looked at stay where they were."""
     from lanes.analyze.ranking import ranked
 
     before = {one.model: one for one in ranking.standings}
-    standings = [
-        Standing(one.model, before[one.model].experiment, before[one.model].votes, one.elo.estimate, one.reference)
-        for one in study.strengths
+    after = {
+        one.model: replace(before[one.model], elo=one.elo.estimate, reference=one.reference)
+        for one in found
         if one.reference and one.model in before
-    ]
-    return ranked(standings, [*before, *ranking.unknown]) if standings else ranking
+    }
+    return ranked((before | after).values(), [*before, *ranking.unknown])
 
 
 def _by_pairs(rule: verdict.Rule, experiment: Experiment, result: Json) -> Verdict:

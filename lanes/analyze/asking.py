@@ -6,13 +6,21 @@ import asyncio
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
-from lanes.analyze.study import Study, of_insight
+from lanes.analyze.findings import Strength
+from lanes.analyze.study import Study, of_insight, strengths_of_json
 
 PROGRAM = "lanes.analyze.studying"
 
+STRENGTHS = "strengths"
+"""What the program is asked for where these alone are wanted."""
+
 MOST_SECONDS = 300.0
 """A study that takes longer is given up."""
+
+MOST_SECONDS_OF_A_VERDICT = 10.0
+"""Strengths that take longer are given up, as a verdict waits for them."""
 
 
 class StudyError(Exception):
@@ -25,15 +33,30 @@ async def studied(run_folder: Path) -> Study | None:
     Raises:
         StudyError: The process failed, or took too long.
     """
+    found = await _said(MOST_SECONDS, str(run_folder))
+    return found and of_insight(found)
+
+
+async def strengths(run_folder: Path) -> tuple[Strength, ...]:
+    """The strengths alone, as a study has them, while a verdict waits; none before the first vote on the reference.
+
+    Raises:
+        StudyError: The process failed, or took too long.
+    """
+    return strengths_of_json(await _said(MOST_SECONDS_OF_A_VERDICT, str(run_folder), STRENGTHS))
+
+
+async def _said(most_seconds: float, *arguments: str) -> Any:
+    """The JSON line of the process."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", PROGRAM, str(run_folder),
+        sys.executable, "-m", PROGRAM, *arguments,
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:
-        async with asyncio.timeout(MOST_SECONDS):
+        async with asyncio.timeout(most_seconds):
             said, complaint = await process.communicate()
     except TimeoutError:
-        raise StudyError(f"it took longer than {MOST_SECONDS:.0f} s") from None
+        raise StudyError(f"it took longer than {most_seconds:.0f} s") from None
     finally:
         if process.returncode is None:
             process.kill()
@@ -41,5 +64,4 @@ async def studied(run_folder: Path) -> Study | None:
     if process.returncode:
         last = complaint.decode(errors="replace").strip().rpartition("\n")[2]
         raise StudyError(last or f"status {process.returncode}")
-    found = json.loads(said)
-    return found and of_insight(found)
+    return json.loads(said)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, cast
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from checkpoints.records import Interval
-from lanes.analyze.bootstrap import spread
+from lanes.analyze.bootstrap import CHUNK, spread
 from lanes.analyze.findings import Correlation
 from lanes.analyze.strengths import Floats
 
@@ -37,23 +38,25 @@ def spearman(value: Floats, people: Floats, drawn: Floats, voters: int) -> Corre
     Returns:
         None with fewer than three models, or where one side does not tell them apart.
     """
-    return _correlation(_of_ranks(value), _of_ranks(people), _of_ranks(drawn), drawn, voters)
+    return _correlation(value, people, drawn, voters, _of_ranks)
 
 
 def kendall(value: Floats, people: Floats, drawn: Floats, voters: int) -> Correlation | None:
     """Kendall's τ-b: the share of pairs in the same order less that in the opposite one; see ``spearman``."""
-    return _correlation(_of_pairs(value), _of_pairs(people), _of_pairs(drawn), drawn, voters)
+    return _correlation(value, people, drawn, voters, _of_pairs)
 
 
-def _correlation(value: Floats, people: Floats, resampled: Floats, drawn: Floats, voters: int) -> Correlation | None:
+def _correlation(
+    by_metric: Floats, by_people: Floats, drawn: Floats, voters: int, form: Callable[[Floats], Floats]
+) -> Correlation | None:
     """The correlation of two matrices over models, (models, models), and its p: Daniels' (1944) form of both."""
-    models = len(value)
+    value, people, models = form(by_metric), form(by_people), len(by_metric)
     scale = math.sqrt((value**2).sum() * (people**2).sum())
     if models < 3 or scale == 0:
         return None
     found = float((value * people).sum()) / scale
-    with np.errstate(invalid="ignore", divide="ignore"):
-        each = (resampled * value).sum(axis=(1, 2)) / np.sqrt((value**2).sum() * (resampled**2).sum(axis=(1, 2)))
+    chunks = np.array_split(drawn, math.ceil(drawn.size * models / CHUNK))
+    each = np.concatenate([_with_each(value, form(chunk)) for chunk in chunks])
     each[np.isnan(drawn).any(axis=1)] = np.nan
     low, high = spread(found, each, voters)
     exact = models <= EXACT
@@ -66,6 +69,12 @@ def _correlation(value: Floats, people: Floats, resampled: Floats, drawn: Floats
     # Of a sample, the order at hand counts as one of its orders, so that p is never 0 (Phipson and Smyth 2010).
     p = as_far / len(orders) if exact else (as_far + 1) / (len(orders) + 1)
     return Correlation(Interval(found, max(low, -1.0), min(high, 1.0)), p, len(orders), exact)
+
+
+def _with_each(value: Floats, resampled: Floats) -> Floats:
+    """(resamples,): the correlation with each of many matrices, NaN with one that tells no models apart."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return (resampled * value).sum(axis=(1, 2)) / np.sqrt((value**2).sum() * (resampled**2).sum(axis=(1, 2)))
 
 
 def _of_ranks(values: Floats) -> Floats:

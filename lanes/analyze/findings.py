@@ -133,3 +133,5 @@ class Trust:
     """Models with only a value or only votes."""
 
     sentence: str
+    more: int = 0
+    """Pairs in opposite orders that are not among the disagreements, as there are too many to keep."""

@@ -6,6 +6,7 @@ Nothing here but the standard library, because the dashboard imports it.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -52,6 +53,9 @@ class Study:
     trusts: tuple[Trust, ...]
     """By metric."""
 
+    models_left_out: int = 0
+    """That were not looked at, as there are too many."""
+
 
 def as_insight(study: Study) -> Json:
     """The study as the store keeps it: JSON has no infinity, so an open end is null there."""
@@ -71,7 +75,18 @@ def of_insight(found: Json) -> Study:
         position=Position(**found["position"] | {"first": _maybe(found["position"]["first"])}),
         agreement=Agreement(**found["agreement"] | {"fleiss": _maybe(found["agreement"]["fleiss"])}),
         trusts=tuple(map(_trust, found["trusts"])),
+        models_left_out=found.get("models_left_out", 0),
     )
+
+
+def strengths_as_json(strengths: Iterable[Strength]) -> list[Json]:
+    """The strengths alone, as a study keeps them."""
+    return [_closed(asdict(one)) for one in strengths]
+
+
+def strengths_of_json(found: Iterable[Json]) -> tuple[Strength, ...]:
+    """The strengths from that."""
+    return tuple(map(_strength, found))
 
 
 def _closed(value: Any) -> Any:
@@ -102,6 +117,7 @@ def _trust(found: Json) -> Trust:
         disagreements=tuple(Disagreement(**each) for each in found["disagreements"]),
         left_out=tuple(found["left_out"]),
         sentence=found["sentence"],
+        more=found.get("more", 0),
     )
 
 

@@ -42,9 +42,10 @@ def trust(
     left_out = tuple(sorted(values.keys() ^ {*draws.models} | ({*draws.models} - {one.model for one in strengths})))
     places = [draws.models.index(one.model) for one in ranked]
     value = np.array([point.value for point in points]) * (1.0 if higher_is_better else -1.0)
-    people, drawn = draws.theta[places], _known(draws)[:, places]
+    known = _known(draws)
+    people, drawn = draws.theta[places], known[:, places]
     by_rank, by_pair = (find(value, people, drawn, draws.voters) for find in (spearman, kendall))
-    against = tuple(_disagreements(ranked, value, places, draws))
+    against = tuple(_disagreements(ranked, value, places, draws, known))
     top = _top(ranked, value, places, draws) if len(ranked) >= FEWEST else ""
     return Trust(
         metric=metric,
@@ -67,7 +68,10 @@ def sureness(better: int, worse: int, draws: Draws) -> float:
     Args:
         better, worse: indices of the models.
     """
-    drawn = _known(draws)
+    return _sureness(better, worse, draws, _known(draws))
+
+
+def _sureness(better: int, worse: int, draws: Draws, drawn: Floats) -> float:
     apart = drawn[:, better] - drawn[:, worse]
     open_ = [draws.deviation[at] ** 2 for at in (better, worse) if draws.without_end[at] != 0]
     spread = float(np.sqrt(np.var(apart) + sum(open_)))
@@ -87,11 +91,11 @@ def _known(draws: Draws) -> Floats:
 
 
 def _disagreements(
-    ranked: Sequence[Strength], value: Floats, places: Sequence[int], draws: Draws
+    ranked: Sequence[Strength], value: Floats, places: Sequence[int], draws: Draws, drawn: Floats
 ) -> list[Disagreement]:
     """Pairs in opposite orders, surest first; ``ranked`` is best first."""
     found = [
-        Disagreement(ranked[worse].model, ranked[better].model, sureness(places[better], places[worse], draws))
+        Disagreement(ranked[worse].model, ranked[better].model, _sureness(places[better], places[worse], draws, drawn))
         for better, worse in combinations(range(len(ranked)), 2)
         if value[worse] > value[better]
     ]

@@ -18,6 +18,9 @@ from runner.report.wording import count, day_and_time, per_cent, shortened, with
 MOST = 30
 """Models, and pairs, that are shown one by one."""
 
+DISAGREEMENTS = 5
+"""Pairs that a metric and people order in opposite ways that are named."""
+
 _ELO_MARGIN = 0.08
 """Share of a scatter plot's height, and width, that is left free at each end."""
 
@@ -112,7 +115,7 @@ def metrics(believed: Believed) -> Iterator[Block]:
         yield Paragraph(one.sentence)
         yield Picture(_scatter(one), _numbers(one))
         if one.disagreements:
-            yield Bullets(tuple(_disagreement(one, place) for place in range(min(5, len(one.disagreements)))))
+            yield Bullets(tuple(_disagreements(one)))
 
 
 def promotion(believed: Believed) -> Iterator[Block]:
@@ -149,7 +152,12 @@ def _elo(value: float) -> str:
 
 
 def _older(study: Study) -> str:
-    return f"{study.left_out:,} older votes were left out." if study.left_out else ""
+    left_out = [
+        f"{number:,} {what} left out"
+        for number, what in ((study.left_out, "older votes were"), (study.models_left_out, "older models were"))
+        if number
+    ]
+    return f"{' and '.join(left_out)}." if left_out else ""
 
 
 def _numbers(one: Trust) -> str:
@@ -166,10 +174,12 @@ def _correlation(name: str, found: Correlation) -> str:
     return f"{name} {interval.estimate:.2f} [{interval.low:.2f}, {interval.high:.2f}], p = {found.p:.2f} ({exact})"
 
 
-def _disagreement(one: Trust, place: int) -> str:
-    pair = one.disagreements[place]
-    sure = f"{100 * pair.sure:.0f} %" if pair.sure < 0.995 else "over 99 %"
-    return f"{one.metric} puts {pair.by_metric} before {pair.by_people}; people do not, {sure} sure"
+def _disagreements(one: Trust) -> Iterator[str]:
+    for pair in one.disagreements[:DISAGREEMENTS]:
+        sure = f"{100 * pair.sure:.0f} %" if pair.sure < 0.995 else "over 99 %"
+        yield f"{one.metric} puts {pair.by_metric} before {pair.by_people}; people do not, {sure} sure"
+    if (more := len(one.disagreements[DISAGREEMENTS:]) + one.more) > 0:
+        yield f"and {count(more, 'pair')} more"
 
 
 def _test(one: PromotionTest) -> str:
