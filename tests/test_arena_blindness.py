@@ -13,7 +13,12 @@ from typing import Any
 import httpx
 import pytest
 from arena_served import LINEUP, fill, pair
+from test_evaluate import publish, settings
 
+from checkpoints import writes
+from checkpoints.records import VoterMeans
+from checkpoints.store import Store
+from lanes.analyze.verdict import Rule
 from lanes.arena import app
 from lanes.arena.ballots import Ballot, Exposure, Source
 from lanes.arena.entry import Entry
@@ -22,6 +27,9 @@ from lanes.arena.lineup import Lineup
 from lanes.arena.schema import LEDGER
 from lanes.arena.service import LOOK_SECONDS, Service
 from lanes.arena.showing import Showing
+from lanes.open_questions import OpenQuestion, lineup_of
+from lanes.published import Published
+from lanes.terms import Terms
 from lanes.votes import Battle
 
 ASKED = ({"role": "user", "content": "How is bread made?"},)
@@ -159,3 +167,14 @@ async def test_a_products_user_with_the_name_of_somebody_invited_is_a_voter_of_t
         for client in (booth.product, booth.person):
             standing = await client.get("/v1/standing", params={"voter": "anna"})
             assert standing.json()["votes"] == (1 if client is booth.product else 0)
+
+
+async def test_the_lane_tells_the_arena_who_is_excluded(tmp_path: Path) -> None:
+    with Store(tmp_path / "run") as store:
+        await publish(store, tmp_path / "exp-0000", "")
+        published = Published(store, tmp_path / "work", lambda line, number: None)
+        terms = Terms(0, "exp-0000", "reference", Rule(), 1, 1, 1.0, 0.0, 7)
+        asked = {"verdict": OpenQuestion(terms, {}, [], lambda: VoterMeans(()))}
+        await store.do(writes.exclude, "anna", "votes faster than anybody reads")
+        told = lineup_of(store.read, published, settings(voters="arena"), asked, {}, None)
+        assert told and told.excluded == {"anna"}

@@ -178,6 +178,7 @@ class _Battles:
             return self._alone(bout, {side: each for side, each in said.items() if side != mine})
         if not pairs:
             return self._alone(bout, said)
+        self._service.wanted.used()
         return Battle(battle=bout.id, answers=tuple(Answer(id=side, text=said[side].text) for side in bout.models))
 
     def _alone(self, bout: _Bout, said: dict[str, Said]) -> Battle:
@@ -187,6 +188,7 @@ class _Battles:
                 self._complain(f"{bout.models[cast(Side, side)]} gave no answer: {each.failure}")
         for side, model in bout.models.items():
             if side in said and not said[side].failure:
+                self._service.wanted.used()
                 return Battle(battle=None, answers=(Answer(id=side, text=said[side].text, model=model),))
         if all(each.refused for each in said.values()):
             raise Problem(422, "unanswerable", f"the models do not take this: {next(iter(said.values())).failure}")

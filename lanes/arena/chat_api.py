@@ -67,6 +67,7 @@ class _Chat:
         model = _roles(lineup).get(wanted.model)
         if model is None:
             raise Problem(404, "unknown_model", f"there is no {wanted.model} model now", "model")
+        self._service.wanted.used()
         put = self._question(wanted, lineup, model)
         if wanted.stream:
             return Events(lambda say: self._tell(server, put, say))

@@ -1,7 +1,7 @@
 """The arena's service, a worker: ``python -m lanes.arena.serve ORDER.json`` takes votes over HTTP until it is ended.
 
 ``result.json`` says where it listens, when it is ready. It ends on SIGTERM, and when the run has had no owner and
-nobody has asked for a while. The ledger beside the order outlives it.
+nobody votes or is answered for a while. The ledger beside the order outlives it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import os
 import resource
 import socket
 import sys
-import time
 from pathlib import Path
 
 import uvicorn
@@ -25,14 +24,12 @@ from lanes.arena.entry import Entry, TokenError
 from lanes.arena.ledger import Ledger
 from lanes.arena.schema import LedgerError
 from lanes.arena.service import Service
+from lanes.arena.wanted import Wanted
 from lanes.order import LOCK, RESULT, WORKER, ArenaOrder, ArenaResult
 from lanes.workers.failures import InputError, classify
 from lanes.workers.presence import Owner, introduce, take_lock
 
 PROGRAM = "lanes.arena.serve"
-
-OWNERLESS_SECONDS = 60.0
-"""Without a request for so long and without an owner of the run, the service ends."""
 
 LOOK_SECONDS = 2.0
 """How often it looks whether it is still wanted."""
@@ -76,7 +73,6 @@ class _Served:
 
     def __init__(self, order: ArenaOrder, folder: Path, listening: socket.socket) -> None:
         self._order, self._folder, self._socket = order, folder, listening
-        self._asked_at = time.monotonic()
         self._inner: ASGIApp | None = None
         self.config = uvicorn.Config(
             self._answer, interface="asgi3", http=Connection, ws="none", lifespan="off", access_log=False,
@@ -93,7 +89,7 @@ class _Served:
             self._inner = build(service, Entry(self._folder, names, service.ledger.voter_of))
             # What is loaded now stays for ever: the collector need not look through it again.
             gc.freeze()
-            watch = asyncio.create_task(self._end_when_unwanted())
+            watch = asyncio.create_task(self._end_when_unwanted(service.wanted))
             self._say_ready()
             await self._uvicorn.serve(sockets=[self._socket])
             watch.cancel()
@@ -102,7 +98,6 @@ class _Served:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         assert self._inner is not None
-        self._asked_at = time.monotonic()
         await self._inner(scope, receive, send)
 
     def _say_ready(self) -> None:
@@ -111,13 +106,12 @@ class _Served:
         _write_result(self._folder, ArenaResult(status="ready", host=host, port=port))
         print(f"the arena is on http://{host}:{port}", flush=True)
 
-    async def _end_when_unwanted(self) -> None:
+    async def _end_when_unwanted(self, wanted: Wanted) -> None:
         owner = Owner()
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            idle = time.monotonic() - self._asked_at
-            if owner.is_gone() and idle > OWNERLESS_SECONDS:
-                print(f"nobody has asked for {idle:.0f} s and nobody owns the run: the arena ends", flush=True)
+            if wanted.is_over(owner.is_gone()):
+                print("nobody owns the run and nobody votes or is answered any more: the arena ends", flush=True)
                 self._uvicorn.should_exit = True
 
 

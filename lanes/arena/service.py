@@ -10,6 +10,7 @@ from typing import TypeVar
 from lanes.arena.ledger import Ledger
 from lanes.arena.lineup import Lineup
 from lanes.arena.showing import Showing
+from lanes.arena.wanted import Wanted
 from lanes.arena.writer import Writer
 
 T = TypeVar("T")
@@ -34,6 +35,8 @@ class Service:
         self.writer = Writer(folder)
         self.showing = Showing()
         """Who looks at which pair of the voting page."""
+
+        self.wanted = Wanted()
 
         self._lineup: Lineup | None = None
         self._models: frozenset[str] = frozenset()

@@ -99,15 +99,20 @@ class _Votes:
 
     async def _one(self, vote: Vote, caller: Caller) -> Counted:
         ballot = self._ballot(vote, caller)
-        taken = await self._service.write(lambda ledger: ledger.add_ballots([ballot]))
-        return _counted(taken[0])
+        return _counted((await self._add([ballot]))[0])
 
     async def _many(self, votes: list[Vote], caller: Caller) -> list[Json]:
         """What became of each; one that cannot be counted takes no other along."""
         read = [self._read(vote, caller) for vote in votes]
         ballots = [each for each in read if isinstance(each, Ballot)]
-        taken = iter(await self._service.write(lambda ledger: ledger.add_ballots(ballots)) if ballots else [])
+        taken = iter(await self._add(ballots) if ballots else [])
         return [each.body if isinstance(each, Problem) else _result(next(taken)) for each in read]
+
+    async def _add(self, ballots: list[Ballot]) -> list[Taken]:
+        taken = await self._service.write(lambda ledger: ledger.add_ballots(ballots))
+        if any(each.fate is Fate.COUNTED for each in taken):
+            self._service.wanted.used()
+        return taken
 
     def _read(self, vote: Vote, caller: Caller) -> Ballot | Problem:
         try:
