@@ -204,9 +204,9 @@ async def test_a_candidate_that_may_be_shown_no_more_is_judged_by_the_votes_that
     assert (result["ended"], result["decided"], result["tally"]["wins"]) == ("exposure", None, 1)
     means = store.read.voter_means(stage.experiment, candidate, "exp-0000")
     assert (means.voters, means.open) == (1, 0)
+    await leave(store, stage, result)
     said = [event.text for event in store.read.events() if event.experiment == stage.experiment]
     assert any("max_exposure reached" in text for text in said)
-    await leave(store, stage, result)
     await lane.close(keep_workers=True)
 
 
