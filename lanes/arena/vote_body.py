@@ -26,7 +26,7 @@ Time = Annotated[float, Field(ge=0, le=2**33, allow_inf_nan=False)]
 
 
 class _Vote(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
 
     choice: Choice
     """a: the first answer is better, b: the second, tie: about equal."""
@@ -40,7 +40,8 @@ class _Vote(BaseModel):
 
     comment: Annotated[str, Field(max_length=COMMENT)] = ""
     consent: bool | None = None
-    """The user agrees that prompt and answers become training data; left out, as with the battle."""
+    """False takes back what the battle allowed: this vote becomes no training data. True cannot give what the battle
+    did not allow; left out, it is as with the battle."""
 
     seconds: Seconds | None = None
     """From showing the answers to the vote."""
