@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from lanes.arena import schema
 from lanes.arena.ballots import Ballot, Exposure, Fate, Pair, Source, Taken, VoterFigures
 from lanes.arena.figures import figures
-from lanes.arena.rows import BALLOT, PAIR, ballot_row, pair_row
+from lanes.arena.rows import BALLOT, NEXT_PAIR, PAIR, ballot_row, pair_row
 from lanes.arena.rows import ballot as ballot_of
 from lanes.arena.rows import pair as pair_of
 from lanes.arena.schema import LedgerError
@@ -32,22 +32,6 @@ __all__ = ["Ballot", "Exposure", "Ledger", "LedgerError", "Pair", "Source", "Tak
 TOKEN_BYTES = 32
 
 _ADD_BALLOT = f"INSERT INTO ballots ({BALLOT}) VALUES (?{', ?' * 14}) ON CONFLICT DO NOTHING"
-
-_NEXT_PAIR = f"""
-SELECT {PAIR} FROM battles AS pair
-WHERE source = 'heldout' AND NOT closed
-  AND NOT EXISTS (SELECT 1 FROM ballots WHERE voter = :voter AND battle = pair.id)
-  AND (SELECT count(*) FROM ballots WHERE battle = pair.id AND source = 'heldout'
-      AND voter NOT IN (SELECT value FROM json_each(:excluded)))
-    + (SELECT count(*) FROM json_each(:held) WHERE value = pair.id) < :most
-ORDER BY
-  (SELECT count(*) FROM ballots AS own WHERE own.voter = :voter AND own.source = 'heldout'
-     AND own.experiment = pair.experiment AND own.test = pair.test),
-  (SELECT count(*) FROM ballots WHERE battle = pair.id AND source = 'heldout'
-     AND voter NOT IN (SELECT value FROM json_each(:excluded))),
-  made_at, id
-LIMIT 1
-"""
 
 
 class Ledger:
@@ -162,7 +146,7 @@ class Ledger:
         if lineup is None or voter in lineup.excluded:
             return None
         known = {"held": json.dumps(held), "excluded": json.dumps(list(lineup.excluded))}
-        rows = self._db.execute(_NEXT_PAIR, {"voter": voter, "most": lineup.votes_per_prompt} | known).fetchall()
+        rows = self._db.execute(NEXT_PAIR, {"voter": voter, "most": lineup.votes_per_prompt} | known).fetchall()
         return pair_of(rows[0]) if rows else None
 
     def open_questions(self) -> set[tuple[int, int]]:

@@ -21,6 +21,23 @@ BALLOT = (
 )
 """Columns of a ballot that is handed in; ``ballot`` takes them with ``seq`` at the end."""
 
+NEXT_PAIR = f"""
+SELECT {PAIR} FROM battles AS pair
+WHERE source = 'heldout' AND NOT closed
+  AND NOT EXISTS (SELECT 1 FROM ballots WHERE voter = :voter AND battle = pair.id)
+  AND (SELECT count(*) FROM ballots WHERE battle = pair.id AND source = 'heldout'
+      AND voter NOT IN (SELECT value FROM json_each(:excluded)))
+    + (SELECT count(*) FROM json_each(:held) WHERE value = pair.id) < :most
+ORDER BY
+  (SELECT count(*) FROM ballots AS own WHERE own.voter = :voter AND own.source = 'heldout'
+     AND own.experiment = pair.experiment AND own.test = pair.test),
+  (SELECT count(*) FROM ballots WHERE battle = pair.id AND source = 'heldout'
+     AND voter NOT IN (SELECT value FROM json_each(:excluded))),
+  made_at, id
+LIMIT 1
+"""
+"""The open pair that a voter is to see, where each has room for so many votes that count."""
+
 
 def pair_row(pair: Pair) -> tuple[Any, ...]:
     """Values of ``PAIR``."""
