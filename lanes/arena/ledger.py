@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-import sqlite3
 import time
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
@@ -79,21 +78,6 @@ class Ledger:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise
-
-    def leave_the_log(self) -> None:
-        """Leave it to another connection to move what was written from the log into the tables."""
-        self._db.execute("PRAGMA wal_autocheckpoint = 0")
-
-    def begin_the_log_anew(self) -> None:
-        """Move what is left in the log, and write it from its beginning; nothing where others are reading it."""
-        waits = self._db.execute("PRAGMA busy_timeout").fetchall()[0][0]
-        try:
-            self._db.execute("PRAGMA busy_timeout = 0")
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        except sqlite3.Error:
-            return  # it is tried again
-        finally:
-            self._db.execute(f"PRAGMA busy_timeout = {waits}")
 
     @property
     def data_version(self) -> int:

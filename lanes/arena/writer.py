@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from checkpoints import trouble
-from lanes.arena.checkpointing import Checkpointer
 from lanes.arena.ledger import Ledger
 from lanes.arena.problems import Problem
 from lanes.arena.schema import LEDGER
@@ -45,8 +44,6 @@ class Writer:
 
         self._path = folder / LEDGER
         self._ledger = Ledger(folder)
-        self._ledger.leave_the_log()
-        self._checkpointer = Checkpointer(self._path)
         self._loop = asyncio.get_running_loop()
         self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._write_for_ever, name="ledger-writer", daemon=True)
@@ -66,14 +63,10 @@ class Writer:
         """Finish what was accepted, then let go of the ledger."""
         self._queue.put(None)
         self._thread.join()
-        self._checkpointer.close()
 
     def _write_for_ever(self) -> None:
         while (first := self._queue.get()) is not None:
             batch, last = self._gather(first)
-            if self._checkpointer.is_too_long:
-                self._checkpointer.is_too_long = False
-                self._ledger.begin_the_log_anew()
             outcomes = self._write(batch)
             self._loop.call_soon_threadsafe(_tell, batch, outcomes)
             if last:
