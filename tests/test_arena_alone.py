@@ -116,6 +116,7 @@ def test_a_run_that_is_over_answers_in_its_champions_name_can_promote_it_and_tak
     assert said.read_text().endswith("the arena has ended; every vote that it acknowledged is kept\n")
 
 
+@pytest.mark.slow
 def test_without_a_base_model_one_line_says_why_nothing_answers_and_votes_are_taken_all_the_same(
     folder: Path,
 ) -> None:

@@ -55,6 +55,7 @@ def document(arena: Arena) -> schemathesis.BaseSchema:
 described = schemathesis.pytest.from_fixture("document").include(path_regex=OURS)
 
 
+@pytest.mark.slow
 @described.parametrize()
 @settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_what_the_document_says_of_the_models_is_so(case: schemathesis.Case, arena: Arena) -> None:

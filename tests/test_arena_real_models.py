@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import arena_served
+import pytest
 import served
 
 from lanes.arena.lineup import Arm, Lineup
@@ -13,6 +14,7 @@ from lanes.arena.lineup import Arm, Lineup
 CHAMPION, CANDIDATE = "exp-0001", "exp-0002"
 
 
+@pytest.mark.slow
 def test_a_real_model_server_answers_a_battle_whole_and_streamed_at_the_real_service(tmp_path: Path) -> None:
     with served.serving(tmp_path / "server") as models, models.client() as loader:
         for name in (CHAMPION, CANDIDATE):

@@ -74,7 +74,7 @@ async def test_it_follows_an_experiment_that_goes_on(folder: Path) -> None:
             await until_shown(pilot, "candidate #14")
             await choose(pilot, 13)
             await pilot.press("enter")
-            await until_shown(pilot, "#13 ◆ voting", "none yet: 148 of 400 votes")
+            await until_shown(pilot, "#13 ◆ voting", "none yet: 148 of 400 voters")
             await store.do(writes.cancel, 13, "a person saw enough of it")
             await until_shown(pilot, "#13 – cancelled", "a person saw enough of it")
 

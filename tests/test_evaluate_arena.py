@@ -117,6 +117,7 @@ async def test_people_at_the_page_count_as_one_each_and_decide(store: Store, ada
     await lane.close(keep_workers=True)
 
 
+@pytest.mark.slow
 async def test_a_killed_arena_and_a_killed_product_cost_no_vote_and_double_none(store: Store, adapters: Path) -> None:
     lane = EvaluateLane(store, settings(rule=Rule(min_votes=80, max_votes=80)))
     stage = await enter(store, lane, adapters)
