@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -174,11 +173,7 @@ class ArenaDesk:
 
     async def _listens(self) -> bool:
         """Wait until the service says where it listens; False when it is gone, StageFailed when it says why."""
-        until = time.monotonic() + START_SECONDS
-        while (found := self._worker.result()) is None and self._worker.alive and time.monotonic() < until:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(1.0):
-                    await self._worker.wait()
+        found = await self._worker.result_within(START_SECONDS)
         if found is None:
             return False
         result = ArenaResult.model_validate(found)

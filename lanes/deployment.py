@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import secrets
-import time
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import Any
@@ -156,11 +155,7 @@ class Deployment:
 
     async def _is_healthy(self) -> bool:
         """Wait until the server is ready and connect to it; False when it is gone, StageFailed when it says why."""
-        until = time.monotonic() + START_SECONDS
-        while (found := self._worker.result()) is None and self._worker.alive and time.monotonic() < until:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(1.0):
-                    await self._worker.wait()
+        found = await self._worker.result_within(START_SECONDS)
         if found is None:
             return False
         result = ServeResult.model_validate(found)

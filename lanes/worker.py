@@ -86,6 +86,15 @@ class Worker:
         except (KeyError, TypeError, ValueError):
             return None
 
+    async def result_within(self, seconds: float) -> Json | None:
+        """What a worker that goes on, a server for example, says when it is ready; None when it has died or not yet."""
+        until = time.monotonic() + seconds
+        while (found := self.result()) is None and self.alive and time.monotonic() < until:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1.0):
+                    await self.wait()
+        return found
+
     def result(self) -> Json | None:
         """All that the worker found; None until it has ended its work."""
         return _read_object(self.folder / RESULT)
