@@ -36,13 +36,8 @@ def parts(page: Report, width: int) -> Iterator[str | list[Text]]:
         page: What to say.
         width: Cells of a line.
     """
-    yield [Text()]
-    for line in page.summary:
-        yield wrapped(said(line, BRIGHT), width)
-    for line in page.alerts:
-        yield wrapped(said(f"⚠ {line}", ORANGE), width)
-    yield [Text()]
-    yield rendered(_facts(page.facts), width)
+    if page.summary or page.alerts or page.facts:
+        yield from _head(page, width)
     for section in page.sections:
         yield section.title
         for place, block in enumerate(section.blocks):
@@ -51,6 +46,17 @@ def parts(page: Report, width: int) -> Iterator[str | list[Text]]:
     yield [Text()]
     for note in page.notes:
         yield wrapped(said(note, GREY), width)
+
+
+def _head(page: Report, width: int) -> Iterator[list[Text]]:
+    """What stands before the sections."""
+    yield [Text()]
+    for line in page.summary:
+        yield wrapped(said(line, BRIGHT), width)
+    for line in page.alerts:
+        yield wrapped(said(f"⚠ {line}", ORANGE), width)
+    yield [Text()]
+    yield rendered(_facts(page.facts), width)
 
 
 def _facts(facts: Sequence[tuple[str, str]]) -> RenderableType:
