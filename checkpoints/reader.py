@@ -13,6 +13,7 @@ from checkpoints.records import (
     Championship,
     Change,
     Event,
+    Expected,
     Experiment,
     FailureKind,
     Hypothesis,
@@ -38,6 +39,7 @@ from checkpoints.records import (
     Wait,
     ZoomOut,
 )
+from checkpoints.thought_reader import ThoughtReader
 from checkpoints.trust_reader import TrustReader
 from checkpoints.vote_reader import VoteReader
 
@@ -52,7 +54,7 @@ _TRAINED = (
 _NOT_TRAINED = (None, None, None)
 
 
-class Reader(VoteReader, TrustReader):
+class Reader(VoteReader, TrustReader, ThoughtReader):
     """Answers questions about a run. One thread, one reader; no transaction stays open between two questions."""
 
     def version(self) -> int:
@@ -272,18 +274,22 @@ class Reader(VoteReader, TrustReader):
         """What the agent believes, all or the last so many, the newest last."""
         limit = "" if last is None else f"LIMIT {int(last)}"
         rows = self._all(
-            f"SELECT number, text, category, status, experiments FROM hypotheses ORDER BY number DESC {limit}"
+            "SELECT number, text, category, status, experiments, source, refuted_by FROM hypotheses"
+            f" ORDER BY number DESC {limit}"
         )
         return [
-            Hypothesis(n, text, cat, HypothesisStatus(status), tuple(json.loads(e)))
-            for n, text, cat, status, e in reversed(rows)
+            Hypothesis(n, text, cat, HypothesisStatus(status), tuple(json.loads(e)), *more)
+            for n, text, cat, status, e, *more in reversed(rows)
         ]
 
     def zoom_outs(self) -> list[ZoomOut]:
         """The steps outside the frame, the newest last."""
-        rows = self._all('SELECT number, "trigger", steering, text, categories, at FROM zoom_outs ORDER BY number')
+        rows = self._all(
+            'SELECT number, "trigger", steering, text, categories, at, directions FROM zoom_outs ORDER BY number'
+        )
         return [
-            ZoomOut(n, trigger, steer, text, tuple(json.loads(cats)), at) for n, trigger, steer, text, cats, at in rows
+            ZoomOut(n, trigger, steer, text, tuple(json.loads(cats)), at, tuple(json.loads(directions)))
+            for n, trigger, steer, text, cats, at, directions in rows
         ]
 
     def interventions(self, pending_only: bool = False) -> list[Intervention]:
@@ -337,13 +343,15 @@ class Reader(VoteReader, TrustReader):
         recipe = "recipe" if recipes else "NULL"
         for row in self._all(
             f"SELECT number, state, hypothesis, category, change, proposer, zoom_out, {recipe}, parent, opponent,"
-            f" proposed_at, ended_at, note FROM experiments {where}",
+            f" proposed_at, ended_at, note, expected, rests_on, differs, base, belief FROM experiments {where}",
             *values,
         ):
-            change = Change(**json.loads(row[4])) if row[4] else None
-            proposal = Proposal(row[2], row[3], change, row[5], row[6])
+            expected = Expected(**json.loads(row[13])) if row[13] else None
+            rests_on = tuple(json.loads(row[14])) if row[14] != "[]" else ()
+            change = _change(json.loads(row[4])) if row[4] else None
+            proposal = Proposal(row[2], row[3], change, row[5], row[6], expected, rests_on, *row[15:])
             recipe = json.loads(row[7]) if row[7] else None
-            yield Experiment(row[0], State(row[1]), proposal, recipe, *row[8:])
+            yield Experiment(row[0], State(row[1]), proposal, recipe, *row[8:13])
 
     def _stages(self, where: str, *values: Any) -> Iterator[Stage]:
         for row in self._all(
@@ -358,14 +366,20 @@ class Reader(VoteReader, TrustReader):
     def _verdicts(self, where: str, *values: Any) -> Iterator[Verdict]:
         for row in self._all(
             "SELECT experiment, outcome, wins, losses, ties, win_rate, anytime, shrunken, reference, reason,"
-            " decided_at, voters"
+            " decided_at, voters, value, effect"
             f" FROM verdicts {where}",
             *values,
         ):
             yield Verdict(
                 row[0], Outcome(row[1]), row[2], row[3], row[4], interval(row[5]), interval(row[6]), row[7],
-                interval(row[8]), *row[9:],
+                interval(row[8]), row[9], row[10], row[11], interval(row[12]),
+                interval(row[13]),
             )  # fmt: skip
+
+
+def _change(said: Json) -> Change:
+    also = tuple(_change(each) for each in said.get("also", ()))
+    return Change(said["field"], said["old"], said["new"], also)
 
 
 class _Lineage:

@@ -120,6 +120,14 @@ class Step(StrEnum):
     """Try the change of an experiment that has ended once more, as a new experiment."""
 
     INJECT = "inject"
+    """Try a person's idea next: a change, or a hypothesis that the agent makes a change of."""
+
+    ASK = "ask"
+    """Ask the agent something about the run."""
+
+    NOTE = "note"
+    """Write, change or remove a note to the agent."""
+
     PIN = "pin"
     """Make a model champion and hold it there: keeps are kept but do not reign until it is unpinned."""
 
@@ -198,9 +206,23 @@ class Change:
 
     old: Any
     new: Any
+    also: tuple[Change, ...] = ()
+    """What goes along by a documented group: ``lora.lora_alpha`` with ``lora.r``."""
 
     def __str__(self) -> str:
-        return f"{self.field} {self.old} → {self.new}"
+        return " with ".join([f"{self.field} {self.old} → {self.new}", *map(str, self.also)])
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What whoever proposes expects of a change, before it is tried."""
+
+    effect: float
+    """Gain over the opponent: in win rate (0.03 is three points above even) where people vote, else in the metric's
+    unit; above 0 is better whatever the metric's direction."""
+
+    refuted_by: str
+    """What would refute the hypothesis, in a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +241,19 @@ class Proposal:
 
     zoom_out: int | None = None
     """Number of the zoom-out that this proposal follows from."""
+
+    expected: Expected | None = None
+    rests_on: tuple[int, ...] = ()
+    """Experiments that the hypothesis rests on."""
+
+    differs: str = ""
+    """What is different now, where the same change was tried before."""
+
+    base: int | None = None
+    """Experiment whose recipe the change is applied to; None is the champion of the moment."""
+
+    belief: int | None = None
+    """Number of the hypothesis that it tests, where that was written down before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -410,6 +445,12 @@ class Verdict:
     voters: int = 0
     """Voters that the verdict counted, each by one mean; 0 where nobody voted."""
 
+    value: Interval | None = None
+    """The metric as measured over fresh seeds, in its own unit; None where people voted."""
+
+    effect: Interval | None = None
+    """Gain over the opponent in the metric's unit, above 0 is better; None where people voted."""
+
 
 @dataclass(frozen=True, slots=True)
 class Championship:
@@ -448,6 +489,11 @@ class Hypothesis:
     category: str
     status: HypothesisStatus
     experiments: tuple[int, ...]
+    source: str = "agent"
+    """Whose it is: ``agent``, ``person`` or ``zoom-out``."""
+
+    refuted_by: str = ""
+    """What would refute it, where somebody said so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -466,6 +512,8 @@ class ZoomOut:
     """The next proposals must come from these."""
 
     at: float
+    directions: tuple[str, ...] = ()
+    """What to try there, a sentence each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -478,7 +526,8 @@ class Intervention:
     detail: Json
     """By step: ``when`` (pause: ``stage``, ``now``), ``text`` (zoom-out, inject), ``branch`` (veto), ``how`` (stop:
     ``drain``, ``now``), ``of`` (undo: number of the intervention), ``prompt``, ``model_a``, ``model_b``, ``choice`` and
-    ``voter`` (vote), ``voter`` (exclude, readmit)."""
+    ``voter`` (vote), ``voter`` (exclude, readmit), ``text`` and ``of`` (note: a note's number, to change it; without
+    text it is removed), ``text`` (ask), ``category`` (inject, where ``text`` is a hypothesis and no change)."""
 
     reason: str
     at: float

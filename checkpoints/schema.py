@@ -385,6 +385,60 @@ INSERT INTO progress SELECT * FROM older_progress;
 
 DROP TABLE older_progress
 """,
+    "m005_agent": """
+ALTER TABLE experiments ADD COLUMN expected TEXT;
+
+ALTER TABLE experiments ADD COLUMN rests_on TEXT NOT NULL DEFAULT '[]';
+
+ALTER TABLE experiments ADD COLUMN differs TEXT NOT NULL DEFAULT '';
+
+ALTER TABLE experiments ADD COLUMN base INTEGER REFERENCES experiments(number);
+
+ALTER TABLE experiments ADD COLUMN belief INTEGER REFERENCES hypotheses(number);
+
+ALTER TABLE verdicts ADD COLUMN value TEXT;
+
+ALTER TABLE verdicts ADD COLUMN effect TEXT;
+
+ALTER TABLE hypotheses ADD COLUMN source TEXT NOT NULL DEFAULT 'agent';
+
+ALTER TABLE hypotheses ADD COLUMN refuted_by TEXT NOT NULL DEFAULT '';
+
+ALTER TABLE zoom_outs ADD COLUMN directions TEXT NOT NULL DEFAULT '[]';
+
+CREATE TABLE exchanges (
+    number INTEGER PRIMARY KEY, at REAL NOT NULL, purpose TEXT NOT NULL, model TEXT NOT NULL, form TEXT NOT NULL,
+    experiment INTEGER REFERENCES experiments(number), request TEXT NOT NULL, answer TEXT NOT NULL, error TEXT NOT NULL,
+    tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL, usd REAL, seconds REAL NOT NULL
+);
+
+CREATE INDEX exchanges_of_an_experiment ON exchanges(experiment) WHERE experiment IS NOT NULL;
+
+CREATE TABLE refusals (
+    number INTEGER PRIMARY KEY, at REAL NOT NULL, proposer TEXT NOT NULL, proposal TEXT NOT NULL, reason TEXT NOT NULL,
+    exchange INTEGER REFERENCES exchanges(number)
+);
+
+CREATE TABLE notes (number INTEGER PRIMARY KEY, text TEXT NOT NULL, at REAL NOT NULL, removed_at REAL);
+
+CREATE TABLE messages (
+    number INTEGER PRIMARY KEY, role TEXT NOT NULL CHECK (role IN ('person', 'agent')), text TEXT NOT NULL,
+    ideas TEXT NOT NULL, at REAL NOT NULL, exchange INTEGER REFERENCES exchanges(number)
+);
+
+CREATE TABLE speech (
+    id INTEGER PRIMARY KEY CHECK (id = 1), purpose TEXT NOT NULL, text TEXT NOT NULL, at REAL NOT NULL
+);
+
+CREATE TABLE measurements (
+    experiment INTEGER NOT NULL REFERENCES experiments(number), seed INTEGER NOT NULL,
+    role TEXT NOT NULL CHECK (role IN ('screen', 'fresh')), rows TEXT NOT NULL CHECK (rows IN ('open', 'locked')),
+    value REAL, standard_error REAL, failure TEXT NOT NULL, asked_by INTEGER NOT NULL REFERENCES experiments(number),
+    at REAL NOT NULL,
+    PRIMARY KEY (experiment, seed, rows),
+    CHECK ((value IS NULL) = (failure <> ''))
+) WITHOUT ROWID
+""",
 }
 """Statements by migration, in order; a statement ends with a semicolon and an empty line."""
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lanes.order import HeldOut, Source
 from lanes.pull import Pull
-from lanes.recipe import Count, Number, Recipe
+from lanes.recipe import Count, Number, Recipe, Share
 from runner.space import Knob
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
@@ -225,7 +225,35 @@ class Agent(Part):
     """Who proposes."""
 
     model: Text = "playbook"
-    """``playbook``, which needs no key and no network, or a litellm model string."""
+    """``playbook``, which needs no key and no network, or a litellm model string; keys come from the environment."""
+
+    api_base: Text | None = None
+    """Base URL of an OpenAI-compatible server; null where litellm knows where the model is."""
+
+    max_usd: Annotated[float, Field(ge=0)] | None = None
+    """Most that the agent may cost in this run; null is no cap."""
+
+    max_tokens: AtLeast1 | None = None
+    """Most tokens in and out that the agent may use in this run; null is no cap."""
+
+    over: Literal["playbook", "pause"] = "playbook"
+    """What happens past a cap: the playbook proposes, or the run pauses."""
+
+    timeout_seconds: Seconds = 120.0
+    """Longest time that one answer may take."""
+
+    memory_tokens: Annotated[Count, Field(ge=1000)] = 8000
+    """Most tokens of what the agent is handed each time; it does not grow with the run."""
+
+    quotas: dict[str, Share] = {}
+    """Largest share of the proposals since the last zoom-out that a category may have."""
+
+
+class Search(Part):
+    """Which recipe a change is applied to."""
+
+    policy: Literal["greedy", "tree"] = "greedy"
+    """``greedy``: the champion's; ``tree``: that of any experiment that may lead further, by its posterior."""
 
 
 class Settings(Part):
@@ -251,4 +279,5 @@ class Settings(Part):
     arena: Arena = Arena()
     zoom_out: ZoomOut = ZoomOut()
     agent: Agent = Agent()
+    search: Search = Search()
     seed: AtLeast0 = 7

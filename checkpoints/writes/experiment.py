@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from checkpoints.records import (
     ENDS,
     REFERENCE,
+    Change,
     FailureKind,
     Interval,
     Json,
@@ -73,14 +75,22 @@ def propose(db: Database, proposal: Proposal, change_hash: str = "") -> int:
     db.table("experiments").insert(
         {
             "number": number, "state": State.PROPOSED, "hypothesis": proposal.hypothesis, "category": proposal.category,
-            "change": as_json({"field": change.field, "old": change.old, "new": change.new}) if change else None,
+            "change": as_json(change_json(change)) if change else None,
             "change_hash": change_hash, "proposer": proposal.proposer, "zoom_out": proposal.zoom_out,
-            "proposed_at": time.time(),
+            "proposed_at": time.time(), "expected": as_json(asdict(proposal.expected)) if proposal.expected else None,
+            "rests_on": as_json(proposal.rests_on), "differs": proposal.differs, "base": proposal.base,
+            "belief": proposal.belief,
         }
     )  # fmt: skip
     what = f"{change}: {proposal.hypothesis}" if change else proposal.hypothesis
     event(db, Level.INFO, "proposal", what, number)
     return number
+
+
+def change_json(change: Change) -> Json:
+    """A change as the store keeps it."""
+    said: Json = {"field": change.field, "old": change.old, "new": change.new}
+    return said | {"also": [change_json(each) for each in change.also]} if change.also else said
 
 
 def start_stage(
@@ -305,7 +315,7 @@ def _insert_verdict(db: Database, verdict: Verdict, note: str = "") -> None:
             "losses": verdict.losses, "ties": verdict.ties, "win_rate": interval_text(verdict.win_rate),
             "anytime": interval_text(verdict.anytime), "shrunken": verdict.shrunken,
             "reference": interval_text(verdict.reference), "reason": verdict.reason, "decided_at": verdict.decided_at,
-            "voters": verdict.voters,
+            "voters": verdict.voters, "value": interval_text(verdict.value), "effect": interval_text(verdict.effect),
         }
     )  # fmt: skip
     db.table("experiments").update(

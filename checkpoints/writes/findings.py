@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from checkpoints.records import Answer, HypothesisStatus, Level, Metric, Proposal
+from checkpoints.records import PERSON, Answer, HypothesisStatus, Level, Metric, Proposal
 from checkpoints.writes.experiment import propose
 from checkpoints.writes.log import as_json, event
 
@@ -36,18 +36,31 @@ def add_metrics(db: Database, metrics: Iterable[Metric]) -> None:
     )
 
 
-def add_hypothesis(db: Database, text: str, category: str, experiment: int) -> None:
-    """Write a belief down with the experiment that tests it."""
-    db.execute(
-        "INSERT INTO hypotheses (text, category, status, experiments) VALUES (?, ?, ?, ?)",
-        [text, category, HypothesisStatus.OPEN, as_json([experiment])],
+def add_hypothesis(
+    db: Database, text: str, category: str, experiment: int | None = None, source: str = "agent", refuted_by: str = ""
+) -> int:
+    """Write a belief down, before anything tests it or with the experiment that does; returns its number."""
+    experiments = as_json([] if experiment is None else [experiment])
+    cursor = db.execute(
+        "INSERT INTO hypotheses (text, category, status, experiments, source, refuted_by) VALUES (?, ?, ?, ?, ?, ?)",
+        [text, category, HypothesisStatus.OPEN, experiments, source, refuted_by],
     )
+    assert cursor.lastrowid is not None
+    return cursor.lastrowid
 
 
 def put_forward(db: Database, proposal: Proposal, change_hash: str) -> int:
     """Put an experiment before the train lane, with the belief that it tests; returns its number."""
     number = propose(db, proposal, change_hash)
-    add_hypothesis(db, proposal.hypothesis, proposal.category, number)
+    if proposal.belief is None:
+        refuted_by = proposal.expected.refuted_by if proposal.expected else ""
+        source = PERSON if proposal.proposer == PERSON else "agent"
+        add_hypothesis(db, proposal.hypothesis, proposal.category, number, source, refuted_by)
+    else:
+        db.execute(
+            "UPDATE hypotheses SET experiments = json_insert(experiments, '$[#]', ?) WHERE number = ?",
+            [number, proposal.belief],
+        )
     return number
 
 
@@ -59,11 +72,13 @@ def settle_hypothesis(db: Database, experiment: int, status: HypothesisStatus) -
     )
 
 
-def add_zoom_out(db: Database, trigger: str, steering: str, text: str, categories: Sequence[str]) -> int:
+def add_zoom_out(
+    db: Database, trigger: str, steering: str, text: str, categories: Sequence[str], directions: Sequence[str] = ()
+) -> int:
     """Keep the text of a step outside the frame; returns its number."""
     cursor = db.execute(
-        'INSERT INTO zoom_outs ("trigger", steering, text, categories, at) VALUES (?, ?, ?, ?, ?)',
-        [trigger, steering, text, as_json(list(categories)), time.time()],
+        'INSERT INTO zoom_outs ("trigger", steering, text, categories, at, directions) VALUES (?, ?, ?, ?, ?, ?)',
+        [trigger, steering, text, as_json(list(categories)), time.time(), as_json(list(directions))],
     )
     number = cursor.lastrowid
     assert number is not None

@@ -114,6 +114,10 @@ def pending(intervention: Intervention, snapshot: Snapshot) -> str:
             return f"trying {number} again…"
         case Step.INJECT:
             return f"putting your idea first: {detail.get('text')}…"
+        case Step.ASK:
+            return "the agent thinks about your question…"
+        case Step.NOTE:
+            return "handing your note to the agent…"
         case Step.PIN:
             return f"pinning {number} as champion…"
         case Step.UNPIN:
