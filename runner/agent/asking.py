@@ -44,7 +44,7 @@ class Unreadable(Exception):
 
 
 class Unusable(Exception):
-    """Nobody can be asked now: no key, no answer, a cap of the program reached. The message is one line for a person."""
+    """Nobody can be asked now: no key, no answer, a cap of the program reached. The message is a line for a person."""
 
     def __init__(self, why: str, spent: bool = False) -> None:
         super().__init__(why)
