@@ -32,6 +32,7 @@ from lanes.arena import on_policy
 from runner.agent.categories import category_of
 from runner.agent.memory import Memory, remember
 from runner.agent.proposer import Proposer
+from runner.agent.stock import keep_stock
 from runner.agent.zoom_out import due
 from runner.interventions import Refused
 from runner.program import Program
@@ -121,19 +122,19 @@ class Planner:
         """
         async with self.proposing:
             memory = await self._memory((await self.rows.look())[1])
-            text, categories = await self.proposer.take_stock(memory, "forced", steering)
+            stock = await self.proposer.take_stock(memory, "forced", steering)
 
             def write(db: Database) -> None:
-                number = writes.add_zoom_out(db, "forced", steering, text, categories)
+                number = keep_stock(db, "forced", steering, stock)
                 writes.withdraw(db, "a zoom-out was forced: the next proposal is made anew")
-                also(db, number, categories)
+                also(db, number, stock.categories)
 
             await self.store.do(write)
 
     async def _take_stock(self, trigger: str, steering: str, rows: Sequence[Row]) -> int:
         memory = await self._memory(rows)
-        text, categories = await self.proposer.take_stock(memory, trigger, steering)
-        return await self.store.do(writes.add_zoom_out, trigger, steering, text, categories)
+        stock = await self.proposer.take_stock(memory, trigger, steering)
+        return await self.store.do(keep_stock, trigger, steering, stock)
 
     def idea(self, champion: int, field: str, new: object, hypothesis: str = "") -> tuple[Proposal, str]:
         """What a person wants to try on a champion's recipe, as a proposal, and the hash of its change.

@@ -119,7 +119,8 @@ def test_a_keep_of_less_is_followed_by_still_less_and_never_by_taking_it_back() 
 def test_after_a_zoom_out_it_goes_where_nothing_was_tried_and_says_which_zoom_out_it_follows() -> None:
     *_, (memory, last) = proposals(blank(), [Outcome.DISCARD] * 3)
     memory = after(memory, last, Outcome.DISCARD)
-    text, categories = asyncio.run(Playbook().take_stock(memory, "plateau", "the loss"))
+    stock = asyncio.run(Playbook().take_stock(memory, "plateau", "the loss"))
+    text, categories = stock.text, stock.categories
     been = {tried.category for tried in memory.tried}
     assert categories and been.isdisjoint(categories)
     assert "after 3 experiments (plateau)" in text and "Asked to look at: the loss" in text
@@ -167,6 +168,6 @@ def test_every_category_has_fields_of_its_own(category: str) -> None:
 def test_a_recipe_from_before_a_field_existed_has_that_field_left_alone() -> None:
     memory = blank()
     older = replace(memory, recipe={name: part for name, part in memory.recipe.items() if name != "lora"})
-    text, _ = asyncio.run(Playbook().take_stock(older, "forced", ""))
+    text = asyncio.run(Playbook().take_stock(older, "forced", "")).text
     fields = {proposal.change.field for _, proposal in proposals(older, [None] * 30) if proposal.change}
     assert text and "training.learning_rate" in fields and "lora.r" not in fields

@@ -21,6 +21,7 @@ from lanes.evaluate import EvaluateLane, EvaluateSettings
 from lanes.lane import StageFailed
 from runner.agent.memory import Memory
 from runner.agent.playbook import Playbook
+from runner.agent.stock import Stock
 
 CALM = FAST | {Lane.TRAIN: 0.3}
 
@@ -137,7 +138,7 @@ async def test_a_vote_that_comes_between_the_last_vote_and_the_verdict_waits_for
 class SilentPlaybook(Playbook):
     """Fails as a model without a key does."""
 
-    async def take_stock(self, memory: Memory, trigger: str, steering: str) -> tuple[str, tuple[str, ...]]:
+    async def take_stock(self, memory: Memory, trigger: str, steering: str) -> Stock:
         raise RuntimeError("no key\nfor the model")
 
 

@@ -7,12 +7,15 @@ language model use.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from checkpoints.records import Change, Outcome, Proposal
+from checkpoints.thought import Message
 from runner.agent.categories import CATEGORIES, category_of
 from runner.agent.memory import Memory, Tried
+from runner.agent.stock import Stock, counted
+from runner.agent.talk import Reply
 from runner.space import ChangeRefused, Knob, get, kind_of
 
 _PRIOR = {
@@ -44,6 +47,12 @@ _WHY = {
 """Beliefs by field, the longest path first to match."""
 
 
+_NOBODY = (
+    "Nobody is there to answer: the playbook proposes. Name a model in program.md, for example"
+    " `agent: {model: openai/gpt-5}`, with its key in the environment."
+)
+
+
 class Playbook:
     """Proposes from a catalogue of levers."""
 
@@ -61,7 +70,7 @@ class Playbook:
                     return Proposal(_hypothesis(change), category_of(field), change, self.name, zoom_out)
         return None
 
-    async def take_stock(self, memory: Memory, trigger: str, steering: str) -> tuple[str, tuple[str, ...]]:
+    async def take_stock(self, memory: Memory, trigger: str, steering: str) -> Stock:
         """Count what was tried by category; the next proposals come from where nothing was, else where least was."""
         open_to = [
             category
@@ -72,13 +81,14 @@ class Playbook:
         never = tuple(category for category in open_to if not tried[category])
         least = tuple(sorted(open_to, key=lambda category: tried[category])[:2])
         categories = never or least
-        lines = [f"Taking stock after {len(memory.tried)} experiments ({trigger})."]
-        if steering:
-            lines.append(f"Asked to look at: {steering}")
-        lines += [_stock_line(category, memory.tried) for category in CATEGORIES if tried[category]]
+        lines = counted(memory.tried, trigger, steering)
         lines.append(f"Never tried: {', '.join(never) or 'nothing that the space opens'}.")
         lines.append(f"Next from: {', '.join(categories) or 'nothing is left'}.")
-        return "\n".join(lines), categories
+        return Stock("\n".join(lines), categories)
+
+    async def answer(self, memory: Memory, turns: Sequence[Message], question: str) -> Reply:
+        """Say that nobody is there, and how to have somebody."""
+        return Reply(_NOBODY)
 
     def _untried(self, field: str, memory: Memory) -> Change | None:
         try:
@@ -171,8 +181,3 @@ def _hypothesis(change: Change) -> str:
                 why = _LEFT_OUT
             return why.format(name=parts[-1], old=change.old, new=change.new)
     return f"{change.field} matters and {change.new} is better than {change.old}"
-
-
-def _stock_line(category: str, tried: tuple[Tried, ...]) -> str:
-    outcomes = Counter(str(one.outcome or "under way") for one in tried if one.category == category)
-    return f"{category}: " + ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())

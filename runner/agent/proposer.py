@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from checkpoints.records import Proposal
+from checkpoints.thought import Message
 from runner.agent.memory import Memory
+from runner.agent.stock import Stock
+from runner.agent.talk import Reply
 
 
 class Proposer(Protocol):
-    """Proposes one change at a time, and steps outside the frame when asked to."""
+    """Proposes one change at a time, steps outside the frame when asked to, and answers a person's questions."""
 
     name: str
 
@@ -17,6 +21,10 @@ class Proposer(Protocol):
         """The next change; None when it knows of nothing more to try."""
         ...
 
-    async def take_stock(self, memory: Memory, trigger: str, steering: str) -> tuple[str, tuple[str, ...]]:
-        """What was tried and never tried, as text, and the categories that the next proposals must come from."""
+    async def take_stock(self, memory: Memory, trigger: str, steering: str) -> Stock:
+        """What was tried and never tried, and the categories that the next proposals must come from."""
+        ...
+
+    async def answer(self, memory: Memory, turns: Sequence[Message], question: str) -> Reply:
+        """What it says to a question about the run, after the conversation so far."""
         ...
