@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from lanes.order import HeldOut, Source
 from lanes.pull import Pull
 from lanes.recipe import Count, Number, Recipe, Share
-from runner.space import Knob
+from runner.fields import Knob
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 ORIGIN = r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?$"
@@ -63,17 +63,21 @@ class Data(Part):
     """Leave held-out rows out of the training data instead of refusing to train."""
 
 
-class Budget(Part):
-    """How much the run may use."""
+class Spending(Part):
+    """How much any run may use."""
 
     experiments: AtLeast0 = 100
     """After the baseline."""
 
     hours: Seconds = 12.0
-    seconds_per_training: Seconds = 1800.0
     usd_per_hour: Annotated[float, Field(ge=0)] | None = None
     """What an hour of training costs; the dashboard and the report then say what was spent."""
 
+
+class Budget(Spending):
+    """How much a run of recipes may use."""
+
+    seconds_per_training: Seconds = 1800.0
     ahead: AtLeast1 = 1
     """Experiments that the loop runs ahead of evaluation."""
 
@@ -256,12 +260,21 @@ class Search(Part):
     """``greedy``: the champion's; ``tree``: that of any experiment that may lead further, by its posterior."""
 
 
-class Settings(Part):
-    """The front matter."""
+class Common(Part):
+    """What the front matter of every program has, whatever it changes."""
 
     name: Annotated[str, Field(pattern=NAME, json_schema_extra={"allowed": "letters, digits, . _ -, at most 64"})]
     goal: Text
     """What should get better."""
+
+    zoom_out: ZoomOut = ZoomOut()
+    agent: Agent = Agent()
+    search: Search = Search()
+    seed: AtLeast0 = 7
+
+
+class Settings(Common):
+    """The front matter of a program that changes recipes."""
 
     model: Model
     method: Literal["dpo", "sft"] = "dpo"
@@ -277,7 +290,3 @@ class Settings(Part):
     upload: Upload = Upload()
     evaluate: Evaluate = Evaluate()
     arena: Arena = Arena()
-    zoom_out: ZoomOut = ZoomOut()
-    agent: Agent = Agent()
-    search: Search = Search()
-    seed: AtLeast0 = 7
