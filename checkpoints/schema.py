@@ -414,6 +414,8 @@ CREATE TABLE exchanges (
 
 CREATE INDEX exchanges_of_an_experiment ON exchanges(experiment) WHERE experiment IS NOT NULL;
 
+CREATE INDEX exchanges_spent ON exchanges(at, experiment, tokens_in, tokens_out, usd);
+
 CREATE TABLE refusals (
     number INTEGER PRIMARY KEY, at REAL NOT NULL, proposer TEXT NOT NULL, proposal TEXT NOT NULL, reason TEXT NOT NULL,
     exchange INTEGER REFERENCES exchanges(number)

@@ -29,6 +29,19 @@ class ThoughtReader(Querying):
         row = self._maybe(f"{_EXCHANGE} WHERE number = ?", number)
         return row and Exchange(row[0], row[1], Purpose(row[2]), *row[3:])
 
+    def exchange_numbers(self, experiment: int | None = None) -> list[int]:
+        """Numbers of all exchanges, or of those that one experiment came of, in order; their texts are long."""
+        where, values = ("", ()) if experiment is None else (" WHERE experiment = ?", (experiment,))
+        return [row[0] for row in self._all(f"SELECT number FROM exchanges{where} ORDER BY number", *values)]
+
+    def spent_by_experiment(self) -> dict[int, Spent]:
+        """What the agent has used for each experiment; what came to no experiment is left out."""
+        rows = self._all(
+            "SELECT experiment, count(*), sum(tokens_in + tokens_out), total(usd), count(*) - count(usd)"
+            " FROM exchanges WHERE experiment IS NOT NULL GROUP BY experiment"
+        )
+        return {number: Spent(*sums) for number, *sums in rows}
+
     def spent(self, since: float = 0.0) -> Spent:
         """What the agent has used from a time on."""
         return Spent(

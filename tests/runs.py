@@ -72,6 +72,7 @@ def write_run(
     steps: int = STEPS,
     seed: int = 7,
     judge: str = "votes",
+    story: type[Story] | None = None,
 ) -> None:
     """Write a run into the store of ``folder`` and close it.
 
@@ -83,17 +84,18 @@ def write_run(
         steps: Logged steps of each training.
         seed: Of everything that is drawn.
         judge: What the evaluations say that judged.
+        story: How it comes about; by the playbook where nothing else is said.
     """
     with Store(folder) as store:
-        story = Story(simulated=simulated, steps=steps, seed=seed, judge=judge)
-        store.submit(story.begin, experiments).result()
+        told = (story or Story)(simulated=simulated, steps=steps, seed=seed, judge=judge)
+        store.submit(told.begin, experiments).result()
         for number in range(experiments + 1):
-            store.submit(story.finished, number).result()
+            store.submit(told.finished, number).result()
         if experiments >= 6:
-            store.submit(story.veto_the_last_keep_but_one).result()
+            store.submit(told.veto_the_last_keep_but_one).result()
         if live:
-            store.submit(story.evaluating).result()
-            store.submit(story.training).result()
+            store.submit(told.evaluating).result()
+            store.submit(told.training).result()
 
 
 class Story:

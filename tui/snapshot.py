@@ -24,6 +24,7 @@ from checkpoints.records import (
     State,
     ZoomOut,
 )
+from checkpoints.thought import Speech, Spent
 from checkpoints.trust import Promotion
 from runner.judges import metric_of
 from tui.machine import Machine
@@ -100,6 +101,12 @@ class Snapshot:
     metric: str = ""
     """What judges in the place of votes; empty while votes do."""
 
+    speech: Speech | None = None
+    """What the agent says right now."""
+
+    spent: Spent | None = None
+    """What the agent has used so far; None before the first look."""
+
     machine: Machine | None = None
     """While the run goes on; None before the first look and while it stands still."""
 
@@ -161,10 +168,13 @@ def look(reader: Reader, before: Snapshot, trouble: str = "", driven: bool = Tru
         before,
         run=run,
         at_work=tuple(reader.at_work()),
+        speech=reader.speech(),
         trouble=trouble,
         driven=driven or run is None or run.state is RunState.FINISHED,
         at=time.time(),
     )
+    if events or (before.speech and not now.speech):  # it has ended what it said, or something came of it
+        now = replace(now, spent=reader.spent())
     if not before.interventions or before.pending or _news(reader, before):
         now = replace(now, interventions=_unless_equal(before.interventions, reader.interventions()))
     if events or not before.run:

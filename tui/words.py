@@ -35,6 +35,21 @@ def count(number: float) -> str:
     return f"{number:.0f}" if number == int(number) else f"{number:.1f}"
 
 
+def tokens(number: int) -> str:
+    """``840 tokens``, ``12.3k tokens``, ``4.1M tokens``."""
+    for size, letter in ((1_000_000, "M"), (1_000, "k")):
+        if number >= size:
+            return f"{number / size:.1f}{letter} tokens"
+    return f"{number} token{'' if number == 1 else 's'}"
+
+
+def money(usd: float | None) -> str:
+    """``$0.42``, of less than a cent ``$0.0042``; ``no price`` where nobody knows it."""
+    if usd is None:
+        return "no price"
+    return f"${usd:.2f}" if usd >= 0.01 or usd == 0 else f"${usd:.2g}"
+
+
 def per_cent(share: float) -> str:
     """``58.3``: a share in per cent, one decimal."""
     return f"{100 * share:.1f}"

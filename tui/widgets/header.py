@@ -9,12 +9,13 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from checkpoints.records import Row, Run, State
+from checkpoints.thought import Spent
 from runner.ending import ended_at
 from tui.machine import Machine
 from tui.signs import ABANDONED, BLUE, BRIGHT, GREY, RUN_STATES
 from tui.snapshot import Snapshot
 from tui.widgets.lines import Lines, said, styled
-from tui.words import hours, per_cent, plus_minus
+from tui.words import hours, per_cent, plus_minus, tokens
 
 _STATE = 0
 """Rank of the run's state: it never leaves."""
@@ -84,12 +85,13 @@ def _parts(snapshot: Snapshot, counts: Counts, simulated: bool) -> list[tuple[in
         state.append(" looking", GREY)
     left = max(0, run.experiments - counts.ended)
     parts = [
-        (6, said(run.name or "autoresearch", f"bold {BRIGHT}")),
+        (7, said(run.name or "autoresearch", f"bold {BRIGHT}")),
         (_STATE, state),
         (1, _champion(snapshot, simulated)),
         (_KEPT, Text(f"kept {counts.kept}/{counts.ended}").append(f" · {left} to go", style=GREY)),
         (3, spent(run, counts)),
-        (5, Text(machine(snapshot.machine), style=GREY)),
+        (5, Text(used(snapshot.spent), style=GREY)),
+        (6, Text(machine(snapshot.machine), style=GREY)),
         (4, Text(f"{'ran' if end else 'up'} {hours((end or snapshot.at) - run.created_at)}", style=GREY)),
     ]
     return [part for part in parts if part[1].plain]
@@ -100,6 +102,15 @@ def spent(run: Run, counts: Counts) -> Text:
     if run.usd_per_hour is not None:
         return Text(f"${counts.seconds / 3600 * run.usd_per_hour:.2f}")
     return Text(f"trained {hours(counts.seconds)}" if counts.seconds >= 60 else "", style=GREY)
+
+
+def used(spent: Spent | None) -> str:
+    """``agent $0.42``, or the tokens where nobody knows the price; ``>`` where somebody knows only some of it."""
+    if spent is None or not spent.exchanges:
+        return ""
+    if spent.unpriced == spent.exchanges:
+        return f"agent {tokens(spent.tokens)}"
+    return f"agent {'>' if spent.unpriced else ''}${spent.usd:.2f}"
 
 
 def machine(looked: Machine | None) -> str:

@@ -10,10 +10,22 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 
 from checkpoints.records import Lane, Progress
-from tui.signs import BRIGHT, FAINT, GREEN, GREY, ORANGE
+from checkpoints.thought import Purpose, Speech
+from tui.signs import BRIGHT, FAINT, GREEN, GREY, ORANGE, PINK
 from tui.snapshot import Snapshot
 from tui.widgets.lines import Lines, fitted, said, styled
 from tui.words import clock, count, duration, subject
+
+SAYING = {
+    Purpose.PROPOSE: "proposing…",
+    Purpose.REPAIR: "mending its proposal…",
+    Purpose.ZOOM_OUT: "taking stock…",
+    Purpose.ASK: "answering you…",
+}
+"""What the agent does while it speaks."""
+
+_HEARD = 400
+"""Characters of what it says that the last words are taken from."""
 
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
@@ -45,7 +57,7 @@ class Amounts(Lines):
     def lines(self, width: int, height: int) -> Sequence[Text]:
         """One line a lane."""
         snapshot = self.snapshot or Snapshot()
-        return [_amount(snapshot, snapshot.progress.get(lane), width) for lane in Lane]
+        return [_amount(snapshot, lane, width) for lane in Lane]
 
 
 def bar(share: float, cells: int) -> Text:
@@ -59,6 +71,8 @@ def bar(share: float, cells: int) -> Text:
 def _work(snapshot: Snapshot, lane: Lane, width: int) -> Text:
     progress = snapshot.progress.get(lane)
     name = styled(f" {lane:<9} ", f"bold {BRIGHT}")
+    if snapshot.speech and lane is Lane.ANALYZE and (progress is None or progress.experiment is None):
+        return name.append_text(spoken(snapshot.speech, width - name.cell_len - 1))
     if progress is None:
         return name.append("—", style=GREY)
     if progress.experiment is None:
@@ -70,13 +84,37 @@ def _work(snapshot: Snapshot, lane: Lane, width: int) -> Text:
     return name.append(f" {_percent(progress):>4} ", f"bold {BRIGHT}")
 
 
+def spoken(speech: Speech, room: int) -> Text:
+    """What the agent does, and its last words, as far as there is room for some."""
+    text = styled(SAYING[speech.purpose], PINK)
+    words = said(speech.text[-_HEARD:], GREY)
+    left = room - text.cell_len - 1
+    if not words.plain or left < 8:
+        return text
+    return text.append(" ").append_text(_tail(words, left))
+
+
+def _tail(words: Text, room: int) -> Text:
+    """The end of a text, from a word's beginning."""
+    if words.cell_len <= room:
+        return words
+    plain = words.plain
+    while cell_len(plain) > room - 1:
+        plain = plain[max(1, cell_len(plain) - room) :] if plain.isascii() else plain[1:]
+    head, space, rest = plain.partition(" ")
+    return Text(f"…{rest if space and cell_len(head) < room // 2 else plain}", style=words.style, no_wrap=True, end="")
+
+
 def _waiting(progress: Progress, room: int) -> str:
     """What a lane waits for; a sign stands for the words where both do not fit."""
     whole = f"waits for {progress.doing}" if progress.doing else "idle"
     return whole if cell_len(whole) < room or not progress.doing else f"◷ {progress.doing}"
 
 
-def _amount(snapshot: Snapshot, progress: Progress | None, width: int) -> Text:
+def _amount(snapshot: Snapshot, lane: Lane, width: int) -> Text:
+    progress = snapshot.progress.get(lane)
+    if snapshot.speech and lane is Lane.ANALYZE and (progress is None or progress.experiment is None):
+        return Text(f"since {clock(snapshot.speech.at)}", style=GREY)
     if progress is None:
         return Text()
     if progress.experiment is None:
