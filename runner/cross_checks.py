@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator
 
 from lanes.arena.on_policy import is_asked_for
+from runner.change import ChangeRefused
+from runner.fields import Knob, get, inside, interface_of, kind_of, normal
 from runner.places import is_url
 from runner.problems import Problem, did_you_mean, shown
 from runner.settings import Settings
-from runner.space import ChangeRefused, Knob, get, inside, interface_of, kind_of, normal
 
 DPO_ONLY = frozenset({"training.beta", "training.loss_type", "training.label_smoothing", "data.filters.min_margin"})
 """Recipe fields without effect under supervised fine-tuning."""

@@ -28,15 +28,15 @@ from checkpoints.records import (
 )
 from checkpoints.rows import Rows
 from checkpoints.store import Store
-from lanes.arena import on_policy
-from runner.agent.categories import category_of
+from checkpoints.writes.experiment import change_json
+from runner.agent.categories import OTHER
 from runner.agent.memory import Memory, remember
 from runner.agent.proposer import Proposer
 from runner.agent.stock import keep_stock
 from runner.agent.zoom_out import due
+from runner.change import ChangeRefused
 from runner.interventions import Refused
-from runner.program import Program
-from runner.space import ChangeRefused, get
+from runner.plan import Plan
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -54,7 +54,7 @@ class Stale(Exception):
 class Planner:
     """Decides what is tried next, by the program in force."""
 
-    def __init__(self, store: Store, program: Program, proposer: Proposer) -> None:
+    def __init__(self, store: Store, program: Plan, proposer: Proposer) -> None:
         self.store = store
         self.program = program
         """The program in force; a new revision takes effect at the next proposal."""
@@ -105,7 +105,7 @@ class Planner:
         """
         change = experiment.proposal.change
         if change is None:
-            return self.program.baseline().model_dump(mode="json")
+            return self.program.start
         champion = self.store.read.champion()
         recipe = self.store.read.experiment(champion.experiment if champion else BASELINE).recipe
         try:
@@ -136,17 +136,20 @@ class Planner:
         stock = await self.proposer.take_stock(memory, trigger, steering)
         return await self.store.do(keep_stock, trigger, steering, stock)
 
-    def idea(self, champion: int, field: str, new: object, hypothesis: str = "") -> tuple[Proposal, str]:
+    def idea(
+        self, champion: int, field: str, new: object, hypothesis: str = "", also: Sequence[Change] = ()
+    ) -> tuple[Proposal, str]:
         """What a person wants to try on a champion's recipe, as a proposal, and the hash of its change.
 
         Raises:
             ChangeRefused: It does not fit the space or the champion.
         """
         recipe = self.store.read.experiment(champion).recipe or {}
-        change = Change(field, get(recipe, field), new)
-        self.program.space.check(change, recipe)
-        proposal = Proposal(hypothesis or f"a person's idea: {change}", category_of(field), change, PERSON)
-        return proposal, self.program.space.canonical(change)
+        space = self.program.space
+        change = space.change({"field": field, "new": new, "also": [change_json(each) for each in also]}, recipe)
+        category = space.category_of(change) or OTHER
+        proposal = Proposal(hypothesis or f"a person's idea: {change}", category, change, PERSON)
+        return proposal, space.canonical(change, recipe)
 
     def check_budget(self, more: int) -> None:
         """See that the budget has room for so many ideas of a person's, in the place of what is prepared.
@@ -211,17 +214,6 @@ class Planner:
         await self.store.do(writes.put_forward, proposal, self.program.space.canonical(proposal.change))
 
 
-def _remembered(folder: Path, program: Program, rows: Sequence[Row]) -> Memory:
+def _remembered(folder: Path, program: Plan, rows: Sequence[Row]) -> Memory:
     with closing(Reader(folder)) as read:
-        return remember(read, program, rows, _without_rows(read, program))
-
-
-def _without_rows(read: Reader, program: Program) -> frozenset[str]:
-    """Weights of sources that have too few rows yet: users' votes, of which there are none at first."""
-    asked = [name for name, source in program.data.sources.items() if on_policy.is_asked_for(source)]
-    if not asked:
-        return frozenset()
-    excluded = [one.voter for one in read.exclusions()]
-    if on_policy.count(read.folder, excluded, program.data.heldout) >= on_policy.FEWEST:
-        return frozenset()
-    return frozenset(f"data.mix.{name}" for name in asked)
+        return remember(read, program, rows, program.closed(read))

@@ -7,14 +7,14 @@ paths, relative to the program's folder, or hub ids; in a parsed program local o
 from __future__ import annotations
 
 import re
-from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
 from pydantic import ConfigDict, ValidationError
 
+from checkpoints.reader import Reader
 from checkpoints.records import Json
-from lanes.arena.on_policy import is_asked_for
+from lanes.arena import on_policy
 from lanes.order import Source
 from lanes.pull import SQLITE, Pull
 from lanes.recipe import Recipe
@@ -79,10 +79,25 @@ class Program(Settings):
         settings = _settings(document, path.parent)
         return cls(**_with_places(settings, path.parent), path=path, text=text, prose=document.prose)
 
-    @cached_property
+    @property
     def space(self) -> Space:
         """What an experiment may change, and how far."""
-        return Space(self.knobs, self.recipe.model_dump(mode="json"))
+        return Space(self.knobs, self.start)
+
+    @property
+    def start(self) -> Json:
+        """The recipe of experiment 0, as JSON."""
+        return self.baseline().model_dump(mode="json")
+
+    def closed(self, read: Reader) -> frozenset[str]:
+        """Weights of sources that have too few rows yet: users' votes, of which there are none at first."""
+        asked = [name for name, source in self.data.sources.items() if on_policy.is_asked_for(source)]
+        if not asked:
+            return frozenset()
+        excluded = [one.voter for one in read.exclusions()]
+        if on_policy.count(read.folder, excluded, self.data.heldout) >= on_policy.FEWEST:
+            return frozenset()
+        return frozenset(f"data.mix.{name}" for name in asked)
 
     def baseline(self) -> Recipe:
         """The recipe of experiment 0; its mix has every source, those left out with weight 0."""
@@ -166,6 +181,6 @@ def _pull_with_place(pull: Pull | None, folder: Path) -> Pull | None:
 
 
 def _with_place(source: Source, folder: Path) -> Source:
-    if is_asked_for(source):
+    if on_policy.is_asked_for(source):
         return source
     return source.model_copy(update={"path": resolved(source.path, folder)})

@@ -22,90 +22,107 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
-from functools import cache, lru_cache
-from typing import Annotated, Any, Literal, cast, get_args, get_origin
+from typing import Any, Protocol, cast
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import ValidationError
 
 from checkpoints.records import Change, Json
-from lanes.recipe import Number, Recipe
-from runner.problems import allowed, did_you_mean, shown
+from lanes.recipe import Recipe
+from runner.agent.categories import CATEGORIES, category_of
+from runner.change import ChangeRefused, compose, parts
+from runner.fields import ENOUGH_DIGITS, Knob, get, inside, interface_of, kind_of, normal, token, value_schema
+from runner.groups import GROUPS, goes_along
+from runner.problems import shown
 
-ENOUGH_DIGITS = 12
-"""Significant digits by which two numbers are told apart: 0.1 + 0.2 is 0.3."""
-
-
-class ChangeRefused(Exception):
-    """A change cannot be made; the text says why, for a person and for whoever proposed it."""
-
-
-class Interface(StrEnum):
-    """What is open to whoever proposes."""
-
-    DATA = "data"
-    TRAINING = "training"
-    DEPLOYMENT = "deployment"
-    EVALUATION = "evaluation"
-    MEMORY = "memory"
-    CLEANUP = "cleanup"
+__all__ = ["ChangeRefused", "ChangeSpace", "Space"]
 
 
-_INTERFACES = {
-    "data": Interface.DATA,
-    "training": Interface.TRAINING,
-    "lora": Interface.TRAINING,
-    "deployment": Interface.DEPLOYMENT,
-}
+class ChangeSpace(Protocol):
+    """What an experiment may change, and how far: fields of a recipe, or files of a script.
 
+    A *recipe* is whatever a change is applied to and a training is made of: complete, as JSON.
+    """
 
-class Knob(BaseModel):
-    """How far one field may be altered: between two numbers, or among choices."""
+    @property
+    def fields(self) -> Mapping[str, object]:
+        """What is open, by the name that ``Change.field`` has."""
+        ...
 
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        json_schema_extra={"allowed": "{min: …, max: …}, {min: …, max: …, scale: log} or {choices: […, …]}"},
-    )
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """Categories that a change may be of now, those that tend to matter most first."""
+        ...
 
-    min: Number | None = None
-    max: Number | None = None
-    scale: Literal["linear", "log"] = "linear"
-    """How a step is measured: by difference or by ratio."""
+    def without(self, closed: Collection[str]) -> ChangeSpace:
+        """The same space with some fields closed."""
+        ...
 
-    choices: Annotated[
-        tuple[Any, ...] | None,
-        Field(min_length=2, json_schema_extra={"allowed": "a list of at least two values"}),
-    ] = None
+    def check(self, change: Change, recipe: Json) -> None:
+        """Say whether ``change`` could be made to ``recipe`` now.
 
-    @model_validator(mode="after")
-    def _one_of_the_two(self) -> Knob:
-        if self.choices is not None:
-            if self.min is not None or self.max is not None or "scale" in self.model_fields_set:
-                raise ValueError("takes either choices or min and max, not both")
-        elif self.min is None or self.max is None:
-            raise ValueError("needs both min and max, or choices")
-        elif self.min >= self.max:
-            raise ValueError(f"min {self.min:g} is not below max {self.max:g}")
-        elif self.scale == "log" and self.min <= 0:
-            raise ValueError("scale: log needs a min above 0")
-        return self
+        Raises:
+            ChangeRefused: It could not, and why.
+        """
+        ...
 
-    def __str__(self) -> str:
-        if self.choices is not None:
-            return "one of " + ", ".join(shown(choice) for choice in self.choices)
-        return f"{self.min:g} to {self.max:g}"
+    def apply(self, change: Change, recipe: Json) -> Json:
+        """The recipe with the change made; ``recipe`` itself stays as it is.
+
+        Raises:
+            ChangeRefused: It cannot be made, and why.
+        """
+        ...
+
+    def canonical(self, change: Change, recipe: Json | None = None) -> str:
+        """A short hash: what comes to the same has the same one, however it is written and in whatever order.
+
+        Args:
+            recipe: What the change is applied to, where what it comes to depends on that.
+
+        Raises:
+            ChangeRefused: It is none that could be made.
+        """
+        ...
+
+    def schema(self, recipe: Json) -> Json:
+        """JSON schema of the ``change`` in a proposal, as ``change`` reads it: at least ``field`` and ``new``."""
+        ...
+
+    def change(self, raw: Json, recipe: Json) -> Change:
+        """What somebody said, as a change of ``recipe`` that was checked.
+
+        Args:
+            raw: As ``schema`` describes it, but not to be trusted: a language model may have written it.
+
+        Raises:
+            ChangeRefused: It is no such thing, or could not be made; the text says what is wrong, for its author.
+        """
+        ...
+
+    def describe(self, recipe: Json) -> str:
+        """What is open and how it stands now, as lines for whoever proposes."""
+        ...
+
+    def category_of(self, change: Change) -> str:
+        """The category that a change is of; empty where the change does not say, and whoever proposes does."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """What an experiment may change, and how far."""
+    """What an experiment may change in a training recipe, and how far."""
 
     fields: Mapping[str, Knob]
     """By the field's path in the recipe."""
 
     start: Json
     """The program's own recipe. A field that is null there may go back to null, whatever its range."""
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """Categories of the fields that are open."""
+        found = {category_of(field) for field in self.fields}
+        return (*(each for each in CATEGORIES if each in found), *sorted(found - {*CATEGORIES}))
 
     def without(self, closed: Collection[str]) -> Space:
         """The same space with some fields closed."""
@@ -125,153 +142,164 @@ class Space:
         """The recipe with the change made; ``recipe`` itself stays as it is.
 
         Args:
-            change: old and new value of one field.
+            change: old and new value of one field, and of what goes along with it by a group.
             recipe: complete recipe of the champion, as JSON.
 
         Raises:
             ChangeRefused: the field is unknown or outside the space, the value is out of range, the recipe already
-                has it, or the field no longer has the value that the change was proposed from.
+                has it, the field no longer has the value that the change was proposed from, or what goes along is of
+                no group of the field.
         """
-        new = self._within(change)
-        now = get(recipe, change.field)
-        if _token(now) == _token(new):
-            raise ChangeRefused(f"{change.field}: the champion's recipe already has {shown(now)}")
-        if _token(now) != _token(normal(change.field, change.old)):
-            stale = f"the change starts from {shown(change.old)}, the champion has {shown(now)}"
-            raise ChangeRefused(f"{change.field}: {stale}")
+        _check_one_variable(change)
+        changed = recipe
+        for part in parts(change):
+            changed = _with(changed, part.field.split("."), self._new(part, recipe))
         try:
-            changed = Recipe.model_validate(_with(recipe, change.field.split("."), new)).model_dump(mode="json")
+            changed = Recipe.model_validate(changed).model_dump(mode="json")
         except ValidationError as error:
             reason = error.errors()[0]["msg"].removeprefix("Value error, ")
-            raise ChangeRefused(f"{change.field}: {shown(new)} makes no recipe: {reason}") from None
+            raise ChangeRefused(f"{change.field}: {shown(change.new)} makes no recipe: {reason}") from None
         if change.field.startswith("data.mix.") and _shares(changed) == _shares(recipe):
+            new = get(changed, change.field)
             raise ChangeRefused(f"{change.field}: {shown(new)} leaves the mix as it is: no other source has a weight")
         return changed
 
-    def canonical(self, change: Change) -> str:
-        """A short hash of field and new value: the same change has the same one, however its numbers are written.
+    def canonical(self, change: Change, recipe: Json | None = None) -> str:
+        """A short hash of fields and new values: the same change has the same one, however its numbers are written and
+        whichever of its fields is named first.
 
         Raises:
-            ChangeRefused: the field is unknown, or the value is none that it could have.
+            ChangeRefused: a field is unknown, or its value is none that it could have.
         """
-        token = json.dumps([change.field, _token(normal(change.field, change.new))])
-        return hashlib.sha256(token.encode()).hexdigest()[:16]
+        made = sorted([part.field, token(normal(part.field, part.new))] for part in parts(change))
+        return hashlib.sha256(json.dumps(made if change.also else made[0]).encode()).hexdigest()[:16]
 
-    def _within(self, change: Change) -> Any:
-        """The new value as the recipe would hold it, if the space has it."""
-        new = normal(change.field, change.new)
-        knob = self.fields.get(change.field)
-        if knob is None:
-            fields = ", ".join(self.fields) or "nothing"
-            raise ChangeRefused(f"{change.field}: outside the space; open: {fields}")
-        if new is None and get(self.start, change.field) is None:
-            return new
-        if not inside(knob, change.field, new):
-            raise ChangeRefused(f"{change.field}: {shown(new)} is out of range; allowed: {knob}")
+    def compose(self, first: Change, second: Change) -> Change | None:
+        """Two changes in a row as one; None where the second takes back what the first did.
+
+        Raises:
+            ChangeRefused: they are of two variables, or the second does not start where the first ends.
+        """
+        return compose(first, second, goes_along, lambda field, value: token(normal(field, value)))
+
+    def schema(self, recipe: Json) -> Json:
+        """JSON schema of the ``change`` in a proposal: one of the open fields, its new value by its knob, and what
+        goes along with it by a group."""
+        return {"anyOf": [self._option(field) for field in self.fields]}
+
+    def change(self, raw: Json, recipe: Json) -> Change:
+        """What somebody said, as a change of ``recipe`` that was checked.
+
+        Raises:
+            ChangeRefused: it is no such thing, or could not be made.
+        """
+        said = _read(raw, "field, new and also")
+        also: object = raw.get("also") or []
+        if not isinstance(also, list):
+            raise ChangeRefused(f"also: {shown(also)} is no list of changes, each with field and new")
+        along = [_read(each, "field and new") for each in cast(list[object], also)]
+        for field, _ in (said, *along):
+            self._knob(field)
+        first, *others = (Change(field, get(recipe, field), normal(field, new)) for field, new in (said, *along))
+        change = Change(first.field, first.old, first.new, tuple(others))
+        self.check(change, recipe)
+        return change
+
+    def describe(self, recipe: Json) -> str:
+        """What is open and how it stands now: a line for each field, then the groups."""
+        by_ratio = {"linear": "", "log": ", by ratio"}
+        lines = [
+            f"{field} ({category_of(field)}): now {_now(recipe, field)}; {knob}{by_ratio[knob.scale]}"
+            for field, knob in self.fields.items()
+        ]
+        for field in self.fields:
+            if along := self._along(field):
+                lines.append(f"{field} may be altered with {' and '.join(along)}: {GROUPS[field].why}")
+        return "\n".join(lines)
+
+    def category_of(self, change: Change) -> str:
+        """The category of the field that is altered first."""
+        return category_of(change.field)
+
+    def _new(self, part: Change, recipe: Json) -> Any:
+        """The new value of one field as the recipe would hold it, if the space has it and it alters the recipe."""
+        new = self._within(part)
+        now = get(recipe, part.field)
+        if token(now) == token(new):
+            raise ChangeRefused(f"{part.field}: the champion's recipe already has {shown(now)}")
+        if token(now) != token(normal(part.field, part.old)):
+            stale = f"the change starts from {shown(part.old)}, the champion has {shown(now)}"
+            raise ChangeRefused(f"{part.field}: {stale}")
         return new
 
+    def _within(self, part: Change) -> Any:
+        """The new value as the recipe would hold it, if the space has it."""
+        new = normal(part.field, part.new)
+        knob = self._knob(part.field)
+        if new is None and get(self.start, part.field) is None:
+            return new
+        if not inside(knob, part.field, new):
+            raise ChangeRefused(f"{part.field}: {shown(new)} is out of range; allowed: {knob}")
+        return new
 
-def interface_of(field: str) -> Interface:
-    """The controlled interface that a recipe field belongs to.
+    def _knob(self, field: str) -> Knob:
+        interface_of(field)
+        kind_of(field)
+        knob = self.fields.get(field)
+        if knob is None:
+            raise ChangeRefused(f"{field}: outside the space; open: {', '.join(self.fields) or 'nothing'}")
+        return knob
 
-    Raises:
-        ChangeRefused: the field belongs to none.
-    """
-    interface = _INTERFACES.get(field.split(".")[0])
-    if interface is None:
-        raise ChangeRefused(f"{field}: not open to change; open are {', '.join(f'{part}.*' for part in _INTERFACES)}")
-    return interface
+    def _along(self, field: str) -> list[str]:
+        """What may go along with a field and is open itself."""
+        return [other for other in GROUPS[field].along if other in self.fields] if field in GROUPS else []
+
+    def _option(self, field: str) -> Json:
+        """JSON schema of a change of one field."""
+        properties = self._said(field)
+        if along := self._along(field):
+            properties["also"] = {
+                "type": "array",
+                "description": f"Empty, or what has to go along: {GROUPS[field].why}",
+                "items": {"anyOf": [_strict(self._said(other)) for other in along]},
+            }
+        return _strict(properties)
+
+    def _said(self, field: str) -> Json:
+        new = value_schema(self.fields[field], field, get(self.start, field) is None)
+        return {"field": {"type": "string", "enum": [field]}, "new": new}
 
 
-def get(recipe: Json, path: str) -> Any:
-    """The value at a dotted path of a recipe.
-
-    Raises:
-        ChangeRefused: the recipe has no such field.
-    """
-    value: Any = recipe
-    for part in path.split("."):
-        if not isinstance(value, dict) or part not in value:
-            raise ChangeRefused(f"{path}: the recipe has no such field")
-        value = cast(Json, value)[part]
-    return value
+def _check_one_variable(change: Change) -> None:
+    named = [part.field for part in parts(change)]
+    for other in named[1:]:
+        if not goes_along(change.field, other):
+            along = GROUPS[change.field].along if change.field in GROUPS else ()
+            may = f"with {change.field} may go {', '.join(along)}" if along else f"{change.field} is altered alone"
+            raise ChangeRefused(f"two variables: {change.field} and {other}; {may}")
+    if len({*named}) < len(named):
+        raise ChangeRefused(f"{', '.join(named)}: a field is named twice")
 
 
-def normal(field: str, value: object) -> Any:
-    """``value`` as the recipe would hold it, as JSON: ``"1e-4"`` and ``1e-4`` are the same number.
-
-    Raises:
-        ChangeRefused: the recipe has no such field, or the field cannot have this value.
-    """
-    interface_of(field)
-    adapter = _adapter(field)
+def _now(recipe: Json, field: str) -> str:
     try:
-        return adapter.dump_python(adapter.validate_python(value), mode="json")
-    except ValidationError:
-        can_be = allowed(adapter.json_schema())
-        raise ChangeRefused(f"{field}: {shown(value)} does not fit; allowed: {can_be}") from None
+        return shown(get(recipe, field))
+    except ChangeRefused:
+        return "nothing"  # a recipe that was stored before the field existed
 
 
-def inside(knob: Knob, field: str, value: Any) -> bool:
-    """Whether a value, as the recipe holds it, lies within a knob's range or among its choices."""
-    if knob.choices is not None:
-        return _token(value) in _tokens(field, json.dumps(knob.choices, default=str))
-    if knob.min is None or knob.max is None or isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return knob.min <= value <= knob.max
+def _read(raw: object, wanted: str) -> tuple[str, object]:
+    """Field and new value of what somebody said."""
+    said = cast(Json, raw) if isinstance(raw, dict) else {}
+    field = said.get("field")
+    if not isinstance(field, str) or "new" not in said:
+        raise ChangeRefused(f"a change is an object with {wanted}, not {shown(cast(object, raw))}")
+    return field, said["new"]
 
 
-def kind_of(field: str) -> Literal["float", "whole", "other"]:
-    """Whether a recipe field holds a float, a whole number or something else (its knob then has choices).
-
-    Raises:
-        ChangeRefused: the recipe has no such field.
-    """
-    schema = _adapter(field).json_schema()
-    types = {option.get("type") for option in schema.get("anyOf", [schema])}
-    return "float" if "number" in types else "whole" if "integer" in types else "other"
-
-
-@cache
-def _adapter(field: str) -> TypeAdapter[Any]:
-    """What validates one field of a recipe, found by its path."""
-    model: Any = Recipe
-    for part in field.split("."):
-        if isinstance(model, type) and issubclass(model, BaseModel):
-            info = model.model_fields.get(part)
-            if info is None:
-                raise ChangeRefused(f"{field}: the recipe has no such field{did_you_mean(part, model.model_fields)}")
-            model = info.rebuild_annotation()
-        elif get_origin(model) is dict:
-            model = get_args(model)[1]
-        else:
-            raise ChangeRefused(f"{field}: the recipe has no such field")
-    if get_origin(model) is dict or (isinstance(model, type) and issubclass(model, BaseModel)):
-        raise ChangeRefused(f"{field}: a part of the recipe, not a field; a change alters one field")
-    return TypeAdapter(cast(Any, model))
-
-
-@lru_cache(maxsize=256)
-def _tokens(field: str, choices: str) -> list[Any]:
-    """What makes the choices of a knob the same as a value; kept, as every proposal is checked against them.
-
-    Args:
-        choices: As JSON: a list of choices may hold lists, which no cache takes.
-    """
-    return [_token(normal(field, choice)) for choice in json.loads(choices)]
-
-
-def _token(value: Any) -> Any:
-    """What makes two values the same: numbers by their first digits, lists whatever their order."""
-    if isinstance(value, bool) or value is None:
-        return value
-    if isinstance(value, int):
-        return ["number", str(value)]
-    if isinstance(value, float):
-        return ["number", f"{value + 0.0:.{ENOUGH_DIGITS}g}"]
-    if isinstance(value, list):
-        return sorted((_token(each) for each in cast(list[Any], value)), key=str)
-    return value
+def _strict(properties: Json) -> Json:
+    """An object that has all of these and nothing else, as providers' strict modes want it."""
+    return {"type": "object", "properties": properties, "required": [*properties], "additionalProperties": False}
 
 
 def _shares(recipe: Json) -> dict[str, float]:

@@ -22,11 +22,11 @@ from lanes.vote_limit import limit_for
 from runner import interventions
 from runner.believing import settle
 from runner.carry_out import Look, carry_out, put_first
+from runner.change import ChangeRefused
 from runner.consequence import Consequence
 from runner.interventions import Refused
 from runner.pipeline import Pipeline
 from runner.planner import Planner
-from runner.space import ChangeRefused
 from runner.undo import undo
 
 if TYPE_CHECKING:
@@ -166,7 +166,9 @@ class Steering:
             assert champion is not None and before.change is not None, "what is requeued has a change and a champion"
             try:
                 self.planner.check_budget(len(found) + 1)
-                found[number] = self.planner.idea(champion, before.change.field, before.change.new, before.hypothesis)
+                found[number] = self.planner.idea(
+                    champion, before.change.field, before.change.new, before.hypothesis, before.change.also
+                )
             except (Refused, ChangeRefused) as refused:
                 if not result.kept:
                     raise

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from checkpoints.records import Change
 from lanes.recipe import Recipe
+from runner.change import ChangeRefused
+from runner.fields import Interface, get, interface_of, kind_of
 from runner.program import Program
-from runner.space import ChangeRefused, Interface, Space, get, interface_of, kind_of
+from runner.space import Space
 
 PROGRAM = Program.parse(
     """\
@@ -51,7 +53,9 @@ def changes(draw: st.DrawFn) -> Change:
     field = draw(st.sampled_from([field for field in SPACE.fields if field != "data.mix.bad"]))
     knob, now = SPACE.fields[field], get(START, field)
     if knob.choices is not None:
-        values = st.sampled_from([list(each) if isinstance(each, tuple) else each for each in knob.choices])
+        values: st.SearchStrategy[Any] = st.sampled_from(
+            [list(each) if isinstance(each, tuple) else each for each in knob.choices]
+        )
     else:
         assert knob.min is not None and knob.max is not None
         whole = kind_of(field) == "whole"

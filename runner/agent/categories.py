@@ -26,10 +26,14 @@ CATEGORIES = ("data", "loss", "adapter", "capacity", "schedule", "optimiser", "r
 """All categories, those that tend to matter most first."""
 
 
+OTHER = "other"
+"""What is of none of them."""
+
+
 def category_of(field: str) -> str:
     """The category of a change to a recipe field, by the longest part of its path that is known."""
     parts = field.split(".")
     for length in range(len(parts), 0, -1):
         if category := _CATEGORIES.get(".".join(parts[:length])):
             return category
-    return "other"
+    return OTHER

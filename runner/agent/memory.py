@@ -19,8 +19,8 @@ from checkpoints.records import (
     ZoomOut,
     model_name,
 )
-from runner.program import Program
-from runner.space import Space
+from runner.plan import Plan
+from runner.space import ChangeSpace
 
 _NOT_TRIED = frozenset({State.CANCELLED})
 
@@ -54,7 +54,7 @@ class Memory:
     recipe: Json
     """The champion's, or the program's own before there is one."""
 
-    space: Space
+    space: ChangeSpace
     tried: tuple[Tried, ...]
     """In the order of the experiments."""
 
@@ -81,7 +81,7 @@ class Memory:
         return "\n".join(parts)
 
 
-def remember(read: Reader, program: Program, rows: Sequence[Row], closed: Collection[str] = ()) -> Memory:
+def remember(read: Reader, program: Plan, rows: Sequence[Row], closed: Collection[str] = ()) -> Memory:
     """Build the memory from what the store says now.
 
     Args:
@@ -95,7 +95,7 @@ def remember(read: Reader, program: Program, rows: Sequence[Row], closed: Collec
         goal=program.goal,
         prose=program.prose,
         champion=champion,
-        recipe=recipe or program.baseline().model_dump(mode="json"),
+        recipe=recipe or program.start,
         space=program.space.without(closed),
         tried=tuple(tried for row in rows if (tried := _tried(row))),
         hashes=frozenset(read.tried_hashes()),

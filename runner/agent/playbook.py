@@ -16,7 +16,8 @@ from runner.agent.categories import CATEGORIES, category_of
 from runner.agent.memory import Memory, Tried
 from runner.agent.stock import Stock, counted
 from runner.agent.talk import Reply
-from runner.space import ChangeRefused, Knob, get, kind_of
+from runner.change import ChangeRefused
+from runner.fields import Knob, get, kind_of
 
 _PRIOR = {
     "data": 1.0, "loss": 0.55, "adapter": 0.5, "capacity": 0.5, "schedule": 0.45, "optimiser": 0.45,
@@ -60,7 +61,7 @@ class Playbook:
 
     async def propose(self, memory: Memory) -> Proposal | None:
         """The untried change of the best field of the best category; None when all was tried."""
-        fields = sorted(memory.space.fields, key=lambda field: -_promise(field, memory))
+        fields = sorted(_knobs(memory), key=lambda field: -_promise(field, memory))
         for only_allowed in (True, False) if memory.allowed else (False,):
             for field in fields:
                 if only_allowed and category_of(field) not in memory.allowed:
@@ -75,7 +76,7 @@ class Playbook:
         open_to = [
             category
             for category in CATEGORIES
-            if any(category_of(field) == category and self._untried(field, memory) for field in memory.space.fields)
+            if any(category_of(field) == category and self._untried(field, memory) for field in _knobs(memory))
         ]
         tried = Counter(one.category for one in memory.tried)
         never = tuple(category for category in open_to if not tried[category])
@@ -95,7 +96,7 @@ class Playbook:
             old = get(memory.recipe, field)
         except ChangeRefused:
             return None  # a recipe that was stored before the field existed
-        for new in _moves(memory.space.fields[field], field, old, memory):
+        for new in _moves(_knobs(memory)[field], field, old, memory):
             change = Change(field, old, new)
             try:
                 memory.space.check(change, memory.recipe)
@@ -105,6 +106,11 @@ class Playbook:
             if fresh:
                 return change
         return None
+
+
+def _knobs(memory: Memory) -> dict[str, Knob]:
+    """What it knows how to turn: fields with a knob, and no files."""
+    return {field: knob for field, knob in memory.space.fields.items() if isinstance(knob, Knob)}
 
 
 def _promise(field: str, memory: Memory) -> float:
