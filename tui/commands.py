@@ -194,6 +194,13 @@ def votes(asked: argparse.Namespace) -> int:
     return {"analyze": vote_commands.analyze, "simulate": vote_commands.simulate}[asked.step](asked)
 
 
+def replay(asked: argparse.Namespace) -> int:
+    """Judge the history of a loop."""
+    from tui import replay_commands
+
+    return replay_commands.replay(asked)
+
+
 def screenshot(asked: argparse.Namespace) -> int:
     """A picture of any screen.
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from checkpoints.collection import no_collection
-from tui import arena_grammar, vote_commands
+from tui import arena_grammar, replay_commands, vote_commands
 
 FINISHED, WRONG, USAGE, HELD, STUCK = 0, 1, 2, 3, 4
 
@@ -25,6 +25,8 @@ examples:
   autoresearch-tui report . | less       the night on one page; --html -o report.html for a browser
   autoresearch-tui doctor .              what is there, what is missing, what to do
   autoresearch-tui votes analyze f.csv   who wins, how sure that is, whether voters agree
+  autoresearch-tui replay results.tsv --metric val_bpb --direction min
+                                         which keeps of a record stand out of the noise
   autoresearch-tui arena invite 20 .     links for people to vote by; arena . serves without the loop
   autoresearch-tui promote .             serve the champion for good, or hear what that lacks
   autoresearch-tui screenshot . --screen detail:12 -o detail.svg
@@ -51,6 +53,7 @@ COMMANDS = (
     "judge",
     "arena",
     "votes",
+    "replay",
     "promote",
     "demote",
 )
@@ -141,6 +144,7 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("--reason", default="", help="for the record")
     arena_grammar.grammar(add("arena", help="people and products vote here: serve it alone, invite, list, exclude"))
     vote_commands.grammar(add("votes", help="a file of votes: analyze it, or write one of simulated votes"))
+    replay_commands.grammar(add("replay", help="the history of any loop: which of its keeps stand out of the noise"))
     picture = add("screenshot", parents=[folder], help="a picture of any screen, as SVG or text, without a terminal")
     picture.add_argument("--size", type=_size, default=(120, 40), metavar="120x40", help="columns and rows")
     picture.add_argument("--screen", default="main", help="main, panel:2, detail:12, …; any other word lists all")
