@@ -60,6 +60,18 @@ class ThoughtReader(Querying):
         )
         return [Refusal(n, at, who, json.loads(what), why, of) for n, at, who, what, why, of in reversed(rows)]
 
+    def refusals_before(self, experiment: int) -> list[Refusal]:
+        """Proposals that were refused on the way to an experiment, in order: those of its exchanges, and those that
+        came of no other experiment since the one before it was proposed."""
+        rows = self._all(
+            "SELECT r.number, r.at, r.proposer, r.proposal, r.reason, r.exchange FROM refusals r"
+            " LEFT JOIN exchanges e ON e.number = r.exchange WHERE e.experiment = ?1 OR (e.experiment IS NULL"
+            " AND r.at > (SELECT coalesce(max(proposed_at), 0) FROM experiments WHERE number < ?1)"
+            " AND r.at <= (SELECT proposed_at FROM experiments WHERE number = ?1)) ORDER BY r.number",
+            experiment,
+        )
+        return [Refusal(n, at, who, json.loads(what), why, of) for n, at, who, what, why, of in rows]
+
     def notes(self) -> list[Note]:
         """A person's notes to the agent that stand, in order."""
         rows = self._all("SELECT number, text, at FROM notes WHERE removed_at IS NULL ORDER BY number")

@@ -8,8 +8,10 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from checkpoints.measurements import HeldRows, Measurement
 from checkpoints.reader import Reader
 from checkpoints.records import Choice, Json, Row, Stage, Tally, Vote, VoterMeans
+from checkpoints.thought import Exchange, Refusal
 from tui.battles import PERSON, rival_of, tally
 from tui.snapshot import Series, read_on
 
@@ -66,6 +68,14 @@ class Evidence:
 
     own: Series
     parent: Series | None
+    exchanges: tuple[Exchange, ...]
+    """With the language model, that the experiment came of."""
+
+    refusals: tuple[Refusal, ...]
+    """Proposals that were refused before it."""
+
+    measurements: tuple[Measurement, ...]
+    """Of its recipe, on the rows that decide and on the locked ones."""
 
 
 def read_evidence(folder: Path, row: Row, champion: int | None, before: Evidence | None = None) -> Evidence:
@@ -82,6 +92,9 @@ def read_evidence(folder: Path, row: Row, champion: int | None, before: Evidence
             reader.recipes(number, *beside),
             read_on(reader, number, before.own if before else None),
             read_on(reader, parent, before.parent if before else None) if parent is not None else None,
+            tuple(reader.exchanges(number)),
+            tuple(reader.refusals_before(number)),
+            tuple(one for rows in HeldRows for one in reader.measurements(number, rows=rows)),
         )
 
 

@@ -35,7 +35,7 @@ _LEFT_TO_RIGHT_MARK = "\u200e"
 _ASCII = {
     **dict(zip("·▶▷▲△◆◇●○◐×⊘–⏸■⚠▴", ".>)^A%&*o~xV-=#!^", strict=True)),
     **dict(zip("✓✗◷↗▸▹❯⏎↑↓←→✎⚑±Δ∆—…≤≥≈“”‘’„°−•▾▼◂◀√∞", '+x~Z>>><^v<>/P~dd-.<>~""\'\'"o-*vv<</8', strict=True)),
-    **dict(zip("⇧␣", "S_", strict=True)),
+    **dict(zip("⇧␣≡", "S_=", strict=True)),
     **dict.fromkeys("─╌┄┈", "-"),
     **dict.fromkeys("│┆┊╎", "|"),
     **dict.fromkeys("┌┐└┘├┤┬┴┼╭╮╯╰", "+"),

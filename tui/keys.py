@@ -48,6 +48,7 @@ ACTIONS = (
     Action("report", ("r",), "r", "Report", "The night on one page: what was kept, what is noise, what to try next", 8),
     Action("ranking", ("R",), "R", "Ranking", "Whom the votes place where, what that is worth; which metric agrees"),
     Action("zoom_outs", ("Z",), "Z", "Stock taken", "What was said when stock was taken, and what came of it"),
+    Action("exchanges", ("E",), "E", "Exchanges", "What the agent was asked and answered; on an experiment's page, of it"),
     Action("wheel", ("w",), "w", "Steer here", "Change the run from this dashboard; of several, one may at a time"),
     Action("panel(1)", ("1",), "1", "Win rate", "Go to the win rates"),
     Action("panel(2)", ("2",), "2", "Loss", "Go to the loss of the training under way"),

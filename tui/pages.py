@@ -37,6 +37,14 @@ class Pages(Guest):
 
         self.push_screen(RankingPage(self.folder, self.snapshot))
 
+    def action_exchanges(self) -> None:
+        """What the agent was asked and answered, for the run or for the experiment whose page is open."""
+        from tui.screens.exchanges import Exchanges
+        from tui.screens.page import Page
+
+        about = self.screen.about if isinstance(self.screen, Page) else None
+        self.push_screen(Exchanges(self.folder, self.snapshot, about))
+
     def open_detail(self, number: int) -> None:
         """Everything about an experiment of the run."""
         from tui.screens.detail import Detail

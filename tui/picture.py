@@ -42,6 +42,7 @@ SCREENS = OF_AN_EXPERIMENT | {
         ("arena", "arena"),
         ("report", "report"),
         ("ranking", "ranking"),
+        ("exchanges", "exchanges"),
         ("filter", "filter"),
         ("help", "show_help"),
         ("palette", "command_palette"),

@@ -52,7 +52,8 @@ class Reach(Guest):
         screen = self.screen
         if not isinstance(screen, Page):
             return False
-        return action in _GROUPS["Take along"] or (screen.about is not None and action in _GROUPS["Steer the run"])
+        of_an_experiment = action in _GROUPS["Steer the run"] or action == "exchanges"
+        return action in _GROUPS["Take along"] or (screen.about is not None and of_an_experiment)
 
     async def run_action(self, action: Any, default_namespace: Any = None, namespaces: Any = None) -> bool:
         """A key that does nothing here says where it does."""

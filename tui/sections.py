@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from checkpoints.records import Experiment, Intervention, Row, Stage, StageState, Step, Tally
-from tui import plots
+from tui import plots, thinking
 from tui.battles import PERSON
 from tui.evidence import Evidence, Sample, Votes
 from tui.judgement import judgement
@@ -32,7 +32,11 @@ def sections(snapshot: Snapshot, row: Row, found: Evidence | None, width: int) -
     yield "Verdict", _verdict(snapshot, row)
     if found:
         yield "Evidence", judgement(snapshot, row, found.votes, width)
-    yield "Hypothesis", _hypothesis(snapshot, row)
+    yield "Hypothesis", thinking.belief(snapshot, row)
+    if found and found.refusals:
+        yield "Refused before it", thinking.refused(found.refusals)
+    if lines := thinking.edit(row.experiment.proposal.change):
+        yield "Edit", Text("\n").join(lines)
     if not found:
         return
     over = " and ".join(f"{name} #{number}" for name, number in compared(snapshot, row, found.recipes))
@@ -44,6 +48,8 @@ def sections(snapshot: Snapshot, row: Row, found: Evidence | None, width: int) -
     yield "Samples", _samples(snapshot, row, found.samples, width)
     if steps := [*_steps(snapshot.interventions, row.experiment.number), *_voted(found.votes)]:
         yield "A person's steps", Text("\n").join(steps)
+    if found.exchanges:
+        yield "What the agent was asked", thinking.exchanges(found.exchanges)
     yield "Lanes", _lanes(found.stages)
 
 
@@ -70,19 +76,6 @@ def _under_way(snapshot: Snapshot, experiment: Experiment) -> Iterator[str]:
         if progress.experiment == experiment.number and experiment.ended_at is None:
             of = f" of {progress.total:g}" if progress.total else ""
             yield f"none yet: {progress.done:g}{of} {progress.doing}, {progress.detail}"
-
-
-def _hypothesis(snapshot: Snapshot, row: Row) -> Text:
-    number, proposal = row.experiment.number, row.experiment.proposal
-    origin = f"{proposal.category}, proposed by {proposal.proposer}"
-    for zoom_out in snapshot.zoom_outs:
-        if zoom_out.number == proposal.zoom_out:
-            origin += f" from zoom-out {zoom_out.number} ({zoom_out.trigger})"
-    for belief in snapshot.hypotheses:
-        if number in belief.experiments:
-            origin += f"; now {belief.status}"
-            break
-    return told(proposal.hypothesis, BRIGHT).append("\n").append_text(said(origin, GREY))
 
 
 def _curves(found: Evidence, width: int) -> Text:

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+PLAYBOOK = "playbook"
+"""Who proposes where no language model does."""
+
 EVENTS = 500
 """Lines of the log that are kept in hand."""
 
@@ -147,6 +150,15 @@ class Snapshot:
     def champion(self) -> int | None:
         """Who reigns."""
         return self.reigns[-1].experiment if self.reigns else None
+
+    @property
+    def asked(self) -> bool:
+        """Whether a language model is asked for proposals in this run."""
+        return bool(self.spent and self.spent.exchanges)
+
+    def stepped_in(self, row: Row) -> bool:
+        """Whether the playbook proposed an experiment in the place of a language model."""
+        return self.asked and row.experiment.proposal.proposer == PLAYBOOK
 
     def row(self, number: int | None) -> Row | None:
         """The experiment of that number."""

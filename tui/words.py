@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from typing import cast
+from typing import Any, cast
 
-from checkpoints.records import Interval, Row
+from checkpoints.records import Change, Interval, Json, Row
 
 
 def duration(seconds: float) -> str:
@@ -50,6 +50,11 @@ def money(usd: float | None) -> str:
     return f"${usd:.2f}" if usd >= 0.01 or usd == 0 else f"${usd:.2g}"
 
 
+def signed(value: float) -> str:
+    """``+0.0042``: a difference in a metric's own unit, of four digits at most."""
+    return f"{value:+.4g}" if value else "0"
+
+
 def per_cent(share: float) -> str:
     """``58.3``: a share in per cent, one decimal."""
     return f"{100 * share:.1f}"
@@ -65,8 +70,22 @@ def subject(row: Row) -> str:
     change = row.experiment.proposal.change
     if change is None:
         return row.experiment.proposal.hypothesis
+    if edited := edits(change):
+        return f"{change.field}: {edited}"
     rest = change.field.partition(".")[2].removeprefix("filters.")
     return f"{rest if len(rest) > 2 else change.field} {_said(change.old)} → {_said(change.new)}"
+
+
+def edits(change: Change) -> str:
+    """``2 edits`` or ``written anew`` where a change is an edit of a file; empty where it is none."""
+    new: Any = change.new
+    if not isinstance(new, dict) or not ({"edits", "whole"} & set(cast(Json, new))):
+        return ""
+    found = cast(Json, new).get("edits")
+    if not isinstance(found, list):
+        return "written anew"
+    count = len(cast(list[object], found))
+    return f"{count} edit{'' if count == 1 else 's'}"
 
 
 def loss_difference(parent: Row | None, row: Row) -> float | None:

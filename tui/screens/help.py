@@ -13,10 +13,12 @@ from tui.keys import ACTIONS, Action
 from tui.reach import group_of
 from tui.screens.arena import VOTING
 from tui.screens.detail import MOVING
+from tui.screens.exchanges import TURNING
 from tui.screens.page import BY_SECTION, READING, Page
 from tui.screens.ranking import RANKING
 from tui.screens.report import REPORTING
 from tui.signs import BLUE, BRIGHT, STATES
+from tui.widgets.experiments import STEPPED_IN
 
 _IDEA = (
     "One experiment changes one thing. While one trains, the one before is uploaded and judged, the one before that is"
@@ -43,6 +45,7 @@ _NUMBERS = (
     ),
     ("Elo", "the ranking after the newest verdict, on another scale; the reference has 1000"),
     ("sim.", "simulated voters judge: that is no word of people"),
+    (STEPPED_IN, "after an experiment's number: the playbook proposed it, as the agent could not be asked"),
     ("Δloss", "last training loss less that of the champion it was built on"),
 )
 
@@ -70,6 +73,7 @@ def _parts() -> Iterator[RenderableType]:
     yield from _section("On a page", _keys(READING))
     yield from _section("On a page of several sections", _keys(BY_SECTION))
     yield from _section("On an experiment's page", [*_keys(MOVING), *_named(_STEERING)])
+    yield from _section("On the agent's exchanges", _keys(TURNING))
     yield from _section("On the report", _keys(REPORTING))
     yield from _section("On the ranking", _keys(RANKING))
     yield from _section("In the arena", _keys(VOTING))

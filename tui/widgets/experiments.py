@@ -9,10 +9,13 @@ from textual.message import Message
 
 from checkpoints.records import Row, State
 from tui.order import ORDERS, Found
-from tui.signs import BLUE, BRIGHT, CURSOR, FAINT, GREY, STATES
+from tui.signs import BLUE, BRIGHT, CURSOR, FAINT, GREY, ORANGE, STATES
 from tui.snapshot import Snapshot
 from tui.widgets.lines import Lines, fitted, said
 from tui.words import duration, loss_difference, per_cent, plus_minus, subject
+
+STEPPED_IN = "≡"
+"""Stands beside the number of an experiment that the playbook proposed in the place of the agent."""
 
 _WIDE = 66
 """Cells from which loss and time have columns."""
@@ -128,7 +131,8 @@ def _line(snapshot: Snapshot, row: Row, width: int, chosen: bool) -> Text:
     word = ("pinned" if snapshot.pinned else "champion") if reigns else sign.word
     name = Text.assemble(
         ("▸" if chosen else " ", f"bold {BRIGHT}"),
-        (f"{experiment.number:>{_digits(snapshot)}}  ", BRIGHT if experiment.state is State.KEPT else ""),
+        (f"{experiment.number:>{_digits(snapshot)}}", BRIGHT if experiment.state is State.KEPT else ""),
+        (f"{STEPPED_IN} " if snapshot.stepped_in(row) else "  ", ORANGE),
     ).append_text(said(subject(row), "" if experiment.state is State.KEPT else GREY))
     rate = verdict.win_rate if verdict else None
     difference = loss_difference(snapshot.row(experiment.parent), row)
