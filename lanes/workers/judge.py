@@ -1,4 +1,4 @@
-"""The judge's process: pairs come in as lines, judgements go out as lines. The only module that imports litellm.
+"""The judge's process: pairs come in as lines, judgements go out as lines.
 
 The first line of the input says whom to ask (``model``, ``api_base``), each further line is a pair (``id``, ``prompt``,
 ``answer_a``, ``answer_b``). Each line of the output has the ``id`` of a pair with what was said in its two display
@@ -12,17 +12,15 @@ import asyncio
 import json
 import os
 import random
-import sys
-import threading
-import time
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from checkpoints.records import Choice, Json
 from lanes.judge.questions import FORMATS, LONGEST_REPLY, Messages, question, read_reply, repair
 from lanes.judge.records import Pair, turned
 from lanes.tail import plain
+from lanes.workers.json_lines import Lines, heard
+from lanes.workers.litellm_client import CannotAsk, asked_to_wait, load, passing, said_by, stand_in
 
 REPAIRS = 2
 """How often a reply that cannot be read is asked for again."""
@@ -38,18 +36,6 @@ TOGETHER = 4
 """Pairs that are judged at the same time."""
 
 REPLY_TOKENS = 1024
-
-ENVIRONMENT = {
-    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
-    "LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS": "True",
-    "LITELLM_MODE": "PRODUCTION",
-    "LITELLM_LOG": "ERROR",
-}
-"""Nothing is fetched at the import, no ``.env`` is read, nothing is logged that could hold a key."""
-
-
-class CannotAsk(Exception):
-    """The judge cannot be asked at all; the text is one line for a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +56,10 @@ class Judge:
         Raises:
             CannotAsk: A key is missing from the environment.
         """
-        os.environ.update(ENVIRONMENT)
-        import litellm
-
-        litellm.suppress_debug_info = True
-        litellm.drop_params = True
-        self._litellm: Any = litellm
+        self._litellm: Any = load()
         self._model, self._api_base = model, api_base
         self._form = 0
-        self._key = self._stand_in()
+        self._key = stand_in(self._litellm, model, api_base)
 
     async def judge(self, pair: Pair) -> Json:
         """A pair in both display orders, in the pair's own terms.
@@ -97,7 +78,7 @@ class Judge:
             try:
                 reply = await self._reply(chat)
             except self._litellm.BadRequestError as error:
-                return Heard(None, f"the request was refused: {self._plain(error)}")
+                return Heard(None, f"the request was refused: {said_by(error)}")
             if (choice := read_reply(reply)) is not None:
                 return Heard(choice)
             chat = repair(messages, reply)
@@ -128,10 +109,7 @@ class Judge:
     async def _request(self, messages: Messages, form: Json | None) -> str:
         """One reply, through what passes: too many requests, a broken or silent service."""
         known = self._litellm
-        passes = (
-            known.RateLimitError, known.InternalServerError, known.ServiceUnavailableError, known.APIConnectionError,
-            known.Timeout, known.BadGatewayError,
-        )  # fmt: skip
+        passes = passing(known)
         for attempt in range(1, TRIES + 1):
             try:
                 return await self._complete(messages, form)
@@ -139,13 +117,13 @@ class Judge:
                 raise
             except passes as error:
                 if attempt == TRIES:
-                    raise CannotAsk(f"{self._model} gave no reply in {TRIES} tries: {self._plain(error)}") from None
+                    raise CannotAsk(f"{self._model} gave no reply in {TRIES} tries: {said_by(error)}") from None
                 await asyncio.sleep(self._pause(error, attempt))
             except known.AuthenticationError:
                 # The service's own words may quote a part of the key.
                 raise CannotAsk(f"{self._model}: the key in the environment was refused; set another one") from None
             except Exception as error:
-                raise CannotAsk(f"{self._model} cannot be asked: {self._plain(error)}") from None
+                raise CannotAsk(f"{self._model} cannot be asked: {said_by(error)}") from None
         raise AssertionError("every try ends")
 
     async def _complete(self, messages: Messages, form: Json | None) -> str:
@@ -158,52 +136,17 @@ class Judge:
 
     def _pause(self, error: Exception, attempt: int) -> float:
         """Seconds until the next try: as the service says, else longer each time."""
-        headers: Any = getattr(error, "litellm_response_headers", None) or {}
-        asked = _seconds(headers.get("retry-after", ""))
+        asked = asked_to_wait(error)
         if asked is None:
             return 0.5 * 2**attempt * random.uniform(0.5, 1.0)
         if asked > LONGEST_WAIT:
             raise CannotAsk(f"{self._model} asks to be left alone for {asked:.0f} s; try again then")
         return asked
 
-    def _stand_in(self) -> str | None:
-        """None, so that keys come from the environment; something in its place for a service that asks for none.
-
-        Raises:
-            CannotAsk: The service asks for one, and it is not there.
-        """
-        missing: list[str] = self._litellm.validate_environment(self._model).get("missing_keys", [])
-        if not missing:
-            return None
-        if self._api_base:
-            return "none"
-        raise CannotAsk(f"{self._model} needs {', '.join(missing)} in the environment")
-
-    def _plain(self, error: Exception) -> str:
-        """One line of an error, without the keys of the environment."""
-        text = str(error)
-        for name, value in os.environ.items():
-            if len(value) >= 8 and name.upper().endswith(("KEY", "TOKEN", "SECRET", "PASSWORD")):
-                text = text.replace(value, "…")
-        return plain(text)
-
-
-def _seconds(retry_after: str) -> float | None:
-    """What ``Retry-After`` asks for, in seconds from now; None where it says nothing. It may be a date (RFC 9110)."""
-    try:
-        return max(0.0, float(retry_after))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(retry_after).timestamp() - time.time())
-    except ValueError:
-        return None
-
 
 async def serve(say: Lines) -> None:
     """Judge pairs as they come, some at a time; ends with the process, or when the judge cannot be asked."""
-    lines: asyncio.Queue[bytes] = asyncio.Queue()
-    threading.Thread(target=_listen, args=(lines, asyncio.get_running_loop()), daemon=True).start()
+    lines = heard()
     try:
         order = json.loads(await lines.get())
         judge = Judge(order["model"], order["api_base"])
@@ -221,24 +164,6 @@ async def _work(judge: Judge, lines: asyncio.Queue[bytes], say: Lines) -> None:
         asked = json.loads(await lines.get())
         pair = Pair(asked["prompt"], asked["answer_a"], asked["answer_b"])
         say.line({"id": asked["id"]} | await judge.judge(pair))
-
-
-def _listen(lines: asyncio.Queue[bytes], loop: asyncio.AbstractEventLoop) -> None:
-    for line in sys.stdin.buffer:
-        loop.call_soon_threadsafe(lines.put_nowait, line)
-    os._exit(0)  # whoever asked is gone, and nobody waits for what is still under way
-
-
-class Lines:
-    """The output, kept from whatever a library prints."""
-
-    def __init__(self) -> None:
-        self._output = os.fdopen(os.dup(1), "w", encoding="utf-8")
-        os.dup2(2, 1)
-
-    def line(self, said: Json) -> None:
-        """Say something."""
-        print(json.dumps(said), file=self._output, flush=True)
 
 
 if __name__ == "__main__":
