@@ -116,19 +116,20 @@ class Planner:
     async def force_zoom_out(self, steering: str, also: Callable[[Database, int, Sequence[str]], object]) -> None:
         """Take stock now; the next proposal follows from it, even where one was prepared.
 
+        Whoever takes stock may need minutes: until then the run goes on with what is prepared.
+
         Args:
             steering: Where the person wants it to look.
             also: Done in the same write, with the number of the zoom-out and the categories that it names.
         """
-        async with self.proposing:
-            memory = await self._memory((await self.rows.look())[1])
-            stock = await self.proposer.take_stock(memory, "forced", steering)
+        stock = await self.proposer.take_stock(await self.memory(), "forced", steering)
 
-            def write(db: Database) -> None:
-                number = keep_stock(db, "forced", steering, stock)
-                writes.withdraw(db, "a zoom-out was forced: the next proposal is made anew")
-                also(db, number, stock.categories)
+        def write(db: Database) -> None:
+            number = keep_stock(db, "forced", steering, stock)
+            writes.withdraw(db, "a zoom-out was forced: the next proposal is made anew")
+            also(db, number, stock.categories)
 
+        async with self.proposing:  # a proposal that is being made is put first, and goes back with the others
             await self.store.do(write)
 
     async def _take_stock(self, trigger: str, steering: str, rows: Sequence[Row]) -> int:
@@ -204,6 +205,10 @@ class Planner:
             return proposal
         self._exhausted = f"{self.proposer.name} proposed nothing acceptable {REPAIRS} times in a row"
         return None
+
+    async def memory(self) -> Memory:
+        """What a proposal may rest on now."""
+        return await self._memory((await self.rows.look())[1])
 
     async def _memory(self, rows: Sequence[Row]) -> Memory:
         """In a thread: ten thousand beliefs take longer to read than a screen can wait."""

@@ -19,11 +19,12 @@ from checkpoints.records import REFUSED, Choice, Intervention, Proposal, RunStat
 from checkpoints.store import Store, StoreError
 from checkpoints.trouble import can_pass
 from lanes.vote_limit import limit_for
-from runner import interventions
+from runner import beside, interventions
 from runner.believing import settle
 from runner.carry_out import Look, carry_out, put_first
 from runner.change import ChangeRefused
 from runner.consequence import Consequence
+from runner.conversation import converse
 from runner.interventions import Refused
 from runner.pipeline import Pipeline
 from runner.planner import Planner
@@ -48,9 +49,15 @@ class Steering:
         self.pipeline = pipeline
         self.planner = planner
         self._mark = 0
+        self._beside = beside.Beside(self.take_up)
 
     async def run(self) -> None:
         """Take up interventions for as long as the run goes on; a store that is busy for a moment is asked again."""
+        async with asyncio.TaskGroup() as together:
+            together.create_task(self._beside.run())
+            await self._look_for_steps()
+
+    async def _look_for_steps(self) -> None:
         loop, committed = asyncio.get_running_loop(), asyncio.Event()
 
         def wake() -> None:
@@ -62,7 +69,10 @@ class Steering:
                 committed.clear()
                 try:
                     for intervention in self.store.read.interventions(pending_only=True):
-                        await self.take_up(intervention)
+                        if intervention.step in beside.STEPS:
+                            self._beside.hand(intervention)
+                        else:
+                            await self.take_up(intervention)
                 except sqlite3.Error as error:
                     if not can_pass(error):
                         raise
@@ -108,6 +118,8 @@ class Steering:
                 await self._inject(step)
             case Step.VOTE:
                 await self._vote(step)
+            case Step.ASK:
+                await converse(self.store, self.planner, step)
             case Step.STOP:
                 await self._stop(step, now=step.detail.get("how") == "now")
             case Step.EXCLUDE | Step.READMIT | Step.PROMOTE | Step.DEMOTE:
