@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import yaml
 
@@ -22,6 +23,7 @@ model: path/to/a/model            # a local folder, or a hub id
 data:
   sources: {mine: pairs.jsonl}    # what to train on: a local file, or a hub id
   heldout: {prompts: prompts.jsonl}
+# for a script that an agent edits, `autoresearch-tui init script` writes other lines before the text that is there
 ---"""
 """The least front matter that works."""
 
@@ -56,6 +58,22 @@ class Document:
                 return
             marked, node = found
             yield part, marked
+
+
+def read_text(file: Path) -> str:
+    """The text of a program's file.
+
+    Raises:
+        ProgramError: It cannot be read.
+    """
+    try:
+        return file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ProgramError([f"{file}: is not there; `autoresearch-tui init` writes one to start from"]) from None
+    except OSError as error:
+        raise ProgramError([f"{file}: cannot be read: {error.strerror}"]) from None
+    except UnicodeDecodeError as error:
+        raise ProgramError([f"{file}: byte {error.start + 1} is not UTF-8; save the file as UTF-8"]) from None
 
 
 def read_document(text: str, name: str) -> Document:

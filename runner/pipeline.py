@@ -172,7 +172,7 @@ class Pipeline:
         return None
 
     def _slots(self, lane: Lane) -> int:
-        return self.planner.program.evaluate.slots if lane is Lane.EVALUATE else 1
+        return self.planner.program.slots if lane is Lane.EVALUATE else 1
 
     def _left_open(self, lane: Lane) -> Stage | None:
         """A passage that was begun and that nobody works on: its worker failed, was paused or was killed."""
@@ -194,7 +194,7 @@ class Pipeline:
             case Lane.TRAIN:
                 if waiting is None:
                     return "a proposal"
-                trained, limit = self._read.experiments(*BETWEEN), self.planner.program.budget.ahead
+                trained, limit = self._read.experiments(*BETWEEN), self.planner.program.ahead
                 if len(trained) >= self._slots(Lane.EVALUATE) + limit:
                     return f"the evaluation of {trained[0].model}: {limit} ahead is the limit"
                 if waiting.number != BASELINE and self._read.champion() is None:

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from checkpoints.reader import Reader
 from checkpoints.records import Json
-from runner.settings import Agent, Budget, Evaluate, Search, ZoomOut
+from runner.settings import Agent, Search, Spending, ZoomOut
 from runner.space import ChangeSpace
 
 
@@ -18,15 +18,23 @@ class Plan(Protocol):
     @property
     def prose(self) -> str: ...
     @property
-    def budget(self) -> Budget: ...
-    @property
-    def evaluate(self) -> Evaluate: ...
+    def budget(self) -> Spending: ...
     @property
     def zoom_out(self) -> ZoomOut: ...
     @property
     def agent(self) -> Agent: ...
     @property
     def search(self) -> Search: ...
+
+    @property
+    def slots(self) -> int:
+        """Candidates that are judged side by side."""
+        ...
+
+    @property
+    def ahead(self) -> int:
+        """Experiments that run ahead of evaluation."""
+        ...
 
     @property
     def space(self) -> ChangeSpace:

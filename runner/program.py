@@ -19,7 +19,7 @@ from lanes.order import Source
 from lanes.pull import SQLITE, Pull
 from lanes.recipe import Recipe
 from runner.cross_checks import contradictions
-from runner.front_matter import Document, read_document
+from runner.front_matter import Document, read_document, read_text
 from runner.places import absolute, is_url, resolved
 from runner.problems import Problem, problems
 from runner.program_error import ProgramError
@@ -53,15 +53,7 @@ class Program(Settings):
             ProgramError: it is not there or not valid; one line for each problem.
         """
         file = path / FILE if path.is_dir() else path
-        try:
-            text = file.read_text(encoding="utf-8")
-        except FileNotFoundError:
-            raise ProgramError([f"{file}: is not there; `autoresearch-tui init` writes one to start from"]) from None
-        except OSError as error:
-            raise ProgramError([f"{file}: cannot be read: {error.strerror}"]) from None
-        except UnicodeDecodeError as error:
-            raise ProgramError([f"{file}: byte {error.start + 1} is not UTF-8; save the file as UTF-8"]) from None
-        return cls.parse(text, file)
+        return cls.parse(read_text(file), file)
 
     @classmethod
     def parse(cls, text: str, path: Path) -> Program:
@@ -88,6 +80,16 @@ class Program(Settings):
     def start(self) -> Json:
         """The recipe of experiment 0, as JSON."""
         return self.baseline().model_dump(mode="json")
+
+    @property
+    def slots(self) -> int:
+        """Candidates that are judged side by side."""
+        return self.evaluate.slots
+
+    @property
+    def ahead(self) -> int:
+        """Experiments that run ahead of evaluation."""
+        return self.budget.ahead
 
     def closed(self, read: Reader) -> frozenset[str]:
         """Weights of sources that have too few rows yet: users' votes, of which there are none at first."""
