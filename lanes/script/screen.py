@@ -48,6 +48,11 @@ class Screen:
                 self._line = (self._line + piece)[:WIDTH]
         return finished
 
+    @property
+    def is_full(self) -> bool:
+        """Whether the beginning has all that is kept of it."""
+        return bool(self._tail)
+
     def text(self) -> str:
         """All lines, the one that goes on with them."""
         gap = [GAP.format(f"{self._left_out:,}")] if self._left_out else []

@@ -1,0 +1,80 @@
+"""Becomes a command that may do less: ``python -m lanes.script.confine``, told what by one JSON object on its input.
+
+Nothing is run where something of it does not work. Why not is written to the open file that the object names; where
+all went well that is closed without a word.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import resource
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from lanes.script.landlock import no_new_privileges, restrict
+from lanes.script.namespaces import drop_capabilities, leave_the_network
+
+_DIE_WITH_PARENT = 1
+
+FAILED = 125
+"""Exit status where the command was not run."""
+
+MOST_FILE_BYTES = 256 << 30
+"""A file that a run writes may grow no larger."""
+
+MOST_PROCESSES = 4096
+
+
+def main() -> int:
+    """Do as told; returns only where it could not."""
+    told: dict[str, Any] = json.load(sys.stdin)
+    try:
+        _become(told)
+    except (OSError, ValueError) as error:
+        os.write(told["say"], str(error).encode())
+    return FAILED
+
+
+def _become(told: dict[str, Any]) -> None:
+    os.set_inheritable(told["say"], False)
+    if told["network"]:
+        leave_the_network()
+    _limit(told["network"])
+    if told["files"]:
+        restrict([Path(path) for path in told["write"]], [Path(path) for path in told["hidden"]])
+    if told["network"] or told["files"]:
+        drop_capabilities()
+        no_new_privileges()
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.chdir(told["place"])
+    _die_with(told["parent"])
+    os.execvpe(told["argv"][0], told["argv"], told["env"])
+
+
+def _limit(own_processes: bool) -> None:
+    """Limits of what one run may use up; those of memory are the machine's."""
+    _at_most(resource.RLIMIT_CORE, 0)
+    _at_most(resource.RLIMIT_FSIZE, MOST_FILE_BYTES)
+    if own_processes:  # else all of the person's would count
+        _at_most(resource.RLIMIT_NPROC, MOST_PROCESSES)
+
+
+def _at_most(what: int, limit: int) -> None:
+    _, hard = resource.getrlimit(what)
+    limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+    resource.setrlimit(what, (limit, limit))
+
+
+def _die_with(parent: int) -> None:
+    """Have the kernel end this process when its parent ends; last of all, for new rights make it forget that."""
+    ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(FAILED)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
