@@ -10,6 +10,7 @@ with scripted_model() as model:
 from __future__ import annotations
 
 import json
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -147,6 +148,11 @@ class ScriptedModel(ThreadingHTTPServer):
         with self._lock:
             self._script, self.asked, self.broken_off = list(script), [], []
             self.takes, self.key = FORMS, None
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Whoever asked may go away; all else is shown."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
     def answer(self, asked: Asked) -> Reply:
         if self.key is not None and asked.headers.get("authorization") != f"Bearer {self.key}":

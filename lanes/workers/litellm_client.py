@@ -28,6 +28,9 @@ QUOTED = 6
 LONGEST_ERROR = 4000
 """Characters of an error that are looked at."""
 
+_LAYERS = re.compile(r"^(?:litellm\.)?(?:\w+Error: )+(?:\w+Exception - )?|^\w+Exception - ")
+"""What litellm puts before the words of a service."""
+
 _MASKED = re.compile(r"\S*\*{3,}\S*")
 """A key as services quote it: its beginning, stars, its end."""
 
@@ -76,8 +79,8 @@ def asked_to_wait(error: Exception) -> float | None:
 
 
 def said_by(error: Exception) -> str:
-    """One line of an error, without the keys of the environment."""
-    return plain(without_keys(str(error)[:LONGEST_ERROR]))
+    """One line of an error as the service said it, without the keys of the environment."""
+    return plain(without_keys(_LAYERS.sub("", str(error)[:LONGEST_ERROR])))
 
 
 def without_keys(text: str) -> str:
