@@ -74,7 +74,7 @@ class Screen:
         return [line] if line else []
 
     def _finish(self) -> str:
-        line, self._line, self._before = clean(self._line or self._before), "", ""
+        line, self._line, self._before = clean(self._line or self._before).rstrip(), "", ""
         length = len(line.encode()) + 1
         if not self._tail and self._head_bytes + length <= HEAD:
             self._head.append(line)

@@ -1,4 +1,4 @@
-"""Fixed: the text, the characters, the evaluation and the time. Nothing here is edited by who looks for improvements."""
+"""Fixed: the text, the characters, the evaluation and the time. Who looks for improvements edits nothing here."""
 
 import math
 import os
