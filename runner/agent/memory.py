@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from checkpoints.reader import Reader
 from checkpoints.records import (
     BASELINE,
     Change,
     Hypothesis,
-    HypothesisStatus,
     Interval,
     Json,
     Outcome,
     Row,
     State,
     ZoomOut,
-    model_name,
 )
+from checkpoints.thought import Note, Refusal
+from runner.agent.diversity import barred
+from runner.agent.history import EVEN
+from runner.agent.memory_text import sections
+from runner.agent.shortening import Section
 from runner.plan import Plan
 from runner.space import ChangeSpace
+
+BUDGET = 8000
+"""Tokens of the text where the program says nothing else."""
+
+WHOLE = 4
+"""How many times its budget the text may take where it is to have the whole history: with the default, one line for
+each of some five hundred experiments."""
+
+REFUSALS = 40
+"""Newest refusals that are looked at."""
 
 _NOT_TRIED = frozenset({State.CANCELLED})
 
@@ -40,6 +53,25 @@ class Tried:
     """Against its opponent."""
 
     note: str
+    kept: bool = False
+    """Kept now, by its verdict or by a person."""
+
+    effect: Interval | None = None
+    """Gain over its opponent in the metric's unit; None where people voted."""
+
+    expected: float | None = None
+    """The gain that was expected, in the unit of ``gain``."""
+
+    hypothesis: str = ""
+    parent: int | None = None
+    """Champion whose recipe it was applied to."""
+
+    @property
+    def gain(self) -> Interval | None:
+        """What it gained over its opponent, above 0 is better: in win rate above even, or in the metric's unit."""
+        if self.effect or not self.win_rate:
+            return self.effect
+        return Interval(self.win_rate.estimate - EVEN, self.win_rate.low - EVEN, self.win_rate.high - EVEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,58 +97,122 @@ class Memory:
     zoom_out: ZoomOut | None
     """The last one, while its categories bind the next proposals."""
 
+    notes: tuple[Note, ...] = ()
+    """A person's, which outrank what the agent believes."""
+
+    lineage: tuple[int, ...] = ()
+    """Kept experiments whose changes are in the champion's recipe, the oldest first, its own last."""
+
+    zoom_outs: tuple[ZoomOut, ...] = ()
+    """All of the run, the newest last."""
+
+    followed: tuple[tuple[int, int], ...] = ()
+    """Experiment and zoom-out of each proposal that followed from one."""
+
+    refusals: tuple[Refusal, ...] = ()
+    """The newest ones, the newest last."""
+
+    best: Interval | None = None
+    """The champion's metric, or its win rate against the reference; None while nobody knows."""
+
+    in_votes: bool = True
+    """Whether people judge; else a metric does."""
+
+    experiments: int | None = None
+    """Experiments that the budget allows; None where nobody said."""
+
+    budget: int = BUDGET
+    """Most tokens of its text."""
+
+    barred: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Categories that the next proposal may not come from, with the reason of each; see ``runner.agent.diversity``."""
+
     @property
     def allowed(self) -> tuple[str, ...]:
         """Categories that the next proposal must come from; empty when any will do."""
         return self.zoom_out.categories if self.zoom_out else ()
 
-    def text(self) -> str:
-        """The memory as a person, or a model, reads it."""
-        champion = model_name(self.champion) if self.champion is not None else "none yet"
-        parts = [f"Goal: {self.goal}", f"Champion: {champion}", "Tried:", *(_line(tried) for tried in self.tried)]
-        marks = {HypothesisStatus.SUPPORTED: "✓", HypothesisStatus.REFUTED: "✗", HypothesisStatus.OPEN: "?"}
-        parts += ["Believed:", *(f"  {marks[belief.status]} {belief.text}" for belief in self.hypotheses)]
-        if self.allowed:
-            parts.append(f"The next proposals come from: {', '.join(self.allowed)}")
-        return "\n".join(parts)
+    def sections(self, whole: bool = False) -> tuple[Section, ...]:
+        """The memory in parts, as a person or a model reads them; the same memory has the same ones.
+
+        Args:
+            whole: With the whole history, in ``WHOLE`` times the budget.
+        """
+        return sections(self, self.budget * WHOLE if whole else self.budget, whole)
+
+    def text(self, whole: bool = False) -> str:
+        """The same as one text, within the budget."""
+        return "\n\n".join(map(str, self.sections(whole)))
 
 
 def remember(read: Reader, program: Plan, rows: Sequence[Row], closed: Collection[str] = ()) -> Memory:
     """Build the memory from what the store says now.
 
     Args:
+        read: The run's store.
+        program: In force.
         rows: All experiments of the run, with or without their recipes.
         closed: Fields of the space that cannot be changed yet.
     """
     reign = read.champion()
     champion = reign.experiment if reign else None
     recipe = read.recipes(champion).get(champion) if champion is not None else None
+    zoom_outs, space = read.zoom_outs(), program.space.without(closed)
+    binding = _binding(zoom_outs, rows)
     return Memory(
         goal=program.goal,
         prose=program.prose,
         champion=champion,
         recipe=recipe or program.start,
-        space=program.space.without(closed),
+        space=space,
         tried=tuple(tried for row in rows if (tried := _tried(row))),
         hashes=frozenset(read.tried_hashes()),
         hypotheses=tuple(read.hypotheses()),
-        zoom_out=_binding(read.zoom_outs(), rows),
+        zoom_out=binding,
+        notes=tuple(read.notes()),
+        lineage=() if champion is None else (*sorted(rows[champion].contains - {champion}), champion),
+        zoom_outs=tuple(zoom_outs),
+        followed=_followed(rows),
+        refusals=tuple(read.refusals(last=REFUSALS)),
+        best=_best(rows[champion]) if champion is not None else None,
+        in_votes=not any(row.verdict and row.verdict.effect for row in rows),
+        experiments=program.budget.experiments,
+        budget=program.agent.memory_tokens,
+        barred=barred(rows, zoom_outs, binding, space.categories, program.zoom_out.streak, program.agent.quotas),
     )
 
 
 def _tried(row: Row) -> Tried | None:
     experiment, verdict = row.experiment, row.verdict
-    change = experiment.proposal.change
-    if experiment.number == BASELINE or change is None or experiment.state in _NOT_TRIED:
+    proposal = experiment.proposal
+    if experiment.number == BASELINE or proposal.change is None or experiment.state in _NOT_TRIED:
         return None
     return Tried(
         experiment=experiment.number,
-        category=experiment.proposal.category,
-        change=change,
+        category=proposal.category,
+        change=proposal.change,
         outcome=verdict.outcome if verdict else None,
         vetoed=experiment.state is State.VETOED,
         win_rate=verdict.win_rate if verdict else None,
         note=experiment.note,
+        kept=experiment.state is State.KEPT,
+        effect=verdict.effect if verdict else None,
+        expected=proposal.expected.effect if proposal.expected else None,
+        hypothesis=proposal.hypothesis,
+        parent=experiment.parent,
+    )
+
+
+def _best(row: Row) -> Interval | None:
+    return (row.verdict.value or row.verdict.reference) if row.verdict else None
+
+
+def _followed(rows: Sequence[Row]) -> tuple[tuple[int, int], ...]:
+    """Those that were tried and that a zoom-out led to."""
+    return tuple(
+        (row.experiment.number, row.experiment.proposal.zoom_out)
+        for row in rows
+        if row.experiment.proposal.zoom_out is not None and row.experiment.state not in _NOT_TRIED
     )
 
 
@@ -125,14 +221,5 @@ def _binding(zoom_outs: Sequence[ZoomOut], rows: Sequence[Row]) -> ZoomOut | Non
     if not zoom_outs:
         return None
     last = zoom_outs[-1]
-    followed = [row for row in rows if row.experiment.proposal.zoom_out == last.number]
-    alive = [row for row in followed if row.experiment.state not in _NOT_TRIED]
+    alive = [number for number, zoom_out in _followed(rows) if zoom_out == last.number]
     return last if len(alive) < len(last.categories) else None
-
-
-def _line(tried: Tried) -> str:
-    rate = tried.win_rate
-    evidence = f"{rate.estimate:.1%} [{rate.low:.1%}, {rate.high:.1%}]" if rate else "no evidence"
-    fate = "vetoed" if tried.vetoed else str(tried.outcome or "under way")
-    note = f" ({tried.note})" if tried.note else ""
-    return f"  #{tried.experiment} {tried.category}: {tried.change}: {fate}, {evidence}{note}"
