@@ -255,6 +255,9 @@ class Proposal:
     belief: int | None = None
     """Number of the hypothesis that it tests, where that was written down before."""
 
+    exchanges: tuple[int, ...] = ()
+    """Exchanges with a language model that it came of, until it is put forward: the store says it of each exchange."""
+
 
 @dataclass(frozen=True, slots=True)
 class Experiment:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from checkpoints.records import PERSON, Answer, HypothesisStatus, Level, Metric, Proposal
 from checkpoints.writes.experiment import propose
 from checkpoints.writes.log import as_json, event
+from checkpoints.writes.thought import led_to
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -61,11 +62,16 @@ def put_forward(db: Database, proposal: Proposal, change_hash: str) -> int:
             "UPDATE hypotheses SET experiments = json_insert(experiments, '$[#]', ?) WHERE number = ?",
             [number, proposal.belief],
         )
+    led_to(db, proposal.exchanges, number)
     return number
 
 
 def settle_hypothesis(db: Database, experiment: int, status: HypothesisStatus) -> None:
-    """What the verdict of an experiment says of the belief that it tested."""
+    """What the verdict of an experiment says of the belief that it tested.
+
+    A belief with several experiments is as the last decisive verdict says, a keep or a discard; what was inconclusive
+    or crashed leaves it as it was.
+    """
     db.execute(
         "UPDATE hypotheses SET status = ? WHERE EXISTS (SELECT 1 FROM json_each(experiments) WHERE value = ?)",
         [status, experiment],
