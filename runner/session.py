@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import sqlite3
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeAlias
 
@@ -15,26 +16,17 @@ from watchdog.observers.polling import PollingObserver
 
 from checkpoints import writes
 from checkpoints.ownership import RUN
-from checkpoints.records import Lane, Level, RunState, Step
+from checkpoints.records import Level, RunState, Step
 from checkpoints.store import Owner, Store, StoreError, take
 from checkpoints.trouble import why
-from lanes.analyze.analyst import AnalyzeLane
-from lanes.cleanup import clean_up
-from lanes.evaluate import EvaluateLane
-from lanes.judge.sitting import Sitting
-from lanes.train import TrainLane
-from lanes.upload import UploadLane
-from lanes.worker import WorkerError
 from runner.agent.playbook import Playbook
-from runner.finale import Finale
-from runner.heldout import nothing_to_judge_by
-from runner.lane_settings import evaluate_settings, judge_settings, rule, train_settings
+from runner.assembly import assemble, lacking, unlike
 from runner.pipeline import Pipeline
 from runner.planner import Planner
-from runner.program import FILE, Program
+from runner.program import FILE
 from runner.program_error import ProgramError
+from runner.programs import AnyProgram, read_program
 from runner.steering import Steering
-from runner.studies import Studies
 from runner.undo import paused
 
 _SETTLE_SECONDS = 0.2
@@ -44,7 +36,7 @@ LOOK_SECONDS = 1.0
 """How often the program is looked at where the system does not tell of its changes."""
 
 
-Ready: TypeAlias = tuple[Program, tuple[Owner, sqlite3.Connection]]
+Ready: TypeAlias = tuple[AnyProgram, tuple[Owner, sqlite3.Connection]]
 
 
 def make_ready(folder: Path) -> Ready:
@@ -55,9 +47,9 @@ def make_ready(folder: Path) -> Ready:
     Raises:
         ProgramError, Held, StoreError: As ``Session`` does.
     """
-    program = Program.read(folder)
-    if lacking := program.missing() or nothing_to_judge_by(program):
-        raise ProgramError(lacking)
+    program = read_program(folder)
+    if problems := lacking(program):
+        raise ProgramError(problems)
     return program, take(folder / RUN)
 
 
@@ -82,15 +74,12 @@ class Session:
         self._found = self.store.read.last_intervention()
         """What a person did before this process had the run: a stop among it was meant for the one before."""
 
-        self._train = TrainLane(self.store, train_settings(self.program))
-        self._evaluate = EvaluateLane(self.store, evaluate_settings(self.program))
-        upload = UploadLane(self.store, self.program.upload.url)
-        self._workers = {Lane.TRAIN: self._train, Lane.UPLOAD: upload, Lane.EVALUATE: self._evaluate}
-        self._analyst = AnalyzeLane(self.store.read, rule(self.program), self._say_of_ranking)
+        self._linger = linger
+        lanes = self._lanes = assemble(self.store, self.program)
         self.planner = Planner(self.store, self.program, Playbook())
-        finale = Finale(self.store, self._evaluate, lambda: self.program)
-        self.pipeline = Pipeline(self.store, self._workers, self._analyst, self.planner, linger, clean_up, finale.run)
-        self._studies, self._linger = Studies(self.store), linger
+        self.pipeline = Pipeline(
+            self.store, lanes.workers, lanes.analyst, self.planner, linger, lanes.clean_up, lanes.finale
+        )
         self._steering = Steering(self.store, self.pipeline, self.planner)
 
     async def run(self) -> None:
@@ -99,18 +88,12 @@ class Session:
         try:
             async with asyncio.TaskGroup() as together:  # a run that cannot be steered does not go on
                 helpers = [
-                    together.create_task(helper)
-                    for helper in (
-                        self._steering.run(),
-                        self._watch_program(),
-                        clean_up(self.store),
-                        self._studies.run(),
-                        Sitting(self.store, lambda: judge_settings(self.program)).run(),
-                    )
+                    together.create_task(_awaited(helper))
+                    for helper in (self._steering.run, self._watch_program, *self._lanes.beside)
                 ]
                 await self.pipeline.run()
-                if not self._linger and (run := self.store.read.run()) and run.state is RunState.FINISHED:
-                    await self._studies.catch_up()  # the last verdict, or test, fell a moment ago
+                if not self._linger:
+                    await self._lanes.end()
                 for helper in helpers:
                     helper.cancel()
         except ExceptionGroup as group:
@@ -131,7 +114,7 @@ class Session:
         Args:
             keep_workers: Leave a training that is under way alive, for the next owner to take up.
         """
-        for worker in self._workers.values():
+        for worker in self._lanes.workers.values():
             await worker.close(keep_workers)
         await self.store.leave()
 
@@ -143,21 +126,14 @@ class Session:
             if left.step is Step.STOP and left.number <= self._found:
                 await self.store.do(writes.acknowledge, left.number, "the run had ended before, and was started again")
         self._say_who_proposes()
-        await self._end_the_cancelled()
+        await self._lanes.begin()
         run = self.store.read.run()
         if reason := self._paused_by_a_person():
             self.pipeline.hold(reason)
             return
-        self._evaluate.attend()
+        self._lanes.attend()
         if run and run.state is RunState.PAUSED:
             await self.store.do(writes.set_run, RunState.RUNNING)
-
-    async def _end_the_cancelled(self) -> None:
-        """End trainers whose passage was ended in the store just before the last runner was killed."""
-        try:
-            await self._train.end_all_but(self.store.read.open_stage(Lane.TRAIN))
-        except WorkerError as stuck:
-            self.store.submit(writes.event, Level.ERROR, Lane.TRAIN, str(stuck))
 
     def _paused_by_a_person(self) -> str:
         """Why a person paused the run before it was left; empty when nobody did, or somebody resumed it."""
@@ -208,9 +184,9 @@ class Session:
         except OSError:
             return  # an editor replaces the file: it is back in a moment, and that is the next change
         try:
-            program = Program.read(path)
-            if lacking := program.missing() or await asyncio.to_thread(nothing_to_judge_by, program):
-                raise ProgramError(lacking)
+            program = read_program(path)
+            if problems := unlike(self.program, program) or await asyncio.to_thread(lacking, program):
+                raise ProgramError(problems)
         except ProgramError as error:
             await self.store.do(writes.read_program, text, _sha256(text), str(error))
             return
@@ -219,17 +195,12 @@ class Session:
         await self.store.do(writes.read_program, text, _sha256(text), "")
         await self._put_in_force(program)
 
-    async def _put_in_force(self, program: Program) -> None:
+    async def _put_in_force(self, program: AnyProgram) -> None:
         self.program = self.planner.program = program
-        self._train.settings = train_settings(program)
-        self._evaluate.settings = evaluate_settings(program)
-        self._analyst.rule = rule(program)
+        self._lanes.use(program)
         await self.store.do(writes.create_run, *_of_run(program))
         self._say_who_proposes()
         self.pipeline.tell()
-
-    def _say_of_ranking(self, text: str) -> None:
-        self.store.submit(writes.event, Level.WARNING, Lane.ANALYZE, text)
 
     def _say_who_proposes(self) -> None:
         model = self.program.agent.model
@@ -251,7 +222,11 @@ class _Eye(FileSystemEventHandler):
             self._loop.call_soon_threadsafe(self._changed.set)
 
 
-def _of_run(program: Program) -> tuple[str, str, int, int, float | None]:
+async def _awaited(helper: Callable[[], Awaitable[object]]) -> None:
+    await helper()
+
+
+def _of_run(program: AnyProgram) -> tuple[str, str, int, int, float | None]:
     budget = program.budget
     return program.name, program.goal, budget.experiments, program.seed, budget.usd_per_hour
 

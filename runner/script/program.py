@@ -81,6 +81,19 @@ class ScriptProgram(ScriptSettings):
         """Files that cannot be changed yet: none."""
         return frozenset()
 
+    def unlike(self, before: ScriptProgram) -> tuple[str, ...]:
+        """One line for each field that cannot change while a run goes on: the numbers would be of another kind."""
+        document = read_document(self.text, self.path.name)
+        new, old = self.script, before.script
+        pairs: dict[tuple[str, ...], bool] = {
+            (SCRIPT, "command"): new.command == old.command,
+            (SCRIPT, "editable"): new.editable == old.editable,
+            (SCRIPT, "metric"): new.metric.measured == old.metric.measured,
+            (SCRIPT, "seed_env"): new.seed_env == old.seed_env,
+        }
+        what = "changes what a run measures, so it stays as it was when the run began; begin another run"
+        return tuple(Problem(path, what).line(document) for path, same in pairs.items() if not same)
+
     def missing(self) -> tuple[str, ...]:
         """One line for each thing that a run needs of git and that is not there."""
         document = read_document(self.text, self.path.name)

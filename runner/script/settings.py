@@ -43,8 +43,9 @@ class Noise(Part):
 
     model_config = ConfigDict(json_schema_extra={"allowed": "{repeats: 2}"})
 
-    repeats: AtLeast1 = 2
-    """Further runs of the baseline, each with a seed of its own where the command takes one."""
+    repeats: AtLeast1 | None = None
+    """Further runs of the baseline, each with a seed of its own where the command takes one; null is 4 under the rule
+    ``confirmed`` and 2 under the others."""
 
 
 class ScriptMetric(Part):
@@ -70,6 +71,11 @@ class ScriptMetric(Part):
     """What keeps a change; null is ``confirmed`` where ``seed_env`` is said and ``record`` where it is not."""
 
     noise: Noise = Noise()
+
+    @property
+    def measured(self) -> tuple[str, str, str | None]:
+        """What the number is; the rule may become another one."""
+        return self.name, self.direction, self.pattern
 
 
 class Script(Part):
