@@ -1,5 +1,6 @@
 """Believable runs in which a language model proposes, a metric judges, or a script is edited; see ``runs``."""
 
+# pyright: reportUnknownMemberType=false
 from __future__ import annotations
 
 import time
@@ -10,7 +11,7 @@ from runs import Story, write_run
 
 from checkpoints import writes
 from checkpoints.measurements import HeldRows, Measurement, Role
-from checkpoints.records import Change, Expected, Interval, Lane, Outcome, Proposal, Step, Verdict
+from checkpoints.records import Change, Expected, Interval, Lane, Level, Outcome, Proposal, Step, Verdict
 from checkpoints.store import Store
 from checkpoints.thought import Exchange, Idea, Purpose
 
@@ -36,6 +37,11 @@ def write_agent_run(folder: Path, experiments: int = 12, *, live: bool = True) -
 class AgentStory(Story):
     """The same run, proposed by a language model."""
 
+    def begin(self, db: Database, experiments: int) -> None:
+        """By the demo's own program, which can be read again."""
+        super().begin(db, experiments)
+        writes.read_program(db, (Path(__file__).parents[1] / "program.md").read_text(encoding="utf-8"), "1" * 64, "")
+
     def propose(self, db: Database, number: int) -> None:
         """Asked, mended once where it was refused, and the playbook where no answer came."""
         if number == 0:
@@ -51,7 +57,7 @@ class AgentStory(Story):
         super().propose(db, number)
         writes.led_to(db, asked, number)
         if number == INSTEAD:
-            writes.event(db, "warning", "proposal", "the playbook stepped in: rate limit: 429, tried 5 times", number)
+            writes.event(db, Level.WARNING, "proposal", "the playbook stepped in: rate limit, 429", number)
             return
         db.execute(
             "UPDATE experiments SET proposer = ?, expected = ?, rests_on = ? WHERE number = ?",

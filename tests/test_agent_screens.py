@@ -1,16 +1,22 @@
 """What the dashboard shows of the agent: what it says, what it was told, what it believes, what it was refused."""
 
+import math
 import shutil
+import time
 from pathlib import Path
 
 import pytest
 from agent_runs import INSTEAD, REPAIRED, write_agent_run
+from hypothesis import given
+from hypothesis import strategies as st
 from test_dashboard import NARROW, WIDE, Recorded, choose, text_of, until, until_shown
 
 from checkpoints import writes
+from checkpoints.records import Experiment, Proposal, Row, State, Step
 from checkpoints.store import Store
 from checkpoints.thought import Exchange, Purpose
 from tui.app import Dashboard
+from tui.branches import branches
 
 TALL = (120, 90)
 
@@ -97,3 +103,102 @@ async def test_an_exchange_that_failed_says_why_and_the_playbooks_step_is_marked
         await until_shown(pilot, "1 of 15")
         await pilot.press("right", "right", "right")
         await until_shown(pilot, "What went wrong", "rate limit: 429, tried 5 times")
+
+
+async def test_the_memory_is_read_as_the_agent_gets_it_and_notes_are_written_changed_and_dropped(folder: Path) -> None:
+    recorded = Recorded()
+    async with Dashboard(folder, recorded).run_test(size=WIDE) as pilot:
+        await until_shown(pilot, "champion #10")
+        await pilot.press("M")
+        await until_shown(pilot, "of at most 8,000 tokens", "outrank all", "Never train on rows with names")
+        await pilot.press("a", *"be kind", "enter")
+        await until(pilot, lambda: recorded.steps)
+        await pilot.press("c")
+        await until_shown(pilot, "Change a note", "▸ Short answers")
+        await pilot.press("down", "enter")
+        await until_shown(pilot, "Never train on rows with names of customers.")
+        await pilot.press(*"!", "enter")
+        await until(pilot, lambda: len(recorded.steps) == 2)
+        await pilot.press("d")
+        await until_shown(pilot, "Drop a note")
+        await pilot.press("enter")
+        await until(pilot, lambda: len(recorded.steps) == 3)
+    assert [detail for *_, detail in recorded.steps] == [
+        {"text": "be kind"},
+        {"of": 1, "text": "Never train on rows with names of customers.!"},
+        {"of": 2},
+    ]
+    assert {step for step, *_ in recorded.steps} == {Step.NOTE}
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW])
+async def test_a_question_is_typed_its_answer_is_seen_as_it_comes_and_an_idea_is_injected_with_one_key(
+    folder: Path, size: tuple[int, int]
+) -> None:
+    recorded = Recorded()
+    async with Dashboard(folder, recorded).run_test(size=size) as pilot:
+        await until_shown(pilot, "champion #10")
+        await pilot.press("A")
+        await until_shown(pilot, "Why did warmup not help?", "And what about beta?", "waits for its answer…")
+        await until_shown(pilot, "agent, as it speaks", "it drifted", "▸ schedule  a longer warmup")
+        await pilot.press(*"more q?", "enter")
+        await until(pilot, lambda: recorded.steps)
+        await pilot.press("tab", "down", "i")
+        await until(pilot, lambda: len(recorded.steps) == 2)
+    assert recorded.steps[0] == (Step.ASK, None, "", {"text": "more q?"})
+    assert recorded.steps[1] == (Step.INJECT, None, "", {"text": "fewer, cleaner pairs", "category": "data"})
+
+
+async def test_the_directions_of_a_zoom_out_stand_under_its_categories(written: Path) -> None:
+    async with Dashboard(written, Recorded()).run_test(size=WIDE) as pilot:
+        await until_shown(pilot, "champion #10")
+        await pilot.press("Z")
+        await until_shown(pilot, "next from: data", "→ drop pairs whose answers differ only in length")
+
+
+async def test_the_tree_stands_on_the_champions_line_and_its_cursor_is_what_keys_apply_to(folder: Path) -> None:
+    recorded = Recorded()
+    async with Dashboard(folder, recorded).run_test(size=WIDE) as pilot:
+        await until_shown(pilot, "champion #10")
+        await pilot.press("T")
+        screen = await until_shown(pilot, "▸╰─▶ #14", "  ● #10", "  ├─○ #12")
+        assert "  ⊘ #8" in screen and f"◐ #{INSTEAD}≡" in screen
+        await pilot.press("left", "v")
+        await until_shown(pilot, "Veto #10")
+        await pilot.press("escape")
+        await pilot.press("enter")
+        await until_shown(pilot, "#10 ● kept", "Verdict")
+
+
+@given(st.lists(st.integers(0, 10**6), max_size=60), st.integers(0, 10**6))
+def test_a_tree_has_each_experiment_once_below_its_parent_and_is_no_wider_than_it_is_forked(
+    draws: list[int], pick: int
+) -> None:
+    parents = [None, *(draw % (place + 1) for place, draw in enumerate(draws))]
+    rows = [_branched(number, parent, parents) for number, parent in enumerate(parents)]
+    found = branches(rows, pick % len(rows))
+    places = {one.number: place for place, one in enumerate(found)}
+    assert sorted(places) == list(range(len(rows)))
+    assert all(parent is None or places[parent] < places[number] for number, parent in enumerate(parents))
+    assert max(len(one.stem) // 2 for one in found) <= math.log2(len(rows)) + 1
+
+
+def test_a_long_row_of_keeps_is_one_column_and_ten_thousand_experiments_are_drawn_at_once() -> None:
+    parents = [None, *(3 * (number // 3) for number in range(9_999))]
+    rows = [Row(_experiment(number, parent), None) for number, parent in enumerate(parents)]
+    started = time.perf_counter()
+    found = branches(rows, None)
+    assert time.perf_counter() - started < 1
+    assert max(len(one.stem) for one in found) == 2
+
+
+def _branched(number: int, parent: int | None, parents: list[int | None]) -> Row:
+    line: set[int] = set()
+    while parent is not None:
+        line.add(parent)
+        parent = parents[parent]
+    return Row(_experiment(number, parents[number]), None, contains=frozenset(line))
+
+
+def _experiment(number: int, parent: int | None) -> Experiment:
+    return Experiment(number, State.DISCARDED, Proposal("why", "data", None, "m"), None, parent, parent, 0.0, 1.0, "")

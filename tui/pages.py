@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from tui.guest import Guest
 from tui.widgets.experiments import Experiments
+
+if TYPE_CHECKING:
+    from tui.screens.question import Answered, Question
 
 
 class Pages(Guest):
@@ -36,6 +41,28 @@ class Pages(Guest):
         from tui.screens.ranking import RankingPage
 
         self.push_screen(RankingPage(self.folder, self.snapshot))
+
+    def action_memory_page(self) -> None:
+        """What the agent is handed, and a person's notes to it."""
+        from tui.screens.memory import MemoryPage
+
+        def put(question: Question, use: Callable[[Answered], None]) -> None:
+            self.push_screen(question, lambda answer: use(answer) if answer else None)
+
+        self.push_screen(MemoryPage(self.folder, self.snapshot, self.want, put))
+
+    def action_ask(self) -> None:
+        """The conversation with the agent."""
+        from tui.screens.ask import AskPage
+
+        self.push_screen(AskPage(self.folder, self.snapshot, self.want))
+
+    def action_tree(self) -> None:
+        """The experiments by whom they were branched from."""
+        from tui.screens.tree import TreePage
+
+        chosen = self.main.chosen
+        self.push_screen(TreePage(self.snapshot, chosen.experiment.number if chosen else None, self.open_detail))
 
     def action_exchanges(self) -> None:
         """What the agent was asked and answered, for the run or for the experiment whose page is open."""

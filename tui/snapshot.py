@@ -152,6 +152,12 @@ class Snapshot:
         return self.reigns[-1].experiment if self.reigns else None
 
     @property
+    def scalar(self) -> bool:
+        """Whether a number that was measured over trainings judges, and no votes."""
+        row = self.row(self.champion)
+        return bool(row and row.verdict and row.verdict.value)
+
+    @property
     def asked(self) -> bool:
         """Whether a language model is asked for proposals in this run."""
         return bool(self.spent and self.spent.exchanges)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable
 from typing import Any, cast
@@ -48,6 +49,24 @@ def money(usd: float | None) -> str:
     if usd is None:
         return "no price"
     return f"${usd:.2f}" if usd >= 0.01 or usd == 0 else f"${usd:.2g}"
+
+
+def measured(interval: Interval) -> tuple[str, str]:
+    """``0.9980`` and ``±.0006``: a metric in its own unit with the wider side of its interval, to two digits."""
+    half = max(interval.high - interval.estimate, interval.estimate - interval.low)
+    if not (math.isfinite(half) and half > 0):
+        return f"{interval.estimate:.5g}", "—"
+    decimals = max(0, min(6, 1 - math.floor(math.log10(half))))
+    return f"{interval.estimate:.{decimals}f}", f"±{half:.{decimals}f}".replace("±0.", "±.")
+
+
+def outcome(row: Row) -> tuple[str, str]:
+    """What an experiment came to and how sure that is: its metric, or its win rate against its opponent in per cent."""
+    verdict = row.verdict
+    if verdict and verdict.value:
+        return measured(verdict.value)
+    rate = verdict.win_rate if verdict else None
+    return (per_cent(rate.estimate), plus_minus(rate)) if rate else ("—", "—")
 
 
 def signed(value: float) -> str:

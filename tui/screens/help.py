@@ -12,11 +12,14 @@ from checkpoints.records import Lane
 from tui.keys import ACTIONS, Action
 from tui.reach import group_of
 from tui.screens.arena import VOTING
+from tui.screens.ask import ASKING, PICKING
 from tui.screens.detail import MOVING
 from tui.screens.exchanges import TURNING
+from tui.screens.memory import NOTING
 from tui.screens.page import BY_SECTION, READING, Page
 from tui.screens.ranking import RANKING
 from tui.screens.report import REPORTING
+from tui.screens.tree import CLIMBING
 from tui.signs import BLUE, BRIGHT, STATES
 from tui.widgets.experiments import STEPPED_IN
 
@@ -73,6 +76,9 @@ def _parts() -> Iterator[RenderableType]:
     yield from _section("On a page", _keys(READING))
     yield from _section("On a page of several sections", _keys(BY_SECTION))
     yield from _section("On an experiment's page", [*_keys(MOVING), *_named(_STEERING)])
+    yield from _section("On the tree", _keys(CLIMBING))
+    yield from _section("On the memory", _keys(NOTING))
+    yield from _section("Asking the agent", [*_keys(ASKING), *_keys(PICKING)])
     yield from _section("On the agent's exchanges", _keys(TURNING))
     yield from _section("On the report", _keys(REPORTING))
     yield from _section("On the ranking", _keys(RANKING))

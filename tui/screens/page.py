@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.events import Resize
 from textual.screen import Screen
+from textual.widget import Widget
 
 from tui.keys import Action
 from tui.signs import BRIGHT, GREY
@@ -88,9 +89,14 @@ class Page(Screen[None]):
         """Cells that a line of the body has."""
         return max(self.size.width - 2, 1)
 
+    @property
+    def first(self) -> Widget:
+        """What has the keys when the page is opened: the text."""
+        return self._body
+
     def on_mount(self) -> None:
-        """The text has the keys."""
-        self._body.focus()
+        """Keys go to the text, or to what stands in its place."""
+        self.first.focus()
         self.call_after_refresh(self._tell)
 
     def on_resize(self, event: Resize) -> None:

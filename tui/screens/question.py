@@ -54,7 +54,7 @@ class Question(ModalScreen[Answered | None]):
     ]
 
     def __init__(
-        self, title: str, told: Text, options: Sequence[Choice], asked: str = "", needed: bool = False
+        self, title: str, told: Text, options: Sequence[Choice], asked: str = "", needed: bool = False, words: str = ""
     ) -> None:
         """Prepare the question.
 
@@ -64,10 +64,11 @@ class Question(ModalScreen[Answered | None]):
             options: Possible answers; the first is the default.
             asked: What to write about; empty asks for no words.
             needed: Whether words must be given.
+            words: What the line to write on begins with.
         """
         super().__init__()
         self._title, self._told, self._options, self._asked, self._needed = title, told, options, asked, needed
-        self._chosen, self._words, self._changed = options[0].name, "", False
+        self._chosen, self._words, self._changed = options[0].name, words, False
 
     @property
     def content(self) -> object:

@@ -75,6 +75,8 @@ def _zoom_out(zoom_out: ZoomOut, rows: Sequence[Row]) -> Iterator[RenderableType
     yield _indented(paragraphs(zoom_out.text.strip() or "it says nothing"))
     binding = ", ".join(zoom_out.categories) or "nothing, as everything was tried"
     yield _indented(Text().append("next from: ", GREY).append_text(said(binding, PINK)))
+    for direction in zoom_out.directions:
+        yield _indented(Text().append("→ ", PINK).append_text(said(direction, BRIGHT)))
     yield _indented(Text().append(_came(rows), GREY))
     for row in rows:
         yield _indented(_line(row))

@@ -12,7 +12,7 @@ from tui.order import ORDERS, Found
 from tui.signs import BLUE, BRIGHT, CURSOR, FAINT, GREY, ORANGE, STATES
 from tui.snapshot import Snapshot
 from tui.widgets.lines import Lines, fitted, said
-from tui.words import duration, loss_difference, per_cent, plus_minus, subject
+from tui.words import duration, loss_difference, outcome, subject
 
 STEPPED_IN = "≡"
 """Stands beside the number of an experiment that the playbook proposed in the place of the agent."""
@@ -110,13 +110,18 @@ _COLUMNS = (("number", "#  change"), ("win rate", " win%"), ("", "     ±"), ("l
 """What a column is sorted as, and its heading."""
 
 
+_OF_A_METRIC = (("win rate", "  value"), ("", "       ±"))
+"""The same where a metric judges, in its own unit."""
+
+
 def _heading(snapshot: Snapshot, width: int, order: str) -> Text:
     before = {"number": " " * _digits(snapshot)}
+    columns = (_COLUMNS[0], *_OF_A_METRIC, *_COLUMNS[3:]) if snapshot.scalar else _COLUMNS
     cells = [
         Text(before.get(name, "") + cell, style=f"bold underline {BRIGHT}" if name == order else GREY)
-        for name, cell in _COLUMNS
+        for name, cell in columns
     ]
-    return _columns(width, cells)
+    return _columns(snapshot, width, cells)
 
 
 def _digits(snapshot: Snapshot) -> int:
@@ -125,7 +130,7 @@ def _digits(snapshot: Snapshot) -> int:
 
 
 def _line(snapshot: Snapshot, row: Row, width: int, chosen: bool) -> Text:
-    experiment, verdict = row.experiment, row.verdict
+    experiment = row.experiment
     sign = STATES[experiment.state]
     reigns = experiment.number == snapshot.champion
     word = ("pinned" if snapshot.pinned else "champion") if reigns else sign.word
@@ -134,14 +139,16 @@ def _line(snapshot: Snapshot, row: Row, width: int, chosen: bool) -> Text:
         (f"{experiment.number:>{_digits(snapshot)}}", BRIGHT if experiment.state is State.KEPT else ""),
         (f"{STEPPED_IN} " if snapshot.stepped_in(row) else "  ", ORANGE),
     ).append_text(said(subject(row), "" if experiment.state is State.KEPT else GREY))
-    rate = verdict.win_rate if verdict else None
+    value, around = outcome(row)
+    known = value != "—"
     difference = loss_difference(snapshot.row(experiment.parent), row)
     line = _columns(
+        snapshot,
         width,
         [
             name,
-            Text(f"{per_cent(rate.estimate) if rate else '—':>5}", style="" if rate else FAINT),
-            Text(f"{plus_minus(rate) if rate else '—':>6}", style=GREY if rate else FAINT),
+            Text(f"{value:>{7 if snapshot.scalar else 5}}", style="" if known else FAINT),
+            Text(f"{around:>{8 if snapshot.scalar else 6}}", style=GREY if known else FAINT),
             Text(f"{'—' if difference is None else f'{difference:+.3f}':>7}", style=GREY),
             Text(f"{duration(row.train_seconds) if row.train_seconds else '—':>6}", style=GREY),
             Text(f"  {sign.mark} {word}", style=BLUE if reigns else sign.colour),
@@ -152,10 +159,10 @@ def _line(snapshot: Snapshot, row: Row, width: int, chosen: bool) -> Text:
     return line
 
 
-def _columns(width: int, cells: list[Text]) -> Text:
-    widths = [5, 6, 7, 6, 16]
+def _columns(snapshot: Snapshot, width: int, cells: list[Text]) -> Text:
+    widths = [7, 8, 7, 6, 16] if snapshot.scalar else [5, 6, 7, 6, 16]
     if width < _WIDE:
-        cells, widths = [cells[0], cells[1], cells[2], cells[5]], [5, 6, 16]
+        cells, widths = [cells[0], cells[1], cells[2], cells[5]], [*widths[:2], 16]
     line = fitted(cells[0], width - sum(widths))
     for cell, cell_width in zip(cells[1:], widths, strict=True):
         line.append_text(fitted(cell, cell_width))
