@@ -56,13 +56,14 @@ class Branch:
         pairs = (line.split("\0") for line in said.splitlines() if "\0" in line)
         return {key: commit for key, commit in pairs if key}
 
-    async def append(self, tree: str, message: str, key: str) -> str:
+    async def append(self, tree: str, message: str, key: str, after: str = "") -> str:
         """Have one commit of a tree at the end of the branch for a key, however often it is asked for.
 
         Args:
             tree: Its files: a tree, or a commit whose tree is meant.
             message: A line, perhaps a blank one and more.
             key: What it is made for.
+            after: The commit that must be the newest; empty where any may.
 
         Returns:
             The commit.
@@ -73,6 +74,8 @@ class Branch:
         if made := (await self.done()).get(key):
             return made
         tip = await self.tip()
+        if after not in ("", tip):
+            raise GitError(f"{self.name} was moved by somebody else at the same moment")
         made = await commit_tree(self.git, f"{tree}^{{tree}}", (tip,), f"{message.rstrip()}\n\n{KEY}: {key}")
         await self.git.ask("update-ref", "-m", f"{KEY}: {key}", self._ref, made, tip)
         return made
@@ -115,24 +118,28 @@ async def commit_tree(git: Git, tree: str, parents: tuple[str, ...], message: st
     return await git.ask("commit-tree", tree, *before, "-F", "-", given=clean(message).strip().encode() + b"\n")
 
 
-async def tree_with(git: Git, commit: str, files: Mapping[str, bytes]) -> str:
+async def tree_with(git: Git, commit: str, files: Mapping[str, bytes | None]) -> str:
     """The tree of a commit with some files other than there, in no index but one of its own.
 
     Args:
         git: Of the repository.
         commit: Whose tree it begins with.
-        files: New contents by path, from the top of the repository. What is a program there stays one.
+        files: New contents by path, from the top of the repository; None where there should be no such file. What is
+            a program there stays one.
 
     Raises:
         GitError: A path is a link or another repository in that commit, or leads through one.
     """
-    blobs = {path: await _blob(git, content) for path, content in files.items()}
-    modes = {path: await _mode(git, commit, path) for path in files}
-    lines = "".join(f"{modes[path]} {blob}\t{path}\0" for path, blob in blobs.items())
+    entries = [
+        f"{await _mode(git, commit, path)} {await _blob(git, content)}\t{path}\0"
+        if content is not None
+        else f"0 {_NOTHING}\t{path}\0"
+        for path, content in files.items()
+    ]
     with tempfile.TemporaryDirectory(prefix="autoresearch-index-") as folder:
         index = Path(folder) / "index"
         await git.ask("read-tree", commit, index=index)
-        await git.ask("update-index", "-z", "--index-info", given=lines.encode(), index=index)
+        await git.ask("update-index", "-z", "--index-info", given="".join(entries).encode(), index=index)
         return await git.ask("write-tree", index=index)
 
 
@@ -145,8 +152,7 @@ async def _mode(git: Git, commit: str, path: str) -> str:
     parts = path.split("/")
     if any(part in ("", ".", "..") or part.lower() == ".git" for part in parts):
         raise GitError(f"{path} is no path inside the repository")
-    above = ["/".join(parts[:depth]) for depth in range(1, len(parts) + 1)]
-    said = await git.ask("ls-tree", "-z", "--full-tree", commit, "--", *(f":(literal){one}" for one in above))
+    said = await git.ask("ls-tree", "-t", "-z", "--full-tree", commit, "--", path)
     for entry in filter(None, said.split("\0")):
         about, _, name = entry.partition("\t")
         mode = about.split()[0]
