@@ -22,7 +22,7 @@ from lanes.lane import Analyst, StageFailed, StagePaused, StageWorker
 from lanes.room import shortage
 from lanes.worker import WorkerError
 from runner.failing import give_up, give_up_before, leave_unjudged, no_baseline, try_again
-from runner.planner import Planner, Stale
+from runner.planner import Halt, Planner, Stale
 
 LOOK_AGAIN_SECONDS = 2.0
 """How often a waiting lane looks by itself whether what it waits for (room on the disk) has come."""
@@ -92,6 +92,7 @@ class Pipeline:
     def leave(self) -> None:
         """End ``run`` when the passages in hand have ended."""
         self._over = True
+        self.planner.leave()
         self.tell()
 
     def tell(self) -> None:
@@ -126,14 +127,29 @@ class Pipeline:
         while not self._over:
             news = self._news
             if not self.held and not self._read.count(State.PROPOSED):
-                if await self.planner.propose():
+                if await self._propose():
                     if not self.held:  # somebody may have paused the run meanwhile
                         await self.store.do(writes.set_run, RunState.RUNNING)
                     self.tell()
                     continue
-                if not self._read.count(*FLYING):
+                if not (self.held or self._over or self._read.count(*FLYING)):
                     await self._finish()
             await _wait(news)
+
+    async def _propose(self) -> bool:
+        """Have the next proposal made; where nobody may or can, the run is held with the reason."""
+        try:
+            return await self.planner.propose(self._starves)
+        except Halt as halt:
+            self.hold(str(halt))
+            await self.store.do(writes.set_run, RunState.PAUSED, str(halt))
+            return False
+
+    def _starves(self) -> bool:
+        """Whether the train lane stands still, and for nothing but a proposal."""
+        at_work = any(stage.lane is Lane.TRAIN for stage in self.in_hand.values())
+        full = self._read.count(*BETWEEN) >= self._slots(Lane.EVALUATE) + self.planner.program.ahead
+        return not (self.held or at_work or full) and self._obstacle(Lane.TRAIN) == "a proposal"
 
     async def _finish(self) -> None:
         """Nothing is left to try and nothing under way: what comes last, and the end."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import re
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,26 +32,37 @@ from checkpoints.records import (
 from checkpoints.rows import Rows
 from checkpoints.store import Store
 from checkpoints.writes.experiment import change_json
+from runner.agent.asking import Unusable
 from runner.agent.categories import OTHER
+from runner.agent.checks import check
 from runner.agent.memory import Memory, remember
+from runner.agent.playbook import PLAYBOOK, Playbook
 from runner.agent.proposer import Proposer
 from runner.agent.stock import keep_stock
 from runner.agent.zoom_out import due
 from runner.change import ChangeRefused
 from runner.interventions import Refused
 from runner.plan import Plan
+from runner.thinking import Dropped, Late, Thinking, patience
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-REPAIRS = 3
-"""How often a refused proposal is asked again before the run gives up on this one."""
+AGAIN = 3
+"""How often a proposer that says the same as before is asked anew, before there is nothing left to try."""
+
+ASK_AGAIN_SECONDS, ASKED_AGAIN = 30.0, 20
+"""Where nobody else can propose: how long until a proposer that cannot be asked is asked again, and how often."""
 
 _SETTLED = {Outcome.KEEP: HypothesisStatus.SUPPORTED, Outcome.DISCARD: HypothesisStatus.REFUTED}
 
 
 class Stale(Exception):
     """A proposal that no longer fits the champion; it goes back to the proposer with this reason."""
+
+
+class Halt(Exception):
+    """Nobody may or can propose; the run is held with this reason."""
 
 
 class Planner:
@@ -62,17 +76,80 @@ class Planner:
         self.proposer = proposer
         self.rows = Rows(store.read)
         self.proposing = asyncio.Lock()
-        """Held while a proposal is made, or while what a person asks for is put before it."""
+        """Held while a proposal is put, or while what a person asks for is put before it; not while one is thought
+        about."""
 
+        self._playbook = Playbook()
+        self._thinking = Thinking()
+        self._spare: Proposal | None = None
+        """What was thought of when somebody else's was put first."""
+
+        self.halted = ""
+        """Why nobody could propose when it was last asked; empty where somebody could."""
+
+        self._left = False
+        self._news = asyncio.Event()
+        self._told = ""
         self._began = time.monotonic()
         self._exhausted = ""
 
-    async def propose(self) -> bool:
-        """Put the next experiment before the train lane; False when the budget is used up or nothing is left to try."""
-        async with self.proposing:
-            return await self._propose()
+    async def propose(self, starves: Callable[[], bool] = lambda: False) -> bool:
+        """Put the next experiment before the train lane; False when the budget is used up or nothing is left to try.
 
-    async def _propose(self) -> bool:
+        A proposer that thinks longer than the train lane can wait goes on thinking: the playbook's proposal is put
+        first, and what comes of the thought is the next one.
+
+        Args:
+            starves: Whether the train lane stands still for want of a proposal.
+
+        Raises:
+            Halt: Nobody may or can propose.
+        """
+        try:
+            self.halted = ""
+            return await self._propose(starves)
+        except Halt as halt:
+            self.halted = str(halt)
+            raise
+
+    async def _propose(self, starves: Callable[[], bool]) -> bool:
+        refused = 0
+        while not self._left:
+            async with self.proposing:
+                if (known := await self._known()) is not None:
+                    return known
+            try:
+                proposal = await self._offered(starves)
+            except Dropped:
+                continue
+            if proposal is None:
+                return False
+            async with self.proposing:
+                if self.store.read.count(State.PROPOSED):
+                    self._spare = None if proposal.proposer == PLAYBOOK else proposal
+                    return True
+                if await self._put(proposal):
+                    return True
+            refused += 1
+            if refused > AGAIN and proposal.proposer == PLAYBOOK:
+                self._exhausted = f"{proposal.proposer} proposed nothing acceptable {refused} times in a row"
+                return False
+        return False
+
+    def change_proposer(self, proposer: Proposer) -> None:
+        """Have somebody else propose from now on."""
+        self.proposer, self._spare, self._told = proposer, None, ""
+        self._thinking.drop()
+        self._news.set()
+
+    def leave(self) -> None:
+        """End what is thought about: nothing more is proposed."""
+        self._left = True
+        self._thinking.drop()
+        self._news.set()
+
+    async def _known(self) -> bool | None:
+        """What needs no thought: something is prepared, the baseline is first, or the budget is used up."""
         read = self.store.read
         if read.count(State.PROPOSED):
             return True
@@ -83,14 +160,7 @@ class Planner:
         if used_up := self._used_up():
             self._exhausted = used_up
             return False
-        _, rows = await self.rows.look()
-        if trigger := due(rows, read.zoom_outs(), self.program.zoom_out):
-            await self._take_stock(trigger, "", rows)
-        proposal = await self._acceptable(rows)
-        if proposal is None:
-            return False
-        await self._put(proposal)
-        return True
+        return None
 
     def why_finished(self) -> str:
         """Why there is nothing more to do, for a person."""
@@ -187,24 +257,63 @@ class Planner:
             return f"the {budget.hours:g} hours of the budget are over"
         return ""
 
-    async def _acceptable(self, rows: Sequence[Row]) -> Proposal | None:
-        """A proposal that the program accepts; what it refuses is recorded with the reason and asked again."""
-        for _ in range(REPAIRS):
-            memory = await self._memory(rows)
-            proposal = await self.proposer.propose(memory)
-            if proposal is None or proposal.change is None:
-                self._exhausted = "everything that the space opens was tried"
-                return None
+    async def _offered(self, starves: Callable[[], bool]) -> Proposal | None:
+        """The proposer's next proposal, or the playbook's in its place; None when nobody knows of anything."""
+        spare, self._spare = self._spare, None
+        if spare:
+            return spare
+        _, rows = await self.rows.look()
+        training = next((row.train_seconds for row in reversed(rows) if row.train_seconds is not None), None)
+        enough = patience(starves, training) if self.proposer.name != PLAYBOOK else never
+        why = ""
+        for _ in range(ASKED_AGAIN):
             try:
-                self.program.space.check(proposal.change, memory.recipe)
-                if self.program.space.canonical(proposal.change) in memory.hashes:
-                    raise ChangeRefused(f"{proposal.change}: was tried before")
-            except ChangeRefused as refused:
-                await self.store.do(writes.event, Level.WARNING, "proposal", f"refused: {refused}")
+                found = await self._thinking.outcome(self._think, enough)
+            except Late:
+                if found := await self._stand_in(f"{self.proposer.name} is still thinking"):
+                    return found
+                enough = never
                 continue
-            return proposal
-        self._exhausted = f"{self.proposer.name} proposed nothing acceptable {REPAIRS} times in a row"
-        return None
+            except Unusable as unusable:
+                if unusable.spent and self.program.agent.over == "pause":
+                    raise Halt(str(unusable)) from None
+                why = str(unusable)
+                if found := await self._stand_in(why):
+                    return found
+                await self._pause_for_news(why)
+                continue
+            if found is None:
+                self._exhausted = "everything that the space opens was tried"
+            return found
+        raise Halt(f"nobody else can propose: {why}")
+
+    async def _pause_for_news(self, why: str) -> None:
+        """Wait a while before a proposer that cannot be asked is asked again."""
+        await self._tell(f"nobody else can propose, it is asked again in {ASK_AGAIN_SECONDS:g} s: {why}")
+        self._news.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ASK_AGAIN_SECONDS):
+                await self._news.wait()
+                raise Dropped
+
+    async def _think(self) -> Proposal | None:
+        """Take stock where that is due, then propose."""
+        _, rows = await self.rows.look()
+        if trigger := due(rows, self.store.read.zoom_outs(), self.program.zoom_out):
+            await self._take_stock(trigger, "", rows)
+        return await self.proposer.propose(await self._memory(rows))
+
+    async def _stand_in(self, why: str) -> Proposal | None:
+        """The playbook's proposal; the reason is said once, until the proposer proposes again."""
+        if proposal := await self._playbook.propose(await self.memory()):
+            await self._tell(f"the playbook proposes: {why}")
+        return proposal
+
+    async def _tell(self, text: str) -> None:
+        """Show why somebody else proposes, or nobody; the same once, until the proposer proposes again."""
+        if (reason := _without_numbers(text)) != self._told:
+            self._told = reason
+            await self.store.do(writes.event, Level.WARNING, "agent", text)
 
     async def memory(self) -> Memory:
         """What a proposal may rest on now."""
@@ -214,9 +323,37 @@ class Planner:
         """In a thread: ten thousand beliefs take longer to read than a screen can wait."""
         return await asyncio.to_thread(_remembered, self.store.folder, self.program, rows)
 
-    async def _put(self, proposal: Proposal) -> None:
+    async def _put(self, proposal: Proposal) -> bool:
+        """Put a proposal before the train lane, if it is acceptable as things are now; else its refusal is kept."""
         assert proposal.change is not None
-        await self.store.do(writes.put_forward, proposal, self.program.space.canonical(proposal.change))
+        memory = await self.memory()
+        try:
+            check(proposal, memory, obliged=proposal.proposer != PLAYBOOK)
+        except ChangeRefused as refused:
+            await self.store.do(_keep_refusal, proposal, str(refused))
+            return False
+        change_hash = self.program.space.canonical(proposal.change, memory.recipe)
+        await self.store.do(writes.put_forward, proposal, change_hash)
+        if proposal.proposer == self.proposer.name:
+            self._told = ""
+        return True
+
+
+def never() -> bool:
+    """Nobody is in a hurry."""
+    return False
+
+
+def _keep_refusal(db: Database, proposal: Proposal, why: str) -> None:
+    said = asdict(proposal)
+    exchange = proposal.exchanges[-1] if proposal.exchanges else None
+    writes.add_refusal(db, proposal.proposer, said, why, exchange)
+    writes.event(db, Level.WARNING, "proposal", f"refused: {why}")
+
+
+def _without_numbers(why: str) -> str:
+    """A reason without what differs from time to time: seconds, tokens, amounts."""
+    return re.sub(r"[0-9]+", "", why)
 
 
 def _remembered(folder: Path, program: Plan, rows: Sequence[Row]) -> Memory:

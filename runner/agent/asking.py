@@ -55,8 +55,10 @@ class Unusable(Exception):
 class LanguageModel(Protocol):
     """A model that can be asked."""
 
-    name: str
-    """Its litellm model string."""
+    @property
+    def name(self) -> str:
+        """Its litellm model string."""
+        ...
 
     async def ask(self, question: Question) -> Answer:
         """Ask, and keep the exchange in the store; what comes is shown as it comes.

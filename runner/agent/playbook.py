@@ -13,6 +13,7 @@ from typing import Any
 from checkpoints.records import Change, Outcome, Proposal
 from checkpoints.thought import Message
 from runner.agent.categories import CATEGORIES, category_of
+from runner.agent.checks import check
 from runner.agent.memory import Memory, Tried
 from runner.agent.stock import Stock, counted
 from runner.agent.talk import Reply
@@ -54,21 +55,26 @@ _NOBODY = (
 )
 
 
+PLAYBOOK = "playbook"
+"""Who proposes without a model."""
+
+
 class Playbook:
     """Proposes from a catalogue of levers."""
 
-    name = "playbook"
+    name = PLAYBOOK
 
     async def propose(self, memory: Memory) -> Proposal | None:
         """The untried change of the best field of the best category; None when all was tried."""
         fields = sorted(_knobs(memory), key=lambda field: -_promise(field, memory))
-        for only_allowed in (True, False) if memory.allowed else (False,):
+        for obedient in (True, False):
             for field in fields:
-                if only_allowed and category_of(field) not in memory.allowed:
+                category = category_of(field)
+                if obedient and (category in memory.barred or (memory.allowed and category not in memory.allowed)):
                     continue
                 if change := self._untried(field, memory):
-                    zoom_out = memory.zoom_out.number if memory.zoom_out and only_allowed else None
-                    return Proposal(_hypothesis(change), category_of(field), change, self.name, zoom_out)
+                    zoom_out = memory.zoom_out.number if memory.zoom_out and category in memory.allowed else None
+                    return Proposal(_hypothesis(change), category, change, self.name, zoom_out)
         return None
 
     async def take_stock(self, memory: Memory, trigger: str, steering: str) -> Stock:
@@ -99,12 +105,10 @@ class Playbook:
         for new in _moves(_knobs(memory)[field], field, old, memory):
             change = Change(field, old, new)
             try:
-                memory.space.check(change, memory.recipe)
-                fresh = memory.space.canonical(change) not in memory.hashes
+                check(Proposal("", category_of(field), change, self.name), memory, obliged=False)
             except ChangeRefused:
                 continue
-            if fresh:
-                return change
+            return change
         return None
 
 

@@ -15,10 +15,17 @@ from runner.agent.talk import Reply
 class Proposer(Protocol):
     """Proposes one change at a time, steps outside the frame when asked to, and answers a person's questions."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """``playbook``, or a model's."""
+        ...
 
     async def propose(self, memory: Memory) -> Proposal | None:
-        """The next change; None when it knows of nothing more to try."""
+        """The next change; None when it knows of nothing more to try.
+
+        Raises:
+            Unusable: It cannot be asked now, or said nothing acceptable.
+        """
         ...
 
     async def take_stock(self, memory: Memory, trigger: str, steering: str) -> Stock:
