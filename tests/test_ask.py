@@ -3,65 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from sleeping import SleepingAnalyst, program
+from speaking import Scripted
 
 from checkpoints import writes
 from checkpoints.records import Proposal, RunState, Step
 from checkpoints.store import Store
-from checkpoints.thought import Exchange, Idea, Message, Purpose
-from runner.agent.asking import Answer, Question, Unreadable, Unusable
-from runner.agent.memory import Memory
+from checkpoints.thought import Idea, Message, Purpose
+from runner.agent.agent import Agent
+from runner.agent.asking import Unusable
 from runner.agent.playbook import Playbook
-from runner.agent.talk import Reply, answer, marked, so_far
+from runner.agent.talk import marked, so_far
 from runner.pipeline import Pipeline
 from runner.planner import Planner
 from runner.steering import Steering
-
-
-class Scripted:
-    """A language model that says what it is told to, in turn; the last one stays."""
-
-    name = "openai/scripted"
-
-    def __init__(self, store: Store, *said: object) -> None:
-        self.store = store
-        self.said = list(said)
-        self.asked: list[Question] = []
-        self.heard = asyncio.Event()
-        """Set where it may answer."""
-
-        self.heard.set()
-
-    async def ask(self, question: Question) -> Answer:
-        self.asked.append(question)
-        await self.heard.wait()
-        said = self.said.pop(0) if len(self.said) > 1 else self.said[0]
-        if isinstance(said, Unusable):
-            raise said
-        kept = Exchange(0, 0.0, question.purpose, self.name, "json_schema", None, "", "", "", 1, 1, None, 0.1)
-        number = await self.store.do(writes.add_exchange, kept)
-        if isinstance(said, str):
-            raise Unreadable("no JSON", said, number)
-        assert isinstance(said, dict)
-        return Answer(json.dumps(said), said, number)
-
-    async def close(self) -> None: ...
-
-
-class Agent(Playbook):
-    """The playbook, with a language model to talk to."""
-
-    def __init__(self, model: Scripted) -> None:
-        self.model = model
-
-    async def answer(self, memory: Memory, turns: Sequence[Message], question: str) -> Reply:
-        return await answer(self.model, memory, turns, question)
 
 
 @pytest.fixture
@@ -76,7 +36,7 @@ async def steered(store: Store, model: Scripted | None) -> AsyncGenerator[Steeri
     if not store.read.count():
         await store.do(writes.create_run, "run", "goal", 9, 1)
         await store.do(writes.propose, Proposal("the program's own", "baseline", None, "program"))
-    planner = Planner(store, program(store.folder, 9), Agent(model) if model else Playbook())
+    planner = Planner(store, program(store.folder, 9), Agent(model, store) if model else Playbook())
     steering = Steering(store, Pipeline(store, {}, SleepingAnalyst(0), planner), planner)
     task = asyncio.create_task(steering.run())
     try:
