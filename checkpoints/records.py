@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 Json: TypeAlias = dict[str, Any]
 """A JSON object as decoded by the standard library."""
@@ -209,8 +209,21 @@ class Change:
     also: tuple[Change, ...] = ()
     """What goes along by a documented group: ``lora.lora_alpha`` with ``lora.r``."""
 
+    @property
+    def edited(self) -> str:
+        """``2 edits`` or ``written anew`` where it is an edit of a file; empty where it is none."""
+        if not isinstance(self.new, dict):
+            return ""
+        new = cast(Json, self.new)
+        found = new.get("edits")
+        if isinstance(found, list):
+            count = len(cast(list[object], found))
+            return f"{count} edit{'' if count == 1 else 's'}"
+        return "written anew" if "whole" in new else ""
+
     def __str__(self) -> str:
-        return " with ".join([f"{self.field} {self.old} → {self.new}", *map(str, self.also)])
+        own = f"{self.field}: {edited}" if (edited := self.edited) else f"{self.field} {self.old} → {self.new}"
+        return " with ".join([own, *map(str, self.also)])
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from checkpoints.records import Lane
+from checkpoints.records import Json, Lane
 
 if TYPE_CHECKING:
     from checkpoints.reader import Reader
@@ -18,6 +18,10 @@ def judge_of(read: Reader, experiment: int | None) -> str | None:
 
 
 def metric_of(read: Reader, champion: int | None) -> str:
-    """What judges in the place of votes; empty while votes do."""
+    """What judges in the place of votes, by the name that the program gives it; empty while votes do."""
     judge = judge_of(read, champion)
-    return judge if judge and judge != "votes" else ""
+    if not judge or judge == "votes" or champion is None:
+        return ""
+    trained = read.done_stage(champion, Lane.TRAIN)
+    metric = cast(Json, (trained.order if trained else {}).get("metric") or {})
+    return str(cast(Json, metric.get("rule") or {}).get("metric") or judge)

@@ -7,10 +7,13 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from checkpoints.records import Interval, Intervention, Row, Standing, State, Step, ZoomOut
-from runner.figures import BLUE, EVEN, GREEN, LOOKS, ORANGE, Figure, Line, Mark, Points, Rule
+from runner.figures import BLUE, EVEN, GREEN, LOOKS, ORANGE, SKY, Band, Figure, Line, Mark, Points, Rule
+
+if TYPE_CHECKING:
+    from lanes.analyze.noise import NoiseFloor
 
 Value: TypeAlias = Callable[[Row], Interval | None]
 """What is shown of an experiment, in the unit of the axis; None where it has none."""
@@ -47,6 +50,7 @@ def progress(
     zoom_outs: Sequence[ZoomOut] = (),
     metric: str = "",
     simulated: bool = False,
+    floor: NoiseFloor | None = None,
 ) -> Figure:
     """Win rate against the reference by experiment, on limits of its own.
 
@@ -55,8 +59,14 @@ def progress(
         interventions, zoom_outs: Marked on the axis where they happened.
         metric: What judges in the place of votes; its value is then the height. Empty while votes do.
         simulated: Whether the votes are those of simulated voters, which the label then says.
+        floor: In which single runs of the champion's recipe fall, where a number judges that varies with the seed.
     """
-    found = win_rates(rows, metric, simulated)
+    found = win_rates(rows, metric, simulated, floor)
+    if found is not None and is_scalar(rows):
+        margin = 0.06 * (max(found.seen) - min(found.seen)) or 0.5
+        return framed(
+            found, (min(found.seen) - margin, max(found.seen) + margin), marks(rows, interventions, zoom_outs)
+        )
     if found is None:
         return Figure("Win rate by experiment", "experiment", "")
     margin = max(1.0, 0.06 * (max(found.seen) - min(found.seen)))
@@ -64,11 +74,48 @@ def progress(
     return framed(found, limits, marks(rows, interventions, zoom_outs))
 
 
-def win_rates(rows: Sequence[Row], metric: str, simulated: bool) -> Trail | None:
-    """Win rate against the reference, per cent; where a metric judges, its value."""
+def win_rates(rows: Sequence[Row], metric: str, simulated: bool, floor: NoiseFloor | None = None) -> Trail | None:
+    """Win rate against the reference, per cent; where a metric judges, its value, in its own unit where trainings were
+    repeated for it, with the band in which single runs of the champion's recipe fall."""
+    if is_scalar(rows):
+        less = less_is_better(rows)
+        label = f"{metric}, {'less' if less else 'more'} is better"
+        found = trail(rows, value_of, f"{metric} by experiment", label, less_is_better=less)
+        return found and with_floor(found, floor)
     voters = ", simulated voters" if simulated else ""
     label = f"{metric}, % of held-out pairs" if metric else f"win rate against the reference, %{voters}"
     return trail(rows, win_rate, f"{metric or 'Win rate'} by experiment", label, Rule(EVEN, "even"))
+
+
+def is_scalar(rows: Sequence[Row]) -> bool:
+    """Whether a number that was measured over trainings judges: then the baseline's verdict has one."""
+    return bool(rows and rows[0].verdict and rows[0].verdict.value)
+
+
+def less_is_better(rows: Sequence[Row]) -> bool:
+    """Whether a metric is to go down: an effect above 0 is better, whatever it does to the value."""
+    agreement = 0.0
+    for row in rows:
+        over = row.experiment.opponent
+        against = rows[over].verdict if over is not None and over < len(rows) else None
+        if row.verdict and row.verdict.effect and row.verdict.value and against and against.value:
+            agreement += row.verdict.effect.estimate * (row.verdict.value.estimate - against.value.estimate)
+    return agreement < 0
+
+
+def value_of(row: Row) -> Interval | None:
+    """The metric as measured, in its own unit."""
+    found = row.verdict.value if row.verdict else None
+    return found if found and all(map(math.isfinite, (found.estimate, found.low, found.high))) else None
+
+
+def with_floor(trail: Trail, floor: NoiseFloor | None) -> Trail:
+    """The trail with the band that progress has to leave."""
+    if floor is None:
+        return trail
+    ends = (-0.5, trail.last + 0.5)
+    band = Band("noise of one run", SKY, ends, (floor.low,) * 2, (floor.high,) * 2)
+    return replace(trail, figure=replace(trail.figure, bands=(band,)), seen=(*trail.seen, floor.low, floor.high))
 
 
 def trail(

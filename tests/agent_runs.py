@@ -121,7 +121,11 @@ def _measured(db: Database, number: int, script: bool) -> None:
     proposal = Proposal("the program's own recipe", "baseline", None, "program")
     if number:
         edits = {"edits": [{"search": "DEPTH = 8", "replace": f"DEPTH = {8 + number}"}]}
-        change = Change("train.py", "1f3a9c", edits) if script else Change("training.beta", 0.1, 0.1 + number / 100)
+        change = (
+            Change("train.py", "1f3a9c", edits)
+            if script
+            else Change("training.beta", 0.1, round(0.1 + number / 100, 3))
+        )
         expected = Expected(0.004, "no better than the champion's noise")
         proposal = Proposal("a deeper model learns more in 5 minutes", "capacity", change, MODEL, expected=expected)
     writes.put_forward(db, proposal, f"metric-{number}")

@@ -6,17 +6,19 @@ import time
 from pathlib import Path
 
 import pytest
-from agent_runs import INSTEAD, REPAIRED, write_agent_run
+from agent_runs import INSTEAD, REPAIRED, write_agent_run, write_metric_run
 from hypothesis import given
 from hypothesis import strategies as st
 from test_dashboard import NARROW, WIDE, Recorded, choose, text_of, until, until_shown
 
 from checkpoints import writes
-from checkpoints.records import Experiment, Proposal, Row, State, Step
+from checkpoints.records import Experiment, Interval, Outcome, Proposal, Row, State, Step, Verdict
 from checkpoints.store import Store
 from checkpoints.thought import Exchange, Purpose
+from runner.trails import less_is_better
 from tui.app import Dashboard
 from tui.branches import branches
+from tui.widgets.progress_plot import ProgressPlot
 
 TALL = (120, 90)
 
@@ -202,3 +204,46 @@ def _branched(number: int, parent: int | None, parents: list[int | None]) -> Row
 
 def _experiment(number: int, parent: int | None) -> Experiment:
     return Experiment(number, State.DISCARDED, Proposal("why", "data", None, "m"), None, parent, parent, 0.0, 1.0, "")
+
+
+@pytest.fixture(scope="module")
+def edited(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("script") / "run"
+    write_metric_run(folder, 8, script=True)
+    return folder
+
+
+async def test_a_metric_is_plotted_in_its_own_unit_over_the_noise_of_one_run(edited: Path) -> None:
+    async with Dashboard(edited, Recorded()).run_test(size=WIDE) as pilot:
+        screen = await until_shown(pilot, "val_bpb, less is better", "┈ noise of one run", "champion #6")
+        assert "19 trainings" in screen.splitlines()[0] and "0.99000 ±.00060" in screen.splitlines()[0]
+        assert "has logged no curve" in screen and "a deeper model" in screen
+        assert any("value       ±" in line for line in screen.splitlines())
+        plot = pilot.app.query_one(ProgressPlot).figure()
+    assert plot and plot.bands[0].low[0] < 0.99 < plot.bands[0].high[0]
+    assert plot.lines[0].ys[-1] == min(plot.lines[0].ys)
+
+
+async def test_every_seed_the_gain_the_locked_rows_and_the_edit_stand_in_the_detail(edited: Path) -> None:
+    async with Dashboard(edited, Recorded()).run_test(size=TALL) as pilot:
+        await until_shown(pilot, "champion #6")
+        await choose(pilot, 6)
+        await pilot.press("enter")
+        screen = await until_shown(pilot, "fresh seeds", "train.py: 1 edit")
+    for words in ("+0.004 over its opponent", "0.9896 ±0.0005", "on rows that decide nothing", "sd of one run"):
+        assert words in screen
+    assert "- DEPTH = 8" in screen and "+ DEPTH = 14" in screen
+
+
+@given(st.booleans(), st.lists(st.floats(0.1, 9), min_size=2, max_size=12, unique=True))
+def test_which_way_a_metric_is_to_go_is_told_by_its_effects(less: bool, values: list[float]) -> None:
+    rows = [_of_a_metric(number, value, values[0], less) for number, value in enumerate(values)]
+    assert less_is_better(rows) is less
+
+
+def _of_a_metric(number: int, value: float, first: float, less: bool) -> Row:
+    gain = (first - value) if less else value - first
+    effect = Interval(gain, gain, gain) if number else None
+    own = Interval(value, value, value)
+    verdict = Verdict(number, Outcome.KEEP, 0, 0, 0, None, None, None, None, "", 0.0, value=own, effect=effect)
+    return Row(_experiment(number, 0 if number else None), verdict)

@@ -9,9 +9,11 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from checkpoints.measurements import Measurement
 from checkpoints.records import Interval, Row, Standing, Tally
 from lanes.analyze.win_rate import anytime, wilson
 from tui.evidence import Votes
+from tui.measured import numbers
 from tui.signs import BLUE, BRIGHT, FAINT, GREY, YELLOW
 from tui.snapshot import Snapshot
 from tui.widgets.lines import said
@@ -24,9 +26,12 @@ SCALE = 41
 """Cells of the scale on which intervals are drawn."""
 
 
-def judgement(snapshot: Snapshot, row: Row, votes: Votes, width: int) -> RenderableType:
+def judgement(
+    snapshot: Snapshot, row: Row, votes: Votes, width: int, measurements: Sequence[Measurement] = ()
+) -> RenderableType:
     """The evidence; drawn where there is room for it."""
-    lines = [*_counts(snapshot, row, votes), *_rates(snapshot, row, votes, width - _NAME), *_costs(snapshot, row)]
+    lines = [*_counts(snapshot, row, votes), *_rates(snapshot, row, votes, width - _NAME)]
+    lines += [*numbers(snapshot, row, measurements), *_costs(snapshot, row)]
     return _named(lines) if lines else Text().append("none" if row.experiment.ended_at else "none yet", GREY)
 
 

@@ -31,7 +31,7 @@ def sections(snapshot: Snapshot, row: Row, found: Evidence | None, width: int) -
     """Titles and what they stand over; what must be read from the store only with what was found there."""
     yield "Verdict", _verdict(snapshot, row)
     if found:
-        yield "Evidence", judgement(snapshot, row, found.votes, width)
+        yield "Evidence", judgement(snapshot, row, found.votes, width, found.measurements)
     yield "Hypothesis", thinking.belief(snapshot, row)
     if found and found.refusals:
         yield "Refused before it", thinking.refused(found.refusals)

@@ -31,6 +31,7 @@ from tui.machine import Machine
 
 if TYPE_CHECKING:
     from checkpoints.reader import Reader
+    from lanes.analyze.noise import NoiseFloor
 
 T = TypeVar("T")
 
@@ -109,6 +110,12 @@ class Snapshot:
 
     spent: Spent | None = None
     """What the agent has used so far; None before the first look."""
+
+    floor: NoiseFloor | None = None
+    """In which single runs of the champion's recipe fall, where a number judges that varies with the seed."""
+
+    trainings: int = 0
+    """Trainings that the metric was measured over so far; 0 where people judge."""
 
     machine: Machine | None = None
     """While the run goes on; None before the first look and while it stands still."""
@@ -202,9 +209,22 @@ def look(reader: Reader, before: Snapshot, trouble: str = "", driven: bool = Tru
 
         now = replace(now, rows=renewed(reader, before.rows, numbers), touched=touched)
         now = replace(now, metric=metric_of(reader, now.champion))
+        if now.metric:
+            now = _with_noise(reader, now)
         if _judged(before.rows, now.rows, numbers):
             now = replace(now, judged=now.rows, standings=tuple(reader.standings()))
     return _with_curves(reader, replace(now, simulated=before.simulated or _simulated(reader, now, numbers)))
+
+
+def _with_noise(reader: Reader, now: Snapshot) -> Snapshot:
+    """What repeated trainings say of how much one varies."""
+    from lanes.analyze.noise import noise_floor  # after the first paint
+
+    measured = reader.measurements()
+    if not measured:
+        return now
+    floor = noise_floor(measured, now.champion)
+    return replace(now, floor=floor, trainings=len({(one.experiment, one.seed) for one in measured}))
 
 
 def _news(reader: Reader, before: Snapshot) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable
-from typing import Any, cast
+from typing import cast
 
-from checkpoints.records import Change, Interval, Json, Row
+from checkpoints.records import Interval, Row
 
 
 def duration(seconds: float) -> str:
@@ -89,22 +89,10 @@ def subject(row: Row) -> str:
     change = row.experiment.proposal.change
     if change is None:
         return row.experiment.proposal.hypothesis
-    if edited := edits(change):
-        return f"{change.field}: {edited}"
+    if change.edited:
+        return f"{row.experiment.proposal.hypothesis} ({change})"
     rest = change.field.partition(".")[2].removeprefix("filters.")
     return f"{rest if len(rest) > 2 else change.field} {_said(change.old)} → {_said(change.new)}"
-
-
-def edits(change: Change) -> str:
-    """``2 edits`` or ``written anew`` where a change is an edit of a file; empty where it is none."""
-    new: Any = change.new
-    if not isinstance(new, dict) or not ({"edits", "whole"} & set(cast(Json, new))):
-        return ""
-    found = cast(Json, new).get("edits")
-    if not isinstance(found, list):
-        return "written anew"
-    count = len(cast(list[object], found))
-    return f"{count} edit{'' if count == 1 else 's'}"
 
 
 def loss_difference(parent: Row | None, row: Row) -> float | None:

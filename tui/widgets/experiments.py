@@ -110,7 +110,7 @@ _COLUMNS = (("number", "#  change"), ("win rate", " win%"), ("", "     ±"), ("l
 """What a column is sorted as, and its heading."""
 
 
-_OF_A_METRIC = (("win rate", "  value"), ("", "       ±"))
+_OF_A_METRIC = (("win rate", "   value"), ("", "       ±"))
 """The same where a metric judges, in its own unit."""
 
 
@@ -147,7 +147,7 @@ def _line(snapshot: Snapshot, row: Row, width: int, chosen: bool) -> Text:
         width,
         [
             name,
-            Text(f"{value:>{7 if snapshot.scalar else 5}}", style="" if known else FAINT),
+            Text(f"{value:>{8 if snapshot.scalar else 5}}", style="" if known else FAINT),
             Text(f"{around:>{8 if snapshot.scalar else 6}}", style=GREY if known else FAINT),
             Text(f"{'—' if difference is None else f'{difference:+.3f}':>7}", style=GREY),
             Text(f"{duration(row.train_seconds) if row.train_seconds else '—':>6}", style=GREY),
@@ -160,7 +160,7 @@ def _line(snapshot: Snapshot, row: Row, width: int, chosen: bool) -> Text:
 
 
 def _columns(snapshot: Snapshot, width: int, cells: list[Text]) -> Text:
-    widths = [7, 8, 7, 6, 16] if snapshot.scalar else [5, 6, 7, 6, 16]
+    widths = [8, 8, 7, 6, 16] if snapshot.scalar else [5, 6, 7, 6, 16]
     if width < _WIDE:
         cells, widths = [cells[0], cells[1], cells[2], cells[5]], [*widths[:2], 16]
     line = fitted(cells[0], width - sum(widths))

@@ -15,7 +15,7 @@ from tui.machine import Machine
 from tui.signs import ABANDONED, BLUE, BRIGHT, GREY, RUN_STATES
 from tui.snapshot import Snapshot
 from tui.widgets.lines import Lines, said, styled
-from tui.words import hours, per_cent, plus_minus, tokens
+from tui.words import hours, measured, per_cent, plus_minus, tokens
 
 _STATE = 0
 """Rank of the run's state: it never leaves."""
@@ -89,7 +89,7 @@ def _parts(snapshot: Snapshot, counts: Counts, simulated: bool) -> list[tuple[in
         (_STATE, state),
         (1, _champion(snapshot, simulated)),
         (_KEPT, Text(f"kept {counts.kept}/{counts.ended}").append(f" · {left} to go", style=GREY)),
-        (3, spent(run, counts)),
+        (3, spent(run, counts, snapshot.trainings)),
         (5, Text(used(snapshot.spent), style=GREY)),
         (6, Text(machine(snapshot.machine), style=GREY)),
         (4, Text(f"{'ran' if end else 'up'} {hours((end or snapshot.at) - run.created_at)}", style=GREY)),
@@ -97,10 +97,12 @@ def _parts(snapshot: Snapshot, counts: Counts, simulated: bool) -> list[tuple[in
     return [part for part in parts if part[1].plain]
 
 
-def spent(run: Run, counts: Counts) -> Text:
-    """Money where the program names a price, else hours of training."""
+def spent(run: Run, counts: Counts, trainings: int) -> Text:
+    """Money where the program names a price, else hours of training; and how many, where they are repeated."""
     if run.usd_per_hour is not None:
         return Text(f"${counts.seconds / 3600 * run.usd_per_hour:.2f}")
+    if trainings:
+        return Text(f"{trainings:,} trainings {hours(counts.seconds)}", style=GREY)
     return Text(f"trained {hours(counts.seconds)}" if counts.seconds >= 60 else "", style=GREY)
 
 
@@ -154,6 +156,9 @@ def _champion(snapshot: Snapshot, simulated: bool) -> Text:
         return Text("no champion yet", style=GREY)
     pinned = " pinned" if snapshot.pinned else ""
     text = styled(f"● champion #{row.experiment.number}{pinned}", f"bold {BLUE}")
+    if row.verdict and row.verdict.value:
+        value, around = measured(row.verdict.value)
+        return text.append(f" {value}", style=f"bold {BRIGHT}").append(f" {around}")
     if row.verdict and row.verdict.reference:
         rate = row.verdict.reference
         text.append(f" {per_cent(rate.estimate)}%", style=f"bold {BRIGHT}").append(f" {plus_minus(rate)}")

@@ -21,6 +21,9 @@ from tui.widgets.curves import Picture, Plot
 _RATE, _ELO, _VOTES, _LOSS, _HELD_OUT = VIEWS = ("win rate", "Elo", "votes", "final loss", "val_pref_acc")
 """In the order in which the key goes through them."""
 
+_METRIC = "metric"
+"""The first view where a number in a unit of its own judges."""
+
 _START = {_RATE: Limits(47, 53), _ELO: Limits(970, 1030), _VOTES: Limits(35, 65)}
 """Limits before there is any evidence; the other views begin with their first values."""
 
@@ -71,7 +74,7 @@ class ProgressPlot(Plot):
             now.interventions,
             now.zoom_outs,
         )
-        limits = self._held(self._view, trail.seen)
+        limits = self._held(_METRIC if self._view == _RATE and now.scalar else self._view, trail.seen)
         ends = limits.lower, limits.upper
         right = experiments_ahead(trail.last, now.run.experiments, width)
         return self._pictures[self._view].of(
@@ -86,7 +89,7 @@ class ProgressPlot(Plot):
             read = voted and self._ballots and self._ballots.experiment == voted.number
             return "no voter is counted yet" if read or not voted else "reading the votes…"
         return {
-            _RATE: "the first point comes with the baseline's votes",
+            _RATE: "the first point comes with the baseline's verdict",
             _ELO: "no ranking yet",
         }.get(self._view, f"no {self._view} yet")
 
@@ -152,6 +155,10 @@ class ProgressPlot(Plot):
 
     def _names(self, now: Snapshot) -> tuple[str, str]:
         """Of the view, long and short."""
+        if self._view == _RATE and now.scalar:
+            better = f"{now.metric}, {'less' if trails.less_is_better(now.rows) else 'more'} is better"
+            noise = f" · noise of one run ±{(now.floor.high - now.floor.low) / 2:.2g}" if now.floor else ""
+            return f"{better}{noise}", better
         if self._view == _RATE and now.metric:
             return f"{now.metric} %, held-out pairs", f"{now.metric} %"
         if self._view == _VOTES and (voted := self._voted(now)):
@@ -185,7 +192,7 @@ class ProgressPlot(Plot):
 
     def _trail(self, now: Snapshot, view: str) -> Trail | None:
         make: Mapping[str, Callable[[], Trail | None]] = {
-            _RATE: lambda: trails.win_rates(now.rows, now.metric, now.simulated),
+            _RATE: lambda: trails.win_rates(now.rows, now.metric, now.simulated, now.floor),
             _ELO: lambda: trails.elo(now.rows, now.standings, now.simulated),
             _LOSS: lambda: trails.trail(
                 now.rows, trails.final_loss, "Final loss by experiment", "loss", less_is_better=True
@@ -194,12 +201,13 @@ class ProgressPlot(Plot):
                 now.rows, trails.held_out, "val_pref_acc by experiment", "held-out pairs in the right order, %"
             ),
         }
-        return self._trails[view].of(make[view], now.judged, now.standings, now.metric, now.simulated)
+        made_of = (now.judged, now.standings, now.metric, now.simulated, now.floor)
+        return self._trails[view].of(make[view], *made_of)
 
     def _held(self, view: str, values: Sequence[float]) -> Limits:
         limits = self._limits.get(view) or around(values)
         limits = limits.hold(values)
-        self._limits[view] = limits if view in (_ELO, _LOSS) else limits.within(0, 100)
+        self._limits[view] = limits if view in (_ELO, _LOSS, _METRIC) else limits.within(0, 100)
         return self._limits[view]
 
     def _of_votes(self, now: Snapshot, width: int) -> Picture | None:

@@ -39,6 +39,9 @@ class TrainingPlot(Plot):
         """Before the first step, or where the trainer logs no such thing."""
         if (now := self.snapshot) and now.candidate and self._all():
             return f"#{now.candidate.experiment} has logged no {_small(self._name)} · d: {_small(self._next())}"
+        row = now.row(now.candidate.experiment) if now and now.candidate else None
+        if row and row.train_seconds is not None:
+            return f"#{row.experiment.number} has logged no curve: what it printed is in its run's folder"
         return "the curve comes with the first steps"
 
     def titles(self) -> Sequence[str]:
