@@ -94,10 +94,15 @@ def roll_back(db: Database, back: Promotion | None, why: str) -> None:
 
 def put_first(db: Database, proposals: Sequence[tuple[Proposal, str]]) -> list[int]:
     """Put what a person wants tried before what is prepared; returns the numbers."""
+    make_way(db)
+    return [writes.put_forward(db, proposal, change_hash) for proposal, change_hash in proposals]
+
+
+def make_way(db: Database) -> None:
+    """Let what is prepared go back, and a run that had nothing left to try go on."""
     writes.withdraw(db, "what a person asked for comes first")
     if db.execute("SELECT state FROM run").fetchone()[0] == RunState.FINISHED:
         writes.set_run(db, RunState.RUNNING)
-    return [writes.put_forward(db, proposal, change_hash) for proposal, change_hash in proposals]
 
 
 def _done(look: Look, result: Consequence) -> Json:

@@ -45,6 +45,9 @@ class Consequence:
     contain: tuple[int, ...] = ()
     """Later keeps that contain what is vetoed, and stay."""
 
+    note: str = ""
+    """What becomes of a person's note."""
+
     run: str = ""
     """What the run as a whole does, where that changes."""
 
@@ -62,6 +65,7 @@ class Consequence:
     def _parts(self, reigning: int | None) -> list[str]:
         return [
             self.run,
+            self.note,
             _told(self.vetoed, "taken back"),
             _told(self.kept, "kept"),
             _told(self.unkept, "kept no longer"),

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import sqlite3
 import time
 from collections.abc import Sequence
@@ -19,9 +18,9 @@ from checkpoints.records import REFUSED, Choice, Intervention, Proposal, RunStat
 from checkpoints.store import Store, StoreError
 from checkpoints.trouble import can_pass
 from lanes.vote_limit import limit_for
-from runner import beside, interventions
+from runner import beside, interventions, noted
 from runner.believing import settle
-from runner.carry_out import Look, carry_out, put_first
+from runner.carry_out import Look, carry_out
 from runner.change import ChangeRefused
 from runner.consequence import Consequence
 from runner.conversation import converse
@@ -115,7 +114,9 @@ class Steering:
             case Step.ZOOM_OUT:
                 await self._zoom_out(step)
             case Step.INJECT:
-                await self._inject(step)
+                await noted.inject(self.store, self.planner, step)
+            case Step.NOTE:
+                await noted.note(self.store, step)
             case Step.VOTE:
                 await self._vote(step)
             case Step.ASK:
@@ -133,6 +134,10 @@ class Steering:
         result = self._consequence(step, look)
         if result.run:
             await self._undo_pause(step)
+            return
+        if result.note:
+            taken_back = next(one for one in look.interventions if one.number == step.detail["of"])
+            await noted.undo_note(self.store, step, taken_back, result.note)
             return
         result, proposals = self._proposals(look, result)
         # The same lock as the planner's: a proposal that is being made would come in between.
@@ -233,25 +238,6 @@ class Steering:
 
         await self.planner.force_zoom_out(str(step.detail.get("text", "")), also)
 
-    async def _inject(self, step: Intervention) -> None:
-        """Without a language model an idea is ``field = value``, with an optional ``: why``."""
-        idea, _, why = str(step.detail.get("text", "")).partition(":")
-        field, sign, value = (part.strip() for part in idea.partition("="))
-        if not sign:
-            raise Refused("say an idea as `field = value: why`, for example `training.beta = 0.2: hold on less`")
-        async with self.planner.proposing:
-            champion = self.store.read.champion()
-            if champion is None:
-                raise Refused("there is no champion to change yet")
-            proposal = self.planner.idea(champion.experiment, field, _value(value), why.strip())
-            self.planner.check_budget(1)
-
-            def write(db: Database) -> None:
-                done = {"proposed": put_first(db, [proposal])[0]}
-                writes.acknowledge(db, step.number, f"next: {proposal[0].change}", done)
-
-            await self.store.do(write)
-
     async def _vote(self, step: Intervention) -> None:
         vote = _vote(step)
         answered = {(one.prompt, one.model) for one in self.store.read.answers(vote.experiment, vote.prompt)}
@@ -306,10 +292,3 @@ def _vote(step: Intervention) -> Vote:
         _needed(step), f"person/{step.number}", words["voter"], words["prompt"], words["model_a"], words["model_b"],
         Choice(words["choice"]), False, time.time(),
     )  # fmt: skip
-
-
-def _value(text: str) -> object:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text

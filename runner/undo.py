@@ -86,6 +86,8 @@ def undo(
             return _pin(rows, reigns, step)
         case Step.SKIP:
             return _skip(rows, reigns, _experiment(step))
+        case Step.NOTE:
+            return _note(interventions, step)
         case _:
             return _proposal(rows, step)
 
@@ -99,8 +101,10 @@ def _step(interventions: Sequence[Intervention], of: int) -> Intervention:
         raise Refused(_STAYS[step.step])
     if step.acknowledged_at is None:
         raise Refused(f"the {step.step} is still under way")
-    if not _was_done(step):
+    if step.refused:
         raise Refused(f"the {step.step} was refused, nothing came of it")
+    if not step.done:
+        raise Refused(f"what came of the {step.step} stays: {step.effect}")
     if of in (gone := undone(interventions)):
         raise Refused(f"the {step.step} was undone before")
     for kinds in _ONE_AFTER_THE_OTHER:
@@ -164,6 +168,16 @@ def _proposal(rows: Sequence[Row], step: Intervention) -> Consequence:
         instead = "" if state in ENDS else "; skip it instead"
         raise Refused(f"it became experiment {number}, which is {state} by now{instead}")
     return Consequence(cancelled=(number,))
+
+
+def _note(interventions: Sequence[Intervention], step: Intervention) -> Consequence:
+    number, gone = step.done["note"], undone(interventions)
+    later = [one for one in interventions if one.number > step.number and one.step is Step.NOTE and _was_done(one)]
+    if any(one.done["note"] == number and one.number not in gone for one in later):
+        raise Refused(f"note {number} was changed or taken back since; undo that first")
+    if "before" in step.done:
+        return Consequence(note=f"note {number} says again what it said before")
+    return Consequence(note=f"note {number} {'stands again' if 'removed' in step.done else 'is taken back'}")
 
 
 def _champion_before(

@@ -50,6 +50,7 @@ from checkpoints.writes.thought import (
     fall_silent,
     led_to,
     remove_note,
+    restore_note,
     speak,
 )
 from checkpoints.writes.trust import (
@@ -118,6 +119,7 @@ __all__ = [
     "readmit",
     "remove_note",
     "reopen_test",
+    "restore_note",
     "set_insight",
     "set_progress",
     "set_run",

@@ -77,6 +77,17 @@ def remove_note(db: Database, number: int) -> None:
     _one_note(db, "UPDATE notes SET removed_at = ? WHERE number = ? AND removed_at IS NULL", None, number)
 
 
+def restore_note(db: Database, number: int) -> None:
+    """Let a note that was taken back stand again.
+
+    Raises:
+        Conflict: No note of this number was taken back.
+    """
+    cursor = db.execute("UPDATE notes SET removed_at = NULL WHERE number = ? AND removed_at IS NOT NULL", [number])
+    if cursor.rowcount != 1:
+        raise Conflict(f"note {number} was not taken back")
+
+
 def add_message(db: Database, role: str, text: str, ideas: Sequence[Idea] = (), exchange: int | None = None) -> int:
     """Keep one turn of the conversation about the run; returns its number."""
     cursor = db.execute(
