@@ -212,9 +212,10 @@ class Change:
     @property
     def edited(self) -> str:
         """``2 edits`` or ``written anew`` where it is an edit of a file; empty where it is none."""
-        if not isinstance(self.new, dict):
+        value: object = self.new
+        if not isinstance(value, dict):
             return ""
-        new = cast(Json, self.new)
+        new = cast(Json, value)
         found = new.get("edits")
         if isinstance(found, list):
             count = len(cast(list[object], found))
