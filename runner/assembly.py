@@ -17,6 +17,7 @@ from lanes.train import TrainLane
 from lanes.upload import UploadLane
 from lanes.worker import WorkerError
 from runner.finale import Finale
+from runner.git import Commits
 from runner.heldout import nothing_to_judge_by
 from runner.lane_settings import evaluate_settings, judge_settings, rule, train_settings
 from runner.program import Program
@@ -76,12 +77,13 @@ class RecipeLanes:
         self.analyst: Analyst = self._analyst
         self._finale = Finale(store, self._evaluate, lambda: self._program)
         self._studies = Studies(store)
+        self._commits = Commits(store, program.path.parent)
 
     @property
     def beside(self) -> Sequence[Callable[[], Awaitable[object]]]:
-        """Room on the disk, the study of votes, the language model that judges."""
+        """Room on the disk, the study of votes, the language model that judges, commits of what is kept."""
         sitting = Sitting(self._store, lambda: judge_settings(self._program))
-        return (lambda: clean_up(self._store), self._studies.run, sitting.run)
+        return (lambda: clean_up(self._store), self._studies.run, sitting.run, self._commits.run)
 
     async def begin(self) -> None:
         """End trainers whose passage was ended in the store just before the last runner was killed."""
@@ -111,9 +113,10 @@ class RecipeLanes:
         await self._finale.run()
 
     async def end(self) -> None:
-        """Study the last votes: the last verdict, or test, fell a moment ago."""
+        """Study the last votes and commit the last keep: the last verdict, or test, fell a moment ago."""
         if (run := self._store.read.run()) and run.state is RunState.FINISHED:
             await self._studies.catch_up()
+            await self._commits.catch_up()
 
     def _say_of_ranking(self, text: str) -> None:
         self._store.submit(writes.event, Level.WARNING, Lane.ANALYZE, text)
