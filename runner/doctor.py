@@ -1,4 +1,4 @@
-"""The doctor: what a run needs, what is there, what is missing and what to do. Fetches nothing, imports no torch."""
+"""The doctor: what a run needs, what is there, what is missing and what to do. Downloads nothing, imports no torch."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 
+from runner.doctor_agent import examine_agent
 from runner.doctor_arena import examine_votes
 from runner.doctor_program import examine_program
 from runner.findings import Finding, healthy, render
@@ -138,7 +139,7 @@ def _program(folder: Path) -> list[Finding]:
     except ProgramError as error:
         return [Finding("program", "missing", problem) for problem in error.problems]
     found = Finding("program", "ok", f"{FILE} is valid: {program.name}, {program.method}")
-    return [found, *examine_program(program), *examine_votes(program)]
+    return [found, *examine_program(program), *examine_votes(program), examine_agent(program.agent)]
 
 
 def _existing(folder: Path) -> Path:

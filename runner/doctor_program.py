@@ -1,8 +1,7 @@
-"""What the doctor says of the things that a program names: model, data, held-out rows, keys."""
+"""What the doctor says of the things that a program names: model, data, held-out rows."""
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -17,22 +16,6 @@ from runner.settings import Evaluate
 
 Row = TypeVar("Row")
 
-KEYS = {
-    "anthropic": "ANTHROPIC_API_KEY",
-    "azure": "AZURE_API_KEY",
-    "deepseek": "DEEPSEEK_API_KEY",
-    "gemini": "GEMINI_API_KEY",
-    "groq": "GROQ_API_KEY",
-    "mistral": "MISTRAL_API_KEY",
-    "openai": "OPENAI_API_KEY",
-    "openrouter": "OPENROUTER_API_KEY",
-    "xai": "XAI_API_KEY",
-}
-"""Environment variable that litellm takes a provider's key from."""
-
-KEYLESS = frozenset({"ollama", "ollama_chat", "hosted_vllm", "lm_studio", "llamafile"})
-"""Providers on one's own machines."""
-
 READ_HERE = (".jsonl", ".ndjson", ".json", ".csv")
 """Files that are read without loading a library of data sets."""
 
@@ -41,7 +24,6 @@ def examine_program(program: Program) -> Iterator[Finding]:
     """Look at everything that a program names; nothing is fetched."""
     yield _model(program)
     yield from _data(program)
-    yield _agent(program.agent.model)
 
 
 def _model(program: Program) -> Finding:
@@ -167,20 +149,3 @@ def _read(
 
 def _overlaps(examples: Sequence[Example], held: set[str]) -> int:
     return sum(1 for example in examples if not held.isdisjoint(exposed_keys(example)))
-
-
-def _agent(model: str) -> Finding:
-    """Names of keys only; their values are nobody's business."""
-    if model == "playbook":
-        return Finding("agent", "ok", "playbook: needs no key and no network")
-    provider = (
-        model.split("/")[0] if "/" in model else {"gpt": "openai", "claude": "anthropic"}.get(model.split("-")[0])
-    )
-    if provider in KEYLESS:
-        return Finding("agent", "ok", f"{model}: needs no key")
-    key = KEYS.get(provider or "")
-    if key is None:
-        return Finding("agent", "warn", f"{model}: which key it needs is not known here", "see litellm's providers")
-    if os.environ.get(key):
-        return Finding("agent", "ok", f"{model}: {key} is set")
-    return Finding("agent", "missing", f"{model}: {key} is not set", f"export {key}, or agent: {{model: playbook}}")

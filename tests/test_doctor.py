@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from scripted_model import NAME, fails, scripted_model
 
 from runner.doctor import Finding, examine, healthy, render
 from runner.init import init
@@ -134,13 +135,20 @@ def test_too_few_held_out_pairs_for_any_verdict_are_counted(demo: Path) -> None:
     )
 
 
-def test_a_key_is_named_and_its_value_never_shown(demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    change(demo, "model: playbook  ", "model: anthropic/some-model  ")
-    monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
-    assert finding(demo, "agent").what == "anthropic/some-model: ANTHROPIC_API_KEY is not set"
-    monkeypatch.setenv("ANTHROPIC_API_KEY", "canary-7f3a")
-    assert finding(demo, "agent").status == "ok"
-    assert "canary-7f3a" not in render(examine(demo))
+def test_the_agent_is_asked_for_one_word_and_its_key_is_never_shown(
+    demo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "canary-7f3a")
+    with scripted_model() as model:
+        change(demo, "model: playbook  ", f"model: {NAME}\n  api_base: {model.base}  ")
+        model.script(lambda asked: fails(401, f"{asked.headers['authorization']} is no key"))
+        found = finding(demo, "agent")
+    assert (found.status, found.what.partition(";")[0]) == (
+        "missing",
+        f"{NAME}: the key in the environment was refused",
+    )
+    assert [asked.prompt for asked in model.asked] == ["Say the word: ready"]
+    assert "canary" not in render([found])
 
 
 def test_without_a_gpu_the_training_is_on_the_cpu(demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,6 +29,9 @@ SAY_SECONDS = 0.25
 SAID = 2000
 """The end of what is being said is passed on so often, and so many characters of it."""
 
+LOOPS = "repeating the same chunk"
+"""What litellm says of a model that does not come to an end, and breaks off."""
+
 PLAYBOOK = "or go on with agent: {model: playbook}"
 
 
@@ -209,6 +212,8 @@ class Turn:
                 self._service.streams = False
             except passes as error:
                 self._trouble = said_by(error)
+                if LOOPS in self._trouble:
+                    raise Failed("reply", "it says the same over and over") from None
                 if attempt == TRIES:
                     line = f"{self._name} gave no answer in {TRIES} tries: {self._trouble}"
                     raise Failed("service", line) from None
