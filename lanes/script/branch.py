@@ -17,6 +17,7 @@ PREFIX = "autoresearch/"
 """How the name of a run's branch begins."""
 
 _FILE, _PROGRAM = "100644", "100755"
+_OTHERS = {"040000": "a folder", "120000": "a link", "160000": "another repository"}
 _NOTHING = "0" * 40
 
 
@@ -152,16 +153,11 @@ async def _mode(git: Git, commit: str, path: str) -> str:
     parts = path.split("/")
     if any(part in ("", ".", "..") or part.lower() == ".git" for part in parts):
         raise GitError(f"{path} is no path inside the repository")
-    said = await git.ask("ls-tree", "-t", "-z", "--full-tree", commit, "--", path)
-    for entry in filter(None, said.split("\0")):
-        about, _, name = entry.partition("\t")
-        mode = about.split()[0]
-        if mode in ("120000", "160000"):
-            raise GitError(f"{name} is {'a link' if mode == '120000' else 'another repository'}: it cannot be changed")
-        if name == path:
-            if mode not in (_FILE, _PROGRAM):
-                raise GitError(f"{path} is a folder")
-            return mode
-        if mode != "040000":
-            raise GitError(f"{name} is a file: nothing can be below it")
-    return _FILE
+    for above in ("/".join(parts[:depth]) for depth in range(1, len(parts))):
+        kind = await git.ask("cat-file", "-t", f"{commit}:{above}", may_fail=True)
+        if kind not in ("", "tree"):
+            raise GitError(f"{above} is no folder: {path} cannot be below it")
+    mode = (await git.ask("ls-tree", "--full-tree", commit, "--", path)).partition(" ")[0]
+    if mode not in ("", _FILE, _PROGRAM):
+        raise GitError(f"{path} is {_OTHERS.get(mode, 'no file')}: it cannot be changed")
+    return mode or _FILE

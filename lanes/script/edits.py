@@ -86,15 +86,7 @@ def apply(text: str, patch: Patch) -> str:
         EditRefused: It does not fit, changes nothing, or what comes out is no script.
     """
     _check(text, "the file")
-    windows = _is_windows(text)
-    plain = _unix(text) if windows else text
-    if patch.whole is not None:
-        found = _unix(patch.whole) if windows or "\r\n" not in text else patch.whole
-    else:
-        found = plain
-        for number, edit in enumerate(patch.edits, 1):
-            found = _once(found, edit, windows, f"edit {number}" if len(patch.edits) > 1 else "the edit")
-    made = found.replace("\n", "\r\n") if windows else found
+    made = _edited(text, patch.edits) if patch.whole is None else _with_line_ends_of(text, patch.whole)
     if made == text:
         raise EditRefused("nothing changes: the text after the edit is the text before it")
     _check(made, "the text after the edit")
@@ -197,6 +189,21 @@ def _edit(number: int, block: Any) -> Edit:
             return Edit(search, replace)
         case _:
             raise EditRefused(f'edit {number} is not {{"search": text, "replace": text}}')
+
+
+def _edited(text: str, edits: Sequence[Edit]) -> str:
+    windows = _is_windows(text)
+    found = _unix(text) if windows else text
+    for number, edit in enumerate(edits, 1):
+        found = _once(found, edit, windows, f"edit {number}" if len(edits) > 1 else "the edit")
+    return found.replace("\n", "\r\n") if windows else found
+
+
+def _with_line_ends_of(text: str, whole: str) -> str:
+    """A whole text with the line ends that the file had; where either mixes them, or has none, it is left as it is."""
+    if _is_windows(text):
+        return whole if "\r\n" in whole else whole.replace("\n", "\r\n")
+    return _unix(whole) if _is_windows(whole) and "\n" in text and "\r\n" not in text else whole
 
 
 def _once(text: str, edit: Edit, windows: bool, name: str) -> str:
