@@ -16,12 +16,14 @@ from lanes.lane import Analyst, StageWorker
 from lanes.train import TrainLane
 from lanes.upload import UploadLane
 from lanes.worker import WorkerError
+from runner.agent.asking import LanguageModel
 from runner.finale import Finale
 from runner.git import Commits
 from runner.heldout import nothing_to_judge_by
 from runner.lane_settings import evaluate_settings, judge_settings, rule, train_settings
 from runner.program import Program
 from runner.programs import AnyProgram
+from runner.script.lanes import ScriptLanes, not_confined
 from runner.script.program import ScriptProgram
 from runner.studies import Studies
 
@@ -126,7 +128,8 @@ def lacking(program: AnyProgram) -> tuple[str, ...]:
     """One line for each thing that a run needs and that is not there; looks at files, so not in an event loop."""
     if isinstance(program, Program):
         return program.missing() or nothing_to_judge_by(program)
-    return program.missing()
+    why = not_confined()
+    return program.missing() or ((f"{program.path.name}: {why}",) if why else ())
 
 
 def unlike(before: AnyProgram, after: AnyProgram) -> tuple[str, ...]:
@@ -139,8 +142,12 @@ def unlike(before: AnyProgram, after: AnyProgram) -> tuple[str, ...]:
     return ()
 
 
-def assemble(store: Store, program: AnyProgram) -> Assembly:
-    """The lanes for a program."""
-    if isinstance(program, Program):
-        return RecipeLanes(store, program)
-    raise NotImplementedError
+def assemble(store: Store, program: AnyProgram, model: Callable[[], LanguageModel | None] = lambda: None) -> Assembly:
+    """The lanes for a program.
+
+    Args:
+        store: Of the run.
+        program: In force.
+        model: Whom a script's crash may be shown; None while nobody can be asked.
+    """
+    return RecipeLanes(store, program) if isinstance(program, Program) else ScriptLanes(store, program, model)

@@ -18,6 +18,7 @@ from checkpoints.writes.experiment import (
     fail_stage,
     finish_stage,
     propose,
+    repair,
     start_stage,
 )
 from checkpoints.writes.findings import (
@@ -118,6 +119,7 @@ __all__ = [
     "read_program",
     "readmit",
     "remove_note",
+    "repair",
     "reopen_test",
     "restore_note",
     "set_insight",

@@ -134,6 +134,7 @@ def start_stage(
     )  # fmt: skip
     if lane is Lane.TRAIN and attempt > 1:  # it begins anew: one curve is of one training
         db.execute("DELETE FROM metrics WHERE experiment = ?", [number])
+        db.execute("DELETE FROM measurements WHERE experiment = ?", [number])
     bound = {"recipe": recipe and as_json(recipe), "parent": parent, "opponent": opponent}
     values: dict[str, Any] = {name: value for name, value in bound.items() if value is not None}
     if lane in ENTERED:
@@ -199,6 +200,18 @@ def conclude(
     event(db, level, "verdict", verdict.reason, number)
     if keep_as_champion and verdict.outcome is Outcome.KEEP:
         _crown(db, number)
+
+
+def repair(db: Database, number: int, recipe: Json, why: str) -> None:
+    """What an experiment tries is repaired after a crash; its change stays what was proposed.
+
+    Raises:
+        Conflict: It has ended meanwhile.
+    """
+    if (state := state_of(db, number)) in ENDS:
+        raise Conflict(f"experiment {number} is {state}, so it cannot be repaired")
+    db.table("experiments").update(number, {"recipe": as_json(recipe)})
+    event(db, Level.INFO, Lane.TRAIN, f"repaired after: {why}", number)
 
 
 def crash(db: Database, number: int, reason: str) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, ConfigDict, Field
 
+from lanes.analyze.metric_rule import RuleName
 from runner.settings import AtLeast0, AtLeast1, Common, Part, Seconds, Spending, Text
 
 ENV_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
@@ -67,7 +68,7 @@ class ScriptMetric(Part):
     ) = None
     """Finds the number in the output; the last match counts. Null takes ``name: number`` and ``METRIC name=number``."""
 
-    rule: Literal["confirmed", "record", "previous_step"] | None = None
+    rule: RuleName | None = None
     """What keeps a change; null is ``confirmed`` where ``seed_env`` is said and ``record`` where it is not."""
 
     noise: Noise = Noise()
@@ -117,7 +118,7 @@ class Script(Part):
     """How often the agent may repair a change that crashed."""
 
     @property
-    def rule(self) -> str:
+    def rule(self) -> RuleName:
         """What keeps a change."""
         return self.metric.rule or ("confirmed" if self.seed_env else "record")
 

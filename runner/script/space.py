@@ -73,7 +73,7 @@ class FileSpace:
             raise ChangeRefused(f"{change.field}: {refused}") from None
         if digest(made) == digest(text):
             raise ChangeRefused(f"{change.field}: only blank lines, or blanks at the ends of lines, change")
-        return recipe | {"files": _files(recipe) | {change.field: made}}
+        return {"files": _files(recipe) | {change.field: made}, "commit": recipe.get("commit")}
 
     def canonical(self, change: Change, recipe: Json | None = None) -> str:
         """A short hash of the lines that come and go: the same in blocks or as a whole, and on whichever champion.
