@@ -72,6 +72,15 @@ class ThoughtReader(Querying):
         )
         return [Refusal(n, at, who, json.loads(what), why, of) for n, at, who, what, why, of in rows]
 
+    def refusals_by_experiment(self) -> dict[int, int]:
+        """How many proposals were refused before each experiment, as far as an exchange links them."""
+        return dict(
+            self._all(
+                "SELECT e.experiment, count(*) FROM refusals r JOIN exchanges e ON e.number = r.exchange"
+                " WHERE e.experiment IS NOT NULL GROUP BY e.experiment"
+            )
+        )
+
     def notes(self) -> list[Note]:
         """A person's notes to the agent that stand, in order."""
         rows = self._all("SELECT number, text, at FROM notes WHERE removed_at IS NULL ORDER BY number")

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import fmean
 
+from checkpoints.measurements import HeldRows, Measurement
 from checkpoints.reader import Reader
 from checkpoints.records import BASELINE, ENDS, Interval, Json, Lane, Row, RunState, State, model_name
 from checkpoints.store import holder
+from checkpoints.thought import Spent
 from checkpoints.trust import PromotionTest
 from lanes.analyze.verdict import votes_of
 from lanes.arena_desk import ARENA, where_it_serves
@@ -19,10 +24,12 @@ COLUMNS = (
     "commit", "win_rate", "memory_gb", "status", "description",
     "experiment", "category", "field", "old", "new", "low", "high", "wins", "losses", "ties", "final_loss",
     "train_seconds", "parent", "opponent", "reason", "judge",
+    "proposer", "expected", "effect", "effect_low", "effect_high", "value", "value_low", "value_high", "locked",
+    "trainings", "refusals", "agent_tokens", "agent_usd",
 )  # fmt: skip
 """The first five stand for the original's ``commit, val_bpb, memory_gb, status, description``; the metric is ours."""
 
-_DIGITS = {"win_rate": 6, "memory_gb": 1, "low": 4, "high": 4, "final_loss": 4, "train_seconds": 1}
+_DIGITS = {"win_rate": 6, "memory_gb": 1, "low": 4, "high": 4, "final_loss": 4, "train_seconds": 1, "agent_usd": 6}
 
 _STATUS = {State.KEPT: "keep", State.DISCARDED: "discard", State.CRASHED: "crash"}
 
@@ -36,6 +43,18 @@ class Beside:
 
     judge: str = ""
     """``votes``, ``simulated votes``, ``partly simulated votes``, or the metric in their place; empty before any."""
+
+    spent: Spent | None = None
+    """What the agent used for it; None where nobody asked it."""
+
+    refusals: int = 0
+    """Proposals that were refused before it."""
+
+    trainings: int = 0
+    """Of its recipe, where a metric is measured over several."""
+
+    locked: float | None = None
+    """Mean of the metric on the locked hold-out, which is looked at for keeps only."""
 
 
 def results_tsv(read: Reader) -> str:
@@ -56,7 +75,24 @@ def beside(read: Reader) -> dict[int, Beside]:
             found[stage.experiment] = replace(before, memory_gb=stage.result.get("peak_memory", 0) / 2**30)
         if stage.lane is Lane.EVALUATE and stage.result.get("judge", "votes") != "votes":
             found[stage.experiment] = replace(before, judge=stage.result["judge"])
+    for number, spent in read.spent_by_experiment().items():
+        found[number] = replace(found.get(number, Beside()), spent=spent)
+    for number, refusals in read.refusals_by_experiment().items():
+        found[number] = replace(found.get(number, Beside()), refusals=refusals)
+    for number, trainings in Counter(one.experiment for one in read.measurements()).items():
+        found[number] = replace(found.get(number, Beside()), trainings=trainings)
+    for number, locked in on_locked_rows(read.measurements(rows=HeldRows.LOCKED)).items():
+        found[number] = replace(found.get(number, Beside()), locked=locked)
     return found
+
+
+def on_locked_rows(measurements: Sequence[Measurement]) -> dict[int, float]:
+    """Mean of the metric on the locked hold-out by experiment; one without a number is left out."""
+    values: dict[int, list[float]] = {}
+    for one in measurements:
+        if one.value is not None:
+            values.setdefault(one.experiment, []).append(one.value)
+    return {number: fmean(found) for number, found in values.items()}
 
 
 def record(row: Row, beside: Beside) -> Json:
@@ -85,6 +121,23 @@ def record(row: Row, beside: Beside) -> Json:
         "opponent": experiment.opponent,
         "reason": verdict.reason if verdict else experiment.note,
         "judge": beside.judge or None,
+        "proposer": experiment.proposal.proposer,
+        "expected": expected.effect if (expected := experiment.proposal.expected) else None,
+        **_ends("effect", verdict.effect if verdict else None),
+        **_ends("value", verdict.value if verdict else None),
+        "locked": beside.locked,
+        "trainings": beside.trainings or None,
+        "refusals": beside.refusals,
+        "agent_tokens": beside.spent and beside.spent.tokens,
+        "agent_usd": beside.spent and (None if beside.spent.unpriced == beside.spent.exchanges else beside.spent.usd),
+    }
+
+
+def _ends(name: str, interval: Interval | None) -> Json:
+    return {
+        name: interval and interval.estimate,
+        f"{name}_low": interval and interval.low,
+        f"{name}_high": interval and interval.high,
     }
 
 
@@ -96,6 +149,7 @@ def status(folder: Path, read: Reader) -> Json:
         return {"state": "starting", "held_by": holder(folder)}
     promoted, tests = read.promoted(), read.promotion_tests()
     verdict = read.verdict(reign.experiment) if reign else None
+    spent = read.spent()
     # What was cancelled has used nothing of the budget.
     ended = [one for one in read.experiments(*ENDS - {State.CANCELLED}) if one.number != BASELINE]
     at_work = read.at_work()
@@ -113,6 +167,8 @@ def status(folder: Path, read: Reader) -> Json:
         },
         "champion": model_name(reign.experiment) if reign else None,
         "win_rate_against_reference": _interval(verdict.reference) if verdict else None,
+        "metric_value": _interval(verdict.value) if verdict else None,
+        "agent": {"exchanges": spent.exchanges, "tokens": spent.tokens, "usd": spent.usd, "unpriced": spent.unpriced},
         "promoted": model_name(promoted.experiment) if promoted else None,
         "promotion_test": _test(tests[-1]) if tests else None,
         "judge": judge_of(read, reign.experiment if reign else None),

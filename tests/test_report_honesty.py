@@ -122,7 +122,7 @@ def test_the_rate_in_the_header_of_a_narrow_screen_says_whether_voters_are_simul
 
 
 async def test_help_says_what_a_verdict_rests_on_and_when_a_rate_was_taken(tmp_path: Path) -> None:
-    async with Dashboard(tmp_path, Recorded()).run_test(size=(200, 140)) as pilot:
+    async with Dashboard(tmp_path, Recorded()).run_test(size=(200, 200)) as pilot:
         await pilot.press("question_mark")
         await until_shown(
             pilot,

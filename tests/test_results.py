@@ -20,6 +20,8 @@ THEIRS = ["commit", "win_rate", "memory_gb", "status", "description"]
 OURS = [
     "experiment", "category", "field", "old", "new", "low", "high", "wins", "losses", "ties", "final_loss",
     "train_seconds", "parent", "opponent", "reason", "judge",
+    "proposer", "expected", "effect", "effect_low", "effect_high", "value", "value_low", "value_high", "locked",
+    "trainings", "refusals", "agent_tokens", "agent_usd",
 ]  # fmt: skip
 
 
@@ -73,7 +75,7 @@ async def test_a_line_has_their_columns_first_and_then_ours(store: Store) -> Non
     ]  # fmt: skip
     assert [second[name] for name in OURS] == [
         "1", "loss", "training.beta", "0.1", "0.2", "0.5000", "0.7000", "30", "20", "5", "0.6931", "12.3", "0", "0",
-        "30 wins to 20 losses", "",
+        "30 wins to 20 losses", "", "playbook", "", "", "", "", "", "", "", "", "", "0", "", "",
     ]  # fmt: skip
 
 

@@ -81,12 +81,17 @@ def status(asked: argparse.Namespace) -> int:
 
 
 def results(asked: argparse.Namespace) -> int:
-    """All experiments as TSV."""
+    """All experiments as TSV, or the whole run as JSON."""
     from checkpoints.visitor import reading
     from runner.results import results_tsv
 
     with reading(_run_folder(asked.folder)) as read:
-        print(results_tsv(read), end="")
+        if asked.json:
+            from runner.results_json import results_json
+
+            print(json.dumps(results_json(read), indent=2))
+        else:
+            print(results_tsv(read), end="")
     return 0
 
 

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from checkpoints.records import Change, Hypothesis, Interval, Json, Row
 from checkpoints.thought import Exchange, Purpose, Refusal, Spent
+from runner.agent.calibration import found_effect
 from tui.signs import BRIGHT, GREEN, GREY, ORANGE, RED
 from tui.snapshot import Snapshot
 from tui.widgets.lines import paragraphs, said, styled
@@ -37,15 +38,6 @@ def belief(snapshot: Snapshot, row: Row) -> RenderableType:
         table.add_row(Text(name, GREY), text)
     about = _told(proposal.hypothesis, BRIGHT).append("\n").append_text(said(_origin(snapshot, row), GREY))
     return Group(about, table) if lines else about
-
-
-def came(row: Row) -> Interval | None:
-    """What a change was worth, in the unit of what was expected: the gain in win rate over even, or in the metric."""
-    verdict = row.verdict
-    if verdict is None or verdict.effect is not None:
-        return verdict.effect if verdict else None
-    rate = verdict.win_rate
-    return rate and Interval(rate.estimate - 0.5, rate.low - 0.5, rate.high - 0.5)
 
 
 def refused(refusals: Sequence[Refusal]) -> RenderableType:
@@ -130,7 +122,7 @@ def _grounds(snapshot: Snapshot, row: Row) -> Iterator[tuple[str, Text]]:
 
 def _expectation(row: Row) -> Iterator[tuple[str, Text]]:
     """What was expected beside what came, in points of win rate or in the metric's unit."""
-    expected, effect = row.experiment.proposal.expected, came(row)
+    expected, effect = row.experiment.proposal.expected, found_effect(row)
     votes = row.verdict is None or row.verdict.effect is None
     if expected:
         yield "expected", Text(f"{gain(expected.effect, votes)} over its opponent")

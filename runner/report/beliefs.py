@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from checkpoints.records import BASELINE, ENDS, Hypothesis, HypothesisStatus, RunState
+from runner.agent.calibration import calibrated
 from runner.agent.categories import category_of
 from runner.report.blocks import Block, Bullets, Paragraph
 from runner.report.facts import Facts
@@ -34,6 +35,11 @@ def beliefs(facts: Facts) -> Iterator[Block]:
     """By status, each with the experiments that speak for or against it."""
     if not facts.hypotheses:
         yield Paragraph("Nothing yet.")
+    if any(row.experiment.proposal.expected for row in facts.rows):
+        yield Paragraph(f"Foresight: {calibrated(facts.rows)}.")
+    if facts.notes:
+        yield Paragraph(f"A person's notes to it ({len(facts.notes):,}):")
+        yield Bullets(tuple(shortened(note.text, _LENGTH) for note in facts.notes[-MOST:]))
     for status, word in _STATUS.items():
         found = _once([one for one in facts.hypotheses if one.status is status])
         if not found:
@@ -60,7 +66,7 @@ def _unfinished(facts: Facts) -> Iterator[str]:
         yield f"Under way: {'; '.join(f'{named(row)} ({row.experiment.state})' for row in under_way[:4])}."
     if facts.run.state is RunState.FINISHED:
         yield "To go on, raise budget.experiments in program.md, or open more of its space."
-    if facts.metric and facts.champion and facts.champion.experiment.number != BASELINE:
+    if facts.metric and not facts.scalar and facts.champion and facts.champion.experiment.number != BASELINE:
         yield "Train the champion again with other seeds: one training does not tell its lead from the seed's."
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from checkpoints.measurements import HeldRows
 from checkpoints.reader import Reader
 from checkpoints.records import (
     BASELINE,
@@ -29,6 +30,8 @@ from checkpoints.records import (
     Wait,
     ZoomOut,
 )
+from checkpoints.thought import Note, Spent
+from lanes.analyze.noise import NoiseFloor, noise_floor
 from lanes.analyze.verdict import Rule
 from runner.ending import LAST, ended_at
 from runner.front_matter import read_document
@@ -36,6 +39,8 @@ from runner.judges import metric_of
 from runner.program_error import ProgramError
 from runner.report import believed
 from runner.report.believed import Believed
+from runner.results import on_locked_rows
+from runner.trails import is_scalar
 
 _NAME = re.compile(r"\bexp-\d+|#\d+")
 
@@ -111,6 +116,28 @@ class Facts:
     """What judges in the place of votes; empty while votes do."""
 
     believed: Believed
+    spent: Spent
+    """What the agent used."""
+
+    refusals: int
+    """Proposals that the program refused."""
+
+    notes: tuple[Note, ...]
+    """Of a person to the agent, that stand."""
+
+    trainings: dict[int, int]
+    """Trainings over which a metric was measured, by the experiment whose recipe was trained; empty where none was."""
+
+    locked: dict[int, float]
+    """Mean of the metric on the locked hold-out, by experiment."""
+
+    floor: NoiseFloor | None
+    """In which single runs of the champion's recipe fall; None where nothing says."""
+
+    @property
+    def scalar(self) -> bool:
+        """Whether a number that was measured over trainings judges."""
+        return is_scalar(self.rows)
 
     @property
     def judged(self) -> list[Row]:
@@ -170,6 +197,7 @@ def gather(read: Reader, driven: bool, rows: Sequence[Row] | None = None) -> Fac
     votes = read.vote_counts()
     reigns = tuple(read.championships())
     rows = tuple(read.rows()) if rows is None else rows
+    measured = read.measurements()
     return Facts(
         at=now,
         run=run,
@@ -191,6 +219,12 @@ def gather(read: Reader, driven: bool, rows: Sequence[Row] | None = None) -> Fac
         voted=votes[False],
         metric=metric_of(read, reigns[-1].experiment if reigns else None),
         believed=believed.gather(read),
+        spent=read.spent(),
+        refusals=len(read.refusals()),
+        notes=tuple(read.notes()),
+        trainings=dict(Counter(one.experiment for one in measured)),
+        locked=on_locked_rows(read.measurements(rows=HeldRows.LOCKED)),
+        floor=noise_floor(measured, reigns[-1].experiment) if measured and reigns else None,
     )
 
 

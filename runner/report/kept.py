@@ -8,6 +8,7 @@ from typing import TypeGuard
 
 from checkpoints.records import BASELINE, Interval, Outcome, Row, State
 from runner.figures import EVEN
+from runner.report import measured
 from runner.report.blocks import Block, Bullets, Column, Paragraph, Table
 from runner.report.facts import Facts, reference
 from runner.report.wording import (
@@ -33,7 +34,10 @@ FALLEN = 0.01
 
 
 def kept(facts: Facts) -> Iterator[Block]:
-    """Each keep with its votes and its intervals."""
+    """Each keep with its votes and its intervals; where a number judges, with that."""
+    if facts.scalar:
+        yield from measured.kept(facts)
+        return
     keeps = facts.kept
     baseline = facts.baseline
     if baseline and (rate := reference(baseline)):
@@ -58,12 +62,14 @@ def kept(facts: Facts) -> Iterator[Block]:
 def noise(facts: Facts) -> Iterator[Block]:
     """What a careful reader would not build on yet."""
     keeps = facts.kept
-    if facts.judged:
+    if facts.judged and not facts.scalar:
         yield Paragraph(by_luck(facts))
     lines = [f"{named(row)}: {doubt}." for row, doubt in doubts(facts)]
     if len(lines) > MOST:
         lines = [*lines[-MOST:], f"and {len(lines) - MOST:,} more such lines about earlier keeps"]
-    if facts.metric and facts.baseline:
+    if facts.scalar:
+        lines.insert(0, measured.noise(facts))
+    elif facts.metric and facts.baseline:
         lines.insert(0, _one_training(facts, keeps))
     lines += [*_narrow(keeps), *_whole_gain(facts)]
     if unsettled := [row for row in facts.tried if row.experiment.state is State.INCONCLUSIVE]:

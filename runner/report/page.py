@@ -13,10 +13,12 @@ from runner.report.blocks import Block, Picture, Report, Section
 from runner.report.costs import costs, spent
 from runner.report.facts import Facts, reference
 from runner.report.kept import by_luck, doubted, kept, noise, whole_gain
+from runner.report.measured import bars, value
+from runner.report.measured import noise as noise_of_one_run
 from runner.report.people import steps, stock
 from runner.report.tried import crashes, tried
 from runner.report.wording import changed, count, day_and_time, listed, long, per_cent, points, shortened, with_interval
-from runner.trails import progress
+from runner.trails import less_is_better, progress
 
 _LEVELS = "▁▂▃▄▅▆▇█"
 _COLUMNS = 40
@@ -80,6 +82,8 @@ def _best(facts: Facts) -> str:
         return "There is no champion yet: the baseline has not been trained."
     last = reference(champion)
     rate = f": {with_interval(last)} {facts.gauge}{_by(facts)}" if last else ", not judged yet"
+    if facts.scalar:
+        rate = f": {facts.metric} {value(champion)}"
     held = "".join(f", {how}" for how in _by_a_person(facts, champion))
     since = _kept_since(facts, champion)
     if champion.experiment.number == BASELINE:
@@ -119,6 +123,8 @@ def _worth(facts: Facts) -> str:
     keeps, careful = facts.kept, doubted(facts)
     if not keeps:
         return "There is nothing to build on yet." if not facts.tried else "Nothing that was tried has been kept."
+    if facts.scalar:
+        return noise_of_one_run(facts)
     if facts.metric:
         return f"Each model was trained once: believe a keep when other seeds have shown the same. {by_luck(facts)}"
     gain = whole_gain(facts)
@@ -162,12 +168,19 @@ def _facts(facts: Facts) -> Iterator[tuple[str, str]]:
     )
     if champion:
         rate = reference(champion)
+        worth = f" {value(champion)}" if facts.scalar else f" {with_interval(rate)}" if rate else ""
         pinned = ", pinned by a person" if facts.reigns[-1].pinned else ""
-        yield "champion", f"#{champion.experiment.number}{f' {with_interval(rate)}' if rate else ''}{pinned}"
+        yield "champion", f"#{champion.experiment.number}{worth}{pinned}"
     yield "kept", f"{len(facts.kept):,} of {len(facts.tried):,} tried, {run.experiments:,} allowed"
     if (dollars := spent(facts)) is not None:
         yield "spent", f"${dollars:.2f} on training"
-    if facts.metric:
+    if facts.trainings:
+        yield "trainings", f"{sum(facts.trainings.values()):,}, as the metric is measured over several of a recipe"
+    if facts.spent.exchanges:
+        yield "agent", f"{_used(facts)}; {count(facts.refusals, 'proposal')} refused"
+    if facts.scalar:
+        yield "judge", f"{facts.metric}, {'less' if less_is_better(facts.rows) else 'more'} is better"
+    elif facts.metric:
         yield "judge", f"{facts.metric} on held-out pairs"
     else:
         people = count(facts.voted, "vote") + " by people" if facts.voted else ""
@@ -179,13 +192,25 @@ def _facts(facts: Facts) -> Iterator[tuple[str, str]]:
         yield "a person", count(people, "step")
 
 
+def _used(facts: Facts) -> str:
+    """``15 exchanges, 29,100 tokens, $0.02``."""
+    spent = facts.spent
+    price = "no known price" if spent.unpriced == spent.exchanges else f"${spent.usd:.4g}"
+    some = f" and {spent.unpriced:,} without a known price" if 0 < spent.unpriced < spent.exchanges else ""
+    return f"{count(spent.exchanges, 'exchange')}, {count(spent.tokens, 'token')}, {price}{some}"
+
+
 def _progress(facts: Facts) -> Iterator[Block]:
-    figure = progress(facts.rows, facts.interventions, facts.zoom_outs, facts.metric, bool(facts.simulated))
+    figure = progress(
+        facts.rows, facts.interventions, facts.zoom_outs, facts.metric, bool(facts.simulated), facts.floor
+    )
     yield Picture(replace(figure, title=""), _bars(facts))
 
 
 def _bars(facts: Facts) -> str:
     """Baseline and keeps as bars between the lowest and the highest, the newest last."""
+    if facts.scalar:
+        return _bars_of_a_metric(facts)
     shown = [row for row in (facts.baseline, *facts.kept) if row and reference(row)]
     rates = [rate.estimate for row in shown if (rate := reference(row))][-_COLUMNS:]
     if not rates:
@@ -199,7 +224,23 @@ def _bars(facts: Facts) -> str:
     return f"{bars}  {begun}: {per_cent(rates[0])} % to {per_cent(rates[-1])} % {facts.gauge}{_by(facts)}"
 
 
+def _bars_of_a_metric(facts: Facts) -> str:
+    shown = [row for row in (facts.baseline, *facts.kept) if row and row.verdict and row.verdict.value][-_COLUMNS:]
+    if len(shown) < 2:
+        return f"{facts.metric} {value(shown[0])}, and nothing to compare it with yet" if shown else "no number yet"
+    heights = bars(shown, less_is_better(facts.rows))
+    low, high = min(heights), max(heights)
+    drawn = "".join(_LEVELS[round((one - low) / (high - low or 1) * (len(_LEVELS) - 1))] for one in heights)
+    return f"{drawn}  baseline and keeps, the better the higher: {facts.metric} {value(shown[0])} to {value(shown[-1])}"
+
+
 def _notes(facts: Facts) -> tuple[str, ...]:
+    if facts.scalar:
+        return (
+            "A number varies from one training to the next: a keep was measured over fresh seeds, and the run that let"
+            " it be looked at is no part of that.",
+            f"Made {day_and_time(facts.at)}.",
+        )
     judged = (
         "The win rate of a metric run counts held-out pairs: one that only one of two models puts in the right order "
         "is a win for it."

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from checkpoints.records import Step
 from runner.aftermath import Aftermath, Moment, aftermaths
-from runner.report.blocks import Block, Column, Paragraph, Quote, Table
+from runner.report.blocks import Block, Bullets, Column, Paragraph, Quote, Table
 from runner.report.facts import Facts
 from runner.report.wording import count, per_cent, points, shortened, time_of_day
 
@@ -50,6 +50,8 @@ def stock(facts: Facts) -> Iterator[Block]:
         asked = f", asked to look at: {shortened(one.steering, 200)}" if one.steering else ""
         then = f"; then from {', '.join(one.categories)}" if one.categories else ""
         yield Quote(f"{time_of_day(one.at)}, {one.trigger}{asked}{then}", one.text)
+        if one.directions:
+            yield Bullets(tuple(f"→ {shortened(direction, 240)}" for direction in one.directions))
     if len(facts.zoom_outs) > TEXTS:
         yield Paragraph(f"{len(facts.zoom_outs) - TEXTS:,} earlier ones are in the dashboard.")
 

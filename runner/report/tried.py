@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from checkpoints.records import Outcome, Row, State
 from runner.report.blocks import Block, Bullets, Column, Paragraph, Table
 from runner.report.facts import Facts
+from runner.report.measured import effect, value
 from runner.report.wording import changed, count, listed, named, per_cent, shortened, with_half_width
 
 FEW = 60
@@ -84,33 +85,46 @@ def _crash(reason: str, rows: list[Row]) -> str:
 
 
 def _table(facts: Facts, rows: Sequence[Row]) -> Table:
-    columns = (
-        Column("#", True),
-        Column("change"),
-        Column("category"),
-        Column("pairs won, %" if facts.metric else "against its opponent, %", True),
-        Column(f"{facts.metric}, %" if facts.metric else "against the reference, %", True),
-        Column("Δ loss", True),
-        Column("verdict"),
-        Column("why", long=True),
-    )
-    return Table(columns, tuple(_line(facts, row) for row in rows))
+    metric = facts.metric
+    if facts.scalar:
+        gained, came = Column("gain over its opponent", True), Column(metric, True)
+    else:
+        gained = Column("pairs won, %" if metric else "against its opponent, %", True)
+        came = Column(f"{metric}, %" if metric else "against the reference, %", True)
+    foreseen = Column("expected" if facts.scalar else "expected, %", True)
+    expected = [foreseen] if any(row.experiment.proposal.expected for row in rows) else []
+    columns = [Column("#", True), Column("change"), Column("category"), *expected, gained, came]
+    columns += [Column("Δ loss", True), Column("verdict"), Column("why", long=True)]
+    return Table(tuple(columns), tuple(_line(facts, row, bool(expected)) for row in rows))
 
 
-def _line(facts: Facts, row: Row) -> tuple[str, ...]:
+def _line(facts: Facts, row: Row, expected: bool) -> tuple[str, ...]:
     experiment, verdict = row.experiment, row.verdict
     sign = SIGNS.get(experiment.state, str(experiment.state))
     why = verdict.reason if verdict else experiment.note
+    if facts.scalar:
+        found = (effect(row), value(row))
+    else:
+        rates = (verdict.win_rate, verdict.reference) if verdict else (None, None)
+        found = (with_half_width(rates[0]), with_half_width(rates[1]))
     return (
         f"#{experiment.number}",
         changed(row),
         experiment.proposal.category,
-        with_half_width(verdict.win_rate if verdict else None),
-        with_half_width(verdict.reference if verdict else None),
+        *([_expected(facts, row)] if expected else []),
+        *found,
         _loss(facts, row),
         sign,
         shortened(why or experiment.note, _SENTENCE),
     )
+
+
+def _expected(facts: Facts, row: Row) -> str:
+    """The gain that whoever proposed expected: as a win rate where people vote, else in the metric's unit."""
+    expected = row.experiment.proposal.expected
+    if expected is None:
+        return "–"
+    return f"{expected.effect:+.4g}" if facts.scalar else per_cent(0.5 + expected.effect)
 
 
 def _loss(facts: Facts, row: Row) -> str:

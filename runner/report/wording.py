@@ -68,7 +68,10 @@ def named(row: Row) -> str:
 
 def changed(row: Row) -> str:
     """What an experiment altered."""
-    change = row.experiment.proposal.change
+    proposal = row.experiment.proposal
+    change = proposal.change
+    if change and change.edited:
+        return f"{shortened(proposal.hypothesis, LONGEST)} ({change})"
     return shortened(str(change) if change else "the program's own recipe", LONGEST)
 
 

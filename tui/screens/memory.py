@@ -143,18 +143,23 @@ class _Read:
     sections: tuple[Section, ...]
     budget: int
     why_none: str = ""
+    foresight: str = ""
+    """How what was expected compares with what came; empty where nothing was expected."""
 
 
 def _read(folder: Path, rows: Sequence[Row]) -> _Read:
     """Called in a thread: what reads a program takes long to import."""
+    from runner.agent.calibration import calibrated
     from runner.remembered import NotRemembered, memory_of
 
     with closing(Reader(folder)) as reader:
         notes = tuple(reader.notes())
+        expected = any(row.experiment.proposal.expected for row in rows)
+        foresight = str(calibrated(rows)) if expected else ""
         try:
-            return _Read(notes, *memory_of(reader, rows))
+            return _Read(notes, *memory_of(reader, rows), foresight=foresight)
         except NotRemembered as why:
-            return _Read(notes, (), 0, str(why))
+            return _Read(notes, (), 0, str(why), foresight)
 
 
 def _lines(read: _Read, width: int) -> tuple[list[Text], list[int]]:
@@ -166,6 +171,8 @@ def _lines(read: _Read, width: int) -> tuple[list[Text], list[int]]:
     elif not read.sections:
         starts.append(len(lines))
         lines += [styled("Your notes", f"bold {BLUE}"), *_notes(read.notes, width), Text()]
+    if read.foresight:
+        lines += [*wrapped(Text().append("foresight: ", GREY).append(read.foresight, BRIGHT), width), Text()]
     if read.why_none:
         lines += wrapped(said(read.why_none, RED), width)
     for section in read.sections:

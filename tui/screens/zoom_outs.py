@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from checkpoints.records import Row, ZoomOut
+from runner.agent.calibration import calibrated
 from tui.screens.page import Page
 from tui.signs import BRIGHT, GREY, PINK, STATES
 from tui.snapshot import Snapshot
@@ -60,6 +61,8 @@ def _body(snapshot: Snapshot) -> RenderableType:
     for row in _followed(snapshot.rows):
         after.setdefault(row.experiment.proposal.zoom_out, []).append(row)
     parts: list[RenderableType] = []
+    if any(row.experiment.proposal.expected for row in snapshot.rows):
+        parts += [Text().append("foresight: ", GREY).append(str(calibrated(snapshot.rows)), BRIGHT), Text()]
     for zoom_out in reversed(snapshot.zoom_outs):
         parts += [*_zoom_out(zoom_out, after.get(zoom_out.number, [])), Text()]
     return Group(*parts[:-1])
