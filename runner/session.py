@@ -19,7 +19,11 @@ from checkpoints.ownership import RUN
 from checkpoints.records import Level, RunState, Step
 from checkpoints.store import Owner, Store, StoreError, take
 from checkpoints.trouble import why
-from runner.agent.playbook import Playbook
+from runner.agent.agent import Agent
+from runner.agent.asking import LanguageModel
+from runner.agent.model import Model
+from runner.agent.playbook import PLAYBOOK, Playbook
+from runner.agent.proposer import Proposer
 from runner.assembly import assemble, lacking, unlike
 from runner.pipeline import Pipeline
 from runner.planner import Planner
@@ -75,8 +79,9 @@ class Session:
         """What a person did before this process had the run: a stop among it was meant for the one before."""
 
         self._linger = linger
-        lanes = self._lanes = assemble(self.store, self.program)
-        self.planner = Planner(self.store, self.program, Playbook())
+        lanes = self._lanes = assemble(self.store, self.program, self._asked)
+        self._agent = Agent(Model(self.store, lambda: self.program.agent), self.store)
+        self.planner = Planner(self.store, self.program, self._proposer())
         self.pipeline = Pipeline(
             self.store, lanes.workers, lanes.analyst, self.planner, linger, lanes.clean_up, lanes.finale
         )
@@ -114,8 +119,10 @@ class Session:
         Args:
             keep_workers: Leave a training that is under way alive, for the next owner to take up.
         """
+        self.planner.leave()
         for worker in self._lanes.workers.values():
             await worker.close(keep_workers)
+        await self._agent.close()
         await self.store.leave()
 
     async def _begin(self) -> None:
@@ -125,7 +132,6 @@ class Session:
         for left in self.store.read.interventions(pending_only=True):
             if left.step is Step.STOP and left.number <= self._found:
                 await self.store.do(writes.acknowledge, left.number, "the run had ended before, and was started again")
-        self._say_who_proposes()
         await self._lanes.begin()
         run = self.store.read.run()
         if reason := self._paused_by_a_person():
@@ -196,17 +202,23 @@ class Session:
         await self._put_in_force(program)
 
     async def _put_in_force(self, program: AnyProgram) -> None:
-        self.program = self.planner.program = program
+        before, self.program = self.program.agent, program
+        self.planner.program = program
+        if (before.model, before.api_base) != (program.agent.model, program.agent.api_base):
+            self.planner.change_proposer(self._proposer())
         self._lanes.use(program)
         await self.store.do(writes.create_run, *_of_run(program))
-        self._say_who_proposes()
+        if self.pipeline.held and self.pipeline.held == self.planner.halted:  # somebody may propose by now
+            await self.store.do(writes.set_run, RunState.RUNNING)
+            self.pipeline.go_on()
         self.pipeline.tell()
 
-    def _say_who_proposes(self) -> None:
-        model = self.program.agent.model
-        if model != "playbook":
-            text = f"agent.model {model} is not asked in this version: the playbook proposes"
-            self.store.submit(writes.event, Level.WARNING, "agent", text)
+    def _asked(self) -> LanguageModel | None:
+        """The language model, where the program names one."""
+        return None if self.program.agent.model == PLAYBOOK else self._agent.model
+
+    def _proposer(self) -> Proposer:
+        return Playbook() if self.program.agent.model == PLAYBOOK else self._agent
 
 
 class _Eye(FileSystemEventHandler):

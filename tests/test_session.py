@@ -18,6 +18,7 @@ from checkpoints import writes
 from checkpoints.ownership import RUN
 from checkpoints.records import Json, Lane, Level, RunState, Stage, State, Step
 from checkpoints.store import Held, Store, StoreError, holder
+from checkpoints.thought import Exchange, Purpose
 from lanes.analyze.study import NAME
 from runner.program_error import ProgramError
 from runner.session import Ready, Session, make_ready
@@ -221,13 +222,36 @@ async def test_a_run_folder_of_a_newer_version_is_refused_with_one_line_and_left
     kept.close()
 
 
-async def test_a_model_that_is_not_asked_is_said_to_be_so(folder: Path) -> None:
+async def test_past_a_cap_the_playbook_proposes_and_the_reason_is_said_once(folder: Path) -> None:
+    session = spent(folder, "{model: openai/m, max_tokens: 50}")
+    async with running(session) as store:
+        await until(lambda: store.read.count(State.DISCARDED) == 3)
+        said = [event.text for event in store.read.events() if "playbook" in event.text]
+        assert said == [f"the playbook proposes: {PAST}"]
+        assert {one.proposal.proposer for one in store.read.experiments()} == {"program", "playbook"}
+    await session.close(keep_workers=False)
+
+
+async def test_past_a_cap_that_pauses_the_run_waits_for_another_program(folder: Path) -> None:
+    session = spent(folder, "{model: openai/m, max_tokens: 50, over: pause}")
+    async with running(session) as store:
+        await until(lambda: (run := store.read.run()) and run.state is RunState.PAUSED)
+        run = store.read.run()
+        assert run and run.reason == PAST and store.read.count() == 1
+        program = (folder / "program.md").read_text()
+        (folder / "program.md").write_text(program.replace("over: pause", "over: playbook"))
+    assert session.store.read.count(State.DISCARDED) == 3
+    await session.close(keep_workers=False)
+
+
+PAST = "the agent has used 100 of 50 tokens, agent.max_tokens: the next question would pass it"
+
+
+def spent(folder: Path, agent: str) -> Session:
+    """A session whose agent has used a hundred tokens."""
     text = (folder / "program.md").read_text()
-    (folder / "program.md").write_text(text.replace("budget:", "agent: {model: anthropic/some-model}\nbudget:"))
+    (folder / "program.md").write_text(text.replace("budget:", f"agent: {agent}\nbudget:"))
     session = sleeping(folder)
-    try:
-        await session.run()
-        said = [event.text for event in session.store.read.events() if event.kind == "agent"]
-        assert said == ["agent.model anthropic/some-model is not asked in this version: the playbook proposes"]
-    finally:
-        await session.close(keep_workers=False)
+    kept = Exchange(0, 0.0, Purpose.PROPOSE, "openai/m", "json_schema", None, "", "", "", 90, 10, None, 0.1)
+    session.store.submit(writes.add_exchange, kept).result()
+    return session
