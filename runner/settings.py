@@ -13,6 +13,8 @@ from runner.fields import Knob
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 ORIGIN = r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?$"
+API_BASE = r"^https?://[^\s@]+$"
+API_BASE_ALLOWED = "http://host:port/v1 or https://…, with no user or password: keys come from the environment"
 
 Text: TypeAlias = Annotated[str, Field(min_length=1, pattern=r"\S")]
 AtLeast0: TypeAlias = Annotated[Count, Field(ge=0)]
@@ -231,7 +233,7 @@ class Agent(Part):
     model: Text = "playbook"
     """``playbook``, which needs no key and no network, or a litellm model string; keys come from the environment."""
 
-    api_base: Text | None = None
+    api_base: Annotated[str, Field(pattern=API_BASE, json_schema_extra={"allowed": API_BASE_ALLOWED})] | None = None
     """Base URL of an OpenAI-compatible server; null where litellm knows where the model is."""
 
     max_usd: Annotated[float, Field(ge=0)] | None = None

@@ -192,7 +192,7 @@ def test_a_busy_service_is_asked_again_when_it_says_and_half_an_answer_is_none(r
     ("reply", "line"),
     [
         (fails(429, retry_after="3600"), f"{NAME} asks to be left alone for 3600 s"),
-        (fails(401, f"Incorrect API key provided: {SECRET[:8]}*****{SECRET[-4:]}"), "the key in the environment was"),
+        (fails(401, f"Incorrect key: {SECRET[:8]}*****{SECRET[-4:]}"), "asks for a key: set OPENAI_API_KEY"),
         (fails(404, "The model `scripted` does not exist"), "there is no such model, or no service"),
         (fails(400, "This model's maximum context length is 8 tokens"), "the question is too long for it"),
         (fails(400, f"not {SECRET}, nor {SECRET[:14]}"), f"{NAME} refused the request: not …, nor …"),

@@ -50,6 +50,13 @@ def test_the_program_of_the_repository_is_valid_and_everything_it_names_is_there
     assert program.prose.startswith("# Better answers")
 
 
+@pytest.mark.parametrize("place", ["localhost:8000", "http://me:hunter2@host/v1", "ftp://host/v1"])
+def test_the_address_of_the_agents_service_is_a_url_without_a_key_in_it(place: str) -> None:
+    [line] = refusal(least_with(f"agent: {{model: openai/x, api_base: '{place}'}}\n"))
+    assert "agent.api_base" in line and "keys come from the environment" in line
+    assert parse(least_with("agent: {model: openai/x, api_base: 'http://host:8000/v1'}\n")).agent.api_base
+
+
 def test_only_goal_model_and_data_must_be_said() -> None:
     program = parse(LEAST)
     assert program.name == "nowhere"

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from checkpoints.records import Json
 from lanes.workers.agent_forms import TEXT, is_about_the_form, ladder, request
 from lanes.workers.agent_reading import Unfit, holds_json, read
-from lanes.workers.litellm_client import asked_to_wait, passing, said_by, without_whole_keys
+from lanes.workers.litellm_client import asked_to_wait, missing_keys, passing, said_by, without_whole_keys
 
 TRIES = 4
 """Requests in one form until a service that is busy or broken counts as not there."""
@@ -204,7 +204,7 @@ class Turn:
             except (Failed, TimeoutError):
                 raise
             except known.ContextWindowExceededError:
-                line = f"{model}: the question is too long for it; lower agent.memory_tokens, or name another model"
+                line = f"{model}: the question is too long for it; lower agent.memory_tokens, {PLAYBOOK}"
                 raise Failed("context", line) from None
             except known.BadRequestError as error:
                 if not self._service.streams or "stream" not in said_by(error).lower():
@@ -215,19 +215,23 @@ class Turn:
                 if LOOPS in self._trouble:
                     raise Failed("reply", "it says the same over and over") from None
                 if attempt == TRIES:
-                    line = f"{self._name} gave no answer in {TRIES} tries: {self._trouble}"
-                    raise Failed("service", line) from None
+                    line = f"{self._name} gave no answer in {TRIES} tries ({self._trouble}); see that it is there"
+                    raise Failed("service", f"{line}, {PLAYBOOK}") from None
                 await asyncio.sleep(self._pause(error, attempt))
             except (known.AuthenticationError, known.PermissionDeniedError):
-                # The service's own words may quote a part of the key.
-                line = f"{model}: the key in the environment was refused; set another one, {PLAYBOOK}"
-                raise Failed("key", line) from None
+                raise Failed("key", self._shut_out()) from None
             except known.NotFoundError as error:
                 line = f"{self._name}: there is no such model, or no service: {said_by(error)}; correct agent.model"
                 raise Failed("model", f"{line} or agent.api_base, {PLAYBOOK}") from None
             except Exception as error:
                 raise Failed("service", f"{self._name} cannot be asked: {said_by(error)}") from None
         raise Failed("service", f"{self._name} gave no answer in {TRIES} tries")
+
+    def _shut_out(self) -> str:
+        """Why the service lets nobody in; its own words may quote a part of the key."""
+        if missing := missing_keys(self._litellm, self._service.model):
+            return f"{self._name} asks for a key: set {', '.join(missing)} in the environment, {PLAYBOOK}"
+        return f"{self._service.model}: the key in the environment was refused; set another one, {PLAYBOOK}"
 
     def _pause(self, error: Exception, attempt: int) -> float:
         """Seconds until the next try: as the service says, else longer each time."""

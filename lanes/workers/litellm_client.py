@@ -56,12 +56,17 @@ def stand_in(litellm: Any, model: str, api_base: str | None) -> str | None:
     Raises:
         CannotAsk: The service asks for one, and it is not there.
     """
-    missing: list[str] = litellm.validate_environment(model).get("missing_keys", [])
-    if not missing:
+    if not (missing := missing_keys(litellm, model)):
         return None
     if api_base:
         return "none"
     raise CannotAsk(f"{model} needs {', '.join(missing)} in the environment")
+
+
+def missing_keys(litellm: Any, model: str) -> list[str]:
+    """Variables with a key that are not set; what else litellm names may come from elsewhere, or has a default."""
+    missing: list[str] = litellm.validate_environment(model).get("missing_keys", [])
+    return [name for name in missing if name.endswith("API_KEY")]
 
 
 def passing(litellm: Any) -> tuple[type[Exception], ...]:
