@@ -1,4 +1,4 @@
-"""A process without network: name spaces of the kernel in which there is nothing but a loopback. Linux only."""
+"""A process that reaches nobody: name spaces of the kernel with nothing but a loopback in them. Linux only."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import socket
 import struct
 from pathlib import Path
 
-_USER, _NETWORK, _IPC = 0x10000000, 0x40000000, 0x08000000
+_MOUNTS, _USER, _NETWORK, _IPC = 0x00020000, 0x10000000, 0x40000000, 0x08000000
+_BIND, _REC, _PRIVATE = 0x1000, 0x4000, 0x40000
 _DROP_FROM_BOUNDING, _SECURE_BITS, _LAST_CAPABILITY = 24, 28, 63
 _GET_FLAGS, _SET_FLAGS, _UP = 0x8913, 0x8914, 0x1
 
@@ -17,12 +18,15 @@ _GET_FLAGS, _SET_FLAGS, _UP = 0x8913, 0x8914, 0x1
 def leave_the_network() -> None:
     """From here on there is no network but a loopback of its own, for this process and all that it starts.
 
+    Nor are there the sockets in folders on which others listen now: a terminal multiplexer would type for whoever
+    asks, and a container's daemon is root.
+
     Raises:
         OSError: The kernel does not allow it, as in many containers.
     """
-    user, group = os.getuid(), os.getgid()
+    user, group, sockets = os.getuid(), os.getgid(), _sockets()
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(_USER | _NETWORK | _IPC):
+    if libc.unshare(_USER | _NETWORK | _IPC | _MOUNTS):
         error = ctypes.get_errno()
         raise OSError(error, f"unshare: {os.strerror(error)}")
     here = Path("/proc/self")
@@ -30,6 +34,10 @@ def leave_the_network() -> None:
     (here / "uid_map").write_text(f"{user} {user} 1", encoding="ascii")
     (here / "gid_map").write_text(f"{group} {group} 1", encoding="ascii")
     _raise_loopback()
+    _mount(None, "/", _REC | _PRIVATE)  # nobody else sees what is mounted here
+    for path in sockets:
+        if _reachable(path):
+            _mount("/dev/null", str(path), _BIND)
 
 
 def drop_capabilities() -> None:
@@ -37,6 +45,27 @@ def drop_capabilities() -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     for capability in range(_LAST_CAPABILITY + 1):
         libc.prctl(_DROP_FROM_BOUNDING, capability, 0, 0, 0)  # fails for those that there are not, or not ours
+
+
+def _sockets() -> list[Path]:
+    """Those in folders on which somebody listens."""
+    lines = Path("/proc/net/unix").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    names = {fields[7] for line in lines[1:] if len(fields := line.split(maxsplit=7)) == 8}
+    return [path for name in sorted(names) if name.startswith("/") and _reachable(path := Path(name))]
+
+
+def _reachable(path: Path) -> bool:
+    try:
+        return path.is_socket()
+    except OSError:
+        return False
+
+
+def _mount(source: str | None, target: str, flags: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mount(source and source.encode(), target.encode(errors="surrogateescape"), None, flags, None):
+        error = ctypes.get_errno()
+        raise OSError(error, f"mount on {target}: {os.strerror(error)}")
 
 
 def _raise_loopback() -> None:

@@ -129,6 +129,7 @@ class Runs:
         await worktree.reset(job.commit)
         if self._wish:
             raise self._wish
+        worker.folder.mkdir(parents=True, exist_ok=True)
         await worker.put_order((await self._order(job, worktree)).model_dump(mode="json"))
         await worker.start(PROGRAM, LocalProcess(), self._store.owner.path)
 
