@@ -33,7 +33,7 @@ class Caps:
         """
         self._spent, self._tell = spent, tell
         self._under_way: list[Guess] = []
-        self._told = ""
+        self._told: set[str] = set()
 
     def check(self, max_usd: float | None, max_tokens: int | None, guess: Guess) -> None:
         """Refuse a question that would pass a cap.
@@ -65,7 +65,7 @@ class Caps:
 
     def _refuse(self, cap: str) -> None:
         line = f"the agent has used {cap}: the next question would pass it"
-        if (which := cap.partition(" of ")[2]) != self._told:
-            self._told = which
+        if (which := cap.partition(" of ")[2]) not in self._told:
+            self._told.add(which)
             self._tell(Level.WARNING, line)
         raise Unusable(line, spent=True)

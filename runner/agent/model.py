@@ -73,7 +73,7 @@ class Model:
             heard = await self._heard(connection, asking, settings)
         except asyncio.CancelledError:
             with suppress(StoreError):
-                self._store.submit(writes.add_exchange, asking.taken_back())
+                self._store.submit(writes.add_exchange, asking.cut_off("it was taken back"))
             raise
         number = await asyncio.shield(self._store.do(writes.add_exchange, asking.exchange(heard)))
         self._lengths.append(heard.tokens_out)
@@ -171,14 +171,14 @@ class _Asking:
 
     def exchange(self, heard: Heard) -> Exchange:
         """What the store keeps of it."""
-        return self._exchange(
-            heard.form or self.form, heard.text, heard.line, heard.tokens_in, heard.tokens_out, heard.usd
-        )
+        if not heard.form:
+            return self.cut_off(heard.line)
+        return self._exchange(heard.form, heard.text, heard.line, heard.tokens_in, heard.tokens_out, heard.usd)
 
-    def taken_back(self) -> Exchange:
-        """The same where nobody waited for the answer; what it used is guessed."""
+    def cut_off(self, why: str) -> Exchange:
+        """The same where nobody knows how it went on; what it used is guessed."""
         used = (self.tokens_in, tokens(self.said)) if self.prices else (0, 0)
-        return self._exchange(self.form, self.said, "it was taken back", *used, self.usd(*used))
+        return self._exchange(self.form, self.said, why, *used, self.usd(*used))
 
     def _exchange(
         self, form: str, answer: str, error: str, tokens_in: int, tokens_out: int, usd: float | None
