@@ -37,6 +37,11 @@ class Plan(Protocol):
         ...
 
     @property
+    def in_votes(self) -> bool:
+        """Whether people's votes judge; else a metric does."""
+        ...
+
+    @property
     def space(self) -> ChangeSpace:
         """What an experiment may change, and how far."""
         ...

@@ -91,6 +91,11 @@ class Program(Settings):
         """Experiments that run ahead of evaluation."""
         return self.budget.ahead
 
+    @property
+    def in_votes(self) -> bool:
+        """Whether people's votes judge; else a metric does."""
+        return self.evaluate.judge == "votes"
+
     def closed(self, read: Reader) -> frozenset[str]:
         """Weights of sources that have too few rows yet: users' votes, of which there are none at first."""
         asked = [name for name, source in self.data.sources.items() if on_policy.is_asked_for(source)]

@@ -11,7 +11,7 @@ from addressed import ADDRESSES
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.agent.quoting import fenced, inline, quoted, visible
+from runner.agent.quoting import fenced, inline, quoted, visible, without_blocks
 
 LIMIT = 2000
 FENCE = re.compile(r'<(data-[0-9a-f]{12}) from="log">')
@@ -103,3 +103,9 @@ def test_the_same_text_has_the_same_fence_and_another_one_another() -> None:
 
 def test_what_is_hidden_is_dropped_and_what_is_visible_stays() -> None:
     assert visible("a\u200b\U000e0041\ufe0fb\r\nc\rd") == "ab\nc\nd"
+
+
+@given(anything | breakers)
+def test_a_block_can_be_taken_out_of_a_text_whatever_it_holds(text: str) -> None:
+    ours = f"ours before\n{quoted(text, 'log', LIMIT)}\nours after"
+    assert without_blocks(ours) == "ours before\nours after"

@@ -115,7 +115,7 @@ def zoom_outs(memory: Memory, whole: bool) -> Draft[ZoomOut]:
 
 def more(what: str) -> Callable[[Sequence[object]], list[str]]:
     """Sums up by number alone."""
-    return lambda rest: [f"{len(rest)} more {what}"] if rest else []
+    return lambda rest: [f"{len(rest)} more {what}"]
 
 
 def tried_line(one: Tried) -> str:

@@ -175,7 +175,7 @@ def remember(read: Reader, program: Plan, rows: Sequence[Row], closed: Collectio
         followed=_followed(rows),
         refusals=tuple(read.refusals(last=REFUSALS)),
         best=_best(rows[champion]) if champion is not None else None,
-        in_votes=not any(row.verdict and row.verdict.effect for row in rows),
+        in_votes=program.in_votes,
         experiments=program.budget.experiments,
         budget=program.agent.memory_tokens,
         barred=barred(rows, zoom_outs, binding, space.categories, program.zoom_out.streak, program.agent.quotas),

@@ -9,7 +9,7 @@ from checkpoints.records import BASELINE, PERSON, Change, Hypothesis, Hypothesis
 from checkpoints.thought import Note
 from runner.agent import history
 from runner.agent.history import more, tried_line
-from runner.agent.quoting import inline, visible
+from runner.agent.quoting import inline, visible, without_blocks
 from runner.agent.shortening import Draft, Rank, Section, fit
 
 if TYPE_CHECKING:
@@ -88,7 +88,8 @@ def _program(memory: Memory) -> Draft[str]:
 
 
 def _space(memory: Memory) -> Draft[str]:
-    lines = _broken(memory.space.describe(memory.recipe).strip())
+    """What is open; files that may be edited are no part of the memory, and are handed over beside it."""
+    lines = _broken(without_blocks(memory.space.describe(memory.recipe)).strip())
     return Draft(
         "What may be changed, and nothing else", lines, str, 4, more("lines of what may be changed"), vital=True
     )

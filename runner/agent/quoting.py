@@ -23,6 +23,8 @@ RULE = (
 _MARKED = 12
 """Hexadecimal digits that a fence is named by."""
 
+_FENCE = re.compile(rf"<(data-[0-9a-f]{{{_MARKED}}}) from=")
+
 _INVISIBLE = dict.fromkeys(
     [
         0x00AD, 0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180E, 0x3164, 0xFEFF, 0xFFA0,
@@ -64,6 +66,20 @@ def fenced(text: str, source: str) -> str:
     digests = (hashlib.sha256(f"{turn} {source} {text}".encode("utf-8", "replace")).hexdigest() for turn in count())
     name = next(mark for digest in digests if (mark := f"data-{digest[:_MARKED]}") not in text)
     return f"<{name} from={inline(source, 200)}>\n{text}\n</{name}>"
+
+
+def without_blocks(text: str) -> str:
+    """A text of ours without the fenced blocks in it."""
+    kept: list[str] = []
+    name = ""
+    for line in text.split("\n"):
+        if name:
+            name = "" if line == f"</{name}>" else name
+        elif found := _FENCE.match(line):
+            name = found.group(1)
+        else:
+            kept.append(line)
+    return "\n".join(kept)
 
 
 def visible(text: str) -> str:

@@ -38,7 +38,7 @@ class Draft(Generic[T]):
     """Of the tokens, beside the shares of the others."""
 
     sum_up: Callable[[Sequence[T]], list[str]]
-    """Says in a few lines what was left out; of nothing, nothing."""
+    """Says in a few lines what was left out."""
 
     rank: Callable[[T], Rank] | None = None
     """The things of the lowest ranks stay longest; without it the first ones do."""
@@ -88,27 +88,34 @@ class _Told:
     def __init__(self, draft: Draft[Any], most: int) -> None:
         self.draft = draft
         self.room = 0
-        self._say = cache(lambda place: draft.say(draft.things[place]))  # type: ignore[reportUnknownLambdaType]
+        self._line = cache(self._said)
+        self._above = (draft.first,) if draft.first else ()
+        self._least = tokens(draft.title) + _HEADING + sum(map(_cost, self._above))
         self.need = self._needed(most)
         """Tokens of it with all its lines, or more than there can be."""
 
     def section(self) -> Section | None:
         """As much of it as there is room for; None where that is nothing."""
-        everything = range(len(self.draft.things))
         if self.need <= self.room:
-            return self._section(everything)
+            return self._section(range(len(self.draft.things)))
         kept = self._telling()
         while kept and self._section(kept).tokens > self.room:
             kept.pop()
         section = self._section(kept)
         while section.lines and section.tokens > self.room:
-            section = self._measured(section.lines[:-1])
+            less = section.tokens - _cost(section.lines[-1])
+            section = Section(section.title, section.lines[:-1], less)
         return section if section.lines else None
 
+    def _said(self, place: int) -> tuple[str, int]:
+        """The line of a thing, with its tokens."""
+        line = self.draft.say(self.draft.things[place])
+        return line, _cost(line)
+
     def _needed(self, most: int) -> int:
-        needed = self._measured((self.draft.first,) if self.draft.first else ()).tokens
+        needed = self._least
         for place in range(len(self.draft.things)):
-            needed += tokens(self._say(place)) + 1
+            needed += self._line(place)[1]
             if needed > most:
                 return most + 1
         return needed
@@ -119,7 +126,7 @@ class _Told:
         order = range(len(things)) if rank is None else sorted(range(len(things)), key=lambda at: rank(things[at]))
         used, kept = self._section(()).tokens, list[int]()
         for place in order:
-            used += tokens(self._say(place)) + 1
+            used += self._line(place)[1]
             if used > self.room:
                 break
             kept.append(place)
@@ -128,14 +135,16 @@ class _Told:
     def _section(self, kept: Sequence[int]) -> Section:
         """The section with some of its things, and what sums up the rest."""
         places = set(kept)
-        rest = [thing for place, thing in enumerate(self.draft.things) if place not in places]
-        lines = [self.draft.first] if self.draft.first else []
-        lines += [self._say(place) for place in sorted(places)]
-        return self._measured((*lines, *self.draft.sum_up(rest)))
+        lines = [self._line(place) for place in sorted(places)]
+        if len(places) < len(self.draft.things):
+            rest = [thing for place, thing in enumerate(self.draft.things) if place not in places]
+            lines += [(line, _cost(line)) for line in self.draft.sum_up(rest)]
+        texts = (*self._above, *(line for line, _ in lines))
+        return Section(self.draft.title, texts, self._least + sum(cost for _, cost in lines))
 
-    def _measured(self, lines: tuple[str, ...]) -> Section:
-        title = self.draft.title
-        return Section(title, lines, tokens(title) + _HEADING + sum(tokens(line) + 1 for line in lines))
+
+def _cost(line: str) -> int:
+    return tokens(line) + 1
 
 
 def _pour(budget: int, told: Sequence[_Told]) -> None:

@@ -77,6 +77,11 @@ class ScriptProgram(ScriptSettings):
         """Experiments that run ahead of a verdict: none, as what is run next stands on what the verdict keeps."""
         return 0
 
+    @property
+    def in_votes(self) -> bool:
+        """Never: what the script prints judges."""
+        return False
+
     def closed(self, read: Reader) -> frozenset[str]:
         """Files that cannot be changed yet: none."""
         return frozenset()
