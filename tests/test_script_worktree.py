@@ -9,6 +9,7 @@ import pytest
 from repositories import Killed, die_at, git, repository_with
 
 from lanes.script.git import GitError
+from lanes.script.protected import altered, snapshot
 from lanes.script.repository import repository
 from lanes.script.worktree import Worktree
 
@@ -186,3 +187,10 @@ async def test_a_checkout_without_a_branch_is_a_beginning_like_any_other(project
     git(project, "checkout", "--quiet", "--detach")
     tree = await opened(project)
     assert await tree.head() == git(project, "rev-parse", "main")
+
+
+async def test_a_hook_that_a_script_puts_into_the_repository_is_seen(project: Path) -> None:
+    tree = await opened(project)
+    before = snapshot(tree.guarded)
+    (project / ".git/hooks/pre-commit").write_text("#!/bin/sh\n")
+    assert altered(before, tree.guarded) == (project / ".git/hooks/pre-commit",)

@@ -137,6 +137,8 @@ class Runs:
         settings, inside = self._settings(), worktree.repository.inside
         known = await worktree.files(job.commit)
         paths = protected(known, [inside + path for path in settings.editable], worktree.top)
+        if not (settings.confined and settings.confined.files):
+            paths = (*paths, *worktree.guarded)
         scratch, cache = self._work / "scratch", self._work / "cache"
         own = {settings.seed_env: str(job.seed)} if settings.seed_env and job.seed is not None else {}
         offline = bool(settings.confined and settings.confined.network)

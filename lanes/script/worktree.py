@@ -164,6 +164,11 @@ class Worktree:
         return tuple(path for about, _, path in entries if about.split()[1] == "blob")
 
     @property
+    def guarded(self) -> tuple[Path, ...]:
+        """What of the repository itself decides which programs git runs: no script's business."""
+        return tuple(self.repository.common / name for name in ("config", "hooks", "info"))
+
+    @property
     def _git(self) -> Git:
         return self.repository.git
 

@@ -21,6 +21,7 @@ from lanes.script.reading import is_measurement, metric, named
 from lanes.script.running import Job, Ran, run
 from lanes.script.sandbox import FREE, NotConfined, Rights, secrets
 from lanes.script.screen import LINES, read
+from lanes.tail import last_words
 from lanes.worker import MARK
 from lanes.workers.failures import classify, one_line, out_of_memory
 from lanes.workers.metrics import Metrics
@@ -68,7 +69,7 @@ class _Stopping:
 def _carry_out(place: Path, stopping: _Stopping, lock: int) -> ScriptResult | None:
     try:
         order = ScriptOrder.model_validate_json(place.read_bytes())
-        paths = [order.top / path for path in order.protected]
+        paths = [path for one in order.protected if (path := order.top / one) != order.place / OUTPUT]
         before = snapshot(paths)
         ran = _run(order, place.parent, stopping, lock)
         said = _output(order, place.parent, ran)
@@ -88,9 +89,15 @@ def _run(order: ScriptOrder, folder: Path, stopping: _Stopping, lock: int) -> Ra
     job = Job(("/bin/sh", "-c", order.command), order.place, _marked(order.env), _rights(order), order.seconds)
     log = Metrics(folder / METRICS)
     try:
-        return run(job, folder / OUTPUT, stopping, log.note, (lock,))
+        return run(job, folder / OUTPUT, stopping, lambda line: log.note(line or _own_words(order)), (lock,))
     finally:
         shutil.rmtree(order.scratch, ignore_errors=True)
+
+
+def _own_words(order: ScriptOrder) -> str:
+    """The line that it is at, where the command writes its log itself."""
+    own = order.place / OUTPUT
+    return last_words(own) if own.is_file() and not own.is_symlink() else ""
 
 
 def _marked(env: dict[str, str]) -> dict[str, str]:
