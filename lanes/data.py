@@ -42,7 +42,8 @@ def select(order: TrainOrder) -> Selection:
     broken = Broken(order.max_broken_rows)
     notes: list[str] = []
     pairs = read_pairs(order.heldout.pairs, broken) if order.heldout.pairs else []
-    forbidden = {prompt_key(pair.prompt) for pair in pairs} | _prompt_keys(order.heldout, broken)
+    locked = read_pairs(order.heldout.locked, broken) if order.heldout.locked else []
+    forbidden = {prompt_key(pair.prompt) for pair in (*pairs, *locked)} | _prompt_keys(order.heldout, broken)
     recipe = order.recipe.data
     weights = {name: weight for name, weight in recipe.mix.items() if weight > 0}
     rows: dict[str, list[Example]] = {}

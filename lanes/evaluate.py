@@ -1,12 +1,11 @@
-"""The evaluate lane: deploys the candidate beside its opponent and gathers votes, or compares their scores."""
+"""The evaluate lane: deploys the candidate beside its opponent and gathers votes, or what trainings measured."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import asdict, dataclass, replace
 
 from checkpoints import writes
 from checkpoints.records import (
@@ -24,19 +23,22 @@ from checkpoints.records import (
 )
 from checkpoints.store import Store
 from checkpoints.trust import PromotionTest
+from lanes.analyze.metric_rule import Trial
 from lanes.analyze.taken_out import taken_out
+from lanes.analyze.trials import fresh_of
 from lanes.analyze.verdict import Rule, conclude, votes_of
 from lanes.count import Count
 from lanes.evaluate_settings import EvaluateSettings
 from lanes.lane import StageFailed, StagePaused
 from lanes.looks import FEWEST, Looks
+from lanes.measure import Metric
 from lanes.open_questions import served_always
-from lanes.pair_scores import compare
 from lanes.prompts import heldout_prompts, in_order
 from lanes.published import Published
-from lanes.question import Asked, Question, tally_json
+from lanes.question import Asked, Question
 from lanes.rows import Prompt
 from lanes.terms import Terms
+from lanes.trainings import trial
 from lanes.venue import Venue
 from lanes.vote_file import FileVoters
 from lanes.vote_limit import votes_per_prompt
@@ -84,18 +86,18 @@ class EvaluateLane:
 
     def attend(self) -> None:
         """Keep the arena and what it serves up from now on, also while nothing is judged; once there is a champion."""
-        if self.settings.judge == "votes" and served_always(self._store.read, self._published):
+        if self.settings.metric is None and served_always(self._store.read, self._published):
             self._venue.attend()
 
     def order(self, experiment: Experiment) -> Json:
         """Who meets whom, and where both are found."""
         number, rival = experiment.number, experiment.opponent
         opponent = REFERENCE if number == BASELINE or rival is None or rival == number else model_name(rival)
-        order: Json = {"judge": self.settings.judge, "candidate": experiment.model, "opponent": opponent}
+        order: Json = {"judge": "votes", "candidate": experiment.model, "opponent": opponent}
+        if metric := self.settings.metric:
+            return order | {"judge": metric.rule.metric, "metric": metric.model_dump(mode="json")}
         order |= {"arms": self.settings.slots, "rule": self.settings.rule.ordered()}
         numbers = [number] if opponent == REFERENCE or rival is None else [number, rival]
-        if self.settings.judge == "val_pref_acc":
-            return order | {"scores": {model_name(each): self._published.scores(each) for each in numbers}}
         return order | self._counting() | {"models": self._published.models(numbers)}
 
     def test_order(self, champion: int, opponent: int) -> Json:
@@ -176,14 +178,25 @@ class EvaluateLane:
     async def _evaluated(self, stage: Stage) -> Json:
         began = time.monotonic()
         order = stage.order
-        if order["judge"] == "val_pref_acc":
-            result = await _by_scores(order)
+        if "metric" in order:
+            result = await self._measured(stage)
         else:
             prompts = await self._prompts(stage.experiment, stage.experiment)
             terms = self._terms(stage.experiment, order)
             result = await self._asked(Asked(model_name(stage.experiment), terms, order["models"], prompts))
         parties = {name: order[name] for name in ("judge", "candidate", "opponent")}
         return parties | result | {"seconds": time.monotonic() - began}
+
+    async def _measured(self, stage: Stage) -> Json:
+        """What repeated trainings measured by now, against the champion of this moment."""
+        metric, number = Metric.model_validate(stage.order["metric"]), stage.experiment
+        opponent = self._store.read.experiment(number).opponent
+        measurements = self._store.read.measurements()
+        if number == BASELINE or opponent is None:
+            found = Trial(fresh=fresh_of(measurements, number))
+        else:
+            found = await asyncio.to_thread(trial, self._work, metric, measurements, number, opponent)
+        return {"rule": asdict(metric.rule), "trial": asdict(found)}
 
     async def _tested(self, test: PromotionTest) -> Json:
         prompts = await self._prompts(test.experiment, -test.number)
@@ -243,11 +256,3 @@ class EvaluateLane:
         if line not in self._complained:
             self._complained.add(line)
             self._event(line)
-
-
-async def _by_scores(order: Json) -> Json:
-    files = {name: Path(file) for name, file in order["scores"].items()}
-    opponent = files.get(order["opponent"])
-    tally, ours, theirs = await asyncio.to_thread(compare, files[order["candidate"]], opponent)
-    accuracy = {order["candidate"]: ours, order["opponent"]: theirs}
-    return {"tally": tally_json(tally), "accuracy": accuracy, "pairs": tally.decisive + tally.ties}

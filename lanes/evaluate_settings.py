@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 
 from lanes.analyze.verdict import Rule
 from lanes.arena.guards import GuardBounds
+from lanes.measure import Metric
 from lanes.order import ServeOrder, Source
 from lanes.pull import Pull
 
@@ -52,7 +53,9 @@ class EvaluateSettings:
 
     revision: str | None = None
     trust_remote_code: bool = False
-    judge: Literal["votes", "val_pref_acc"] = "votes"
+    metric: Metric | None = None
+    """What judges, where that is a number; None where votes do."""
+
     voters: Voters = "arena"
     pull: Pull | None = None
     """Where votes are fetched from, by who votes elsewhere."""

@@ -62,6 +62,9 @@ class HeldOut(Message):
     prompts: Source | None = None
     """Traffic prompts that voters are shown answers to."""
 
+    locked: Source | None = None
+    """Preference pairs that are scored for keeps only, and decide nothing."""
+
 
 class TrainOrder(Message):
     """Everything that a training needs."""
@@ -88,6 +91,13 @@ class TrainOrder(Message):
     logging_steps: Annotated[int, Field(ge=1)] = 1
     eval_rows: Annotated[int, Field(ge=0)] = 200
     """Most held-out pairs to score after training; 0 scores none."""
+
+    loss_beta: Annotated[float, Field(gt=0)] | None = None
+    """β of the loss on held-out pairs, the same for all recipes of a run so that they are on one scale; None takes the
+    recipe's own."""
+
+    score_length: Annotated[int, Field(ge=8)] | None = None
+    """Tokens of prompt and answer at which held-out pairs are cut off, the same for all; None takes the recipe's."""
 
     device: str = "auto"
     """``auto``, ``cpu`` or ``cuda``; which GPU is said by ``CUDA_VISIBLE_DEVICES``."""
@@ -118,6 +128,9 @@ class PairScore(Message):
     margin: float
     """Implicit reward of the chosen answer minus that of the rejected one, divided by β: nats."""
 
+    loss: float | None = None
+    """Nats. DPO: −log σ(β·margin); SFT: −log p of the chosen answer, a token."""
+
 
 class TrainResult(Message):
     """Everything that a training found."""
@@ -143,6 +156,9 @@ class TrainResult(Message):
     val_pref_acc: float | None = None
     """Share of held-out pairs whose implicit reward prefers the chosen answer; ties count half."""
 
+    eval_loss: float | None = None
+    """Mean over the held-out pairs of their loss."""
+
     pairs: tuple[PairScore, ...] = ()
     peak_memory: int = 0
     """Bytes: of the GPU where there is one, else of the process."""
@@ -151,6 +167,58 @@ class TrainResult(Message):
     """Things a person should know: rows skipped, a checkpoint that was damaged and passed over."""
 
     manifest: Json = {}
+
+
+class ScoreOrder(Message):
+    """Everything that is needed to score held-out pairs under a model that was trained."""
+
+    train: TrainOrder
+    """Its training's; what was trained is in its output folder."""
+
+    pairs: Source
+    """Those to score, all of them."""
+
+
+class ScoreResult(Message):
+    """What a model got on held-out pairs."""
+
+    status: Literal["done", "failed"]
+    failure: FailureKind | None = None
+    error: str = ""
+    pairs: tuple[PairScore, ...] = ()
+
+
+class CommandOrder(Message):
+    """Everything that is needed to have a person's command measure a model."""
+
+    command: Annotated[str, Field(min_length=1)]
+    """For ``/bin/sh -c``; the model's folder is in ``AUTORESEARCH_MODEL``."""
+
+    folder: Path
+    """Where it runs: the program's."""
+
+    model: Path
+    name: str
+    """Of the metric: the command says ``NAME: number`` or ``METRIC NAME=number``."""
+
+    pattern: str | None = None
+    """A regular expression with one group, in place of the name."""
+
+    seconds: Annotated[float, Field(gt=0)]
+    """Time-out."""
+
+
+class CommandResult(Message):
+    """What a person's command said of a model."""
+
+    status: Literal["done", "failed"]
+    failure: FailureKind | None = None
+    error: str = ""
+    value: float | None = None
+    """The last that matched; finite."""
+
+    named: dict[str, float] = {}
+    """All finite numbers that it named."""
 
 
 class ServeOrder(Message):

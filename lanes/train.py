@@ -11,13 +11,17 @@ from checkpoints.records import Experiment, FailureKind, Json, Lane, Stage
 from checkpoints.store import Store
 from lanes.arena import on_policy
 from lanes.arena.on_policy import OnPolicy
-from lanes.lane import StageFailed
+from lanes.aside import Aside
+from lanes.lane import StageFailed, StagePaused
 from lanes.launch import AccelerateLaunch, Launcher, LocalProcess
+from lanes.measure import Metric
 from lanes.order import HeldOut, Source, Standby, TrainOrder
 from lanes.recipe import Recipe
+from lanes.repeats import Repeats, champion_of
 from lanes.sources import DataError
 from lanes.standby import PREFIX, StandbyKeeper
 from lanes.training import Limits, Training, order_folder
+from lanes.trainings import folders_of
 from lanes.worker import Worker, WorkerError
 
 PROGRAM = "lanes.workers.train"
@@ -54,6 +58,9 @@ class TrainSettings:
     standby: bool = True
     """Keep the next worker warm."""
 
+    metric: Metric | None = None
+    """What decides, where it is a number: a passage then trains as often as that needs."""
+
 
 class TrainLane:
     """Works in the train lane."""
@@ -78,6 +85,8 @@ class TrainLane:
         self._work = store.folder.absolute() / WORK
         self._standby = StandbyKeeper(self._work, program, store.owner.path)
         self._hand: Training | None = None
+        self._aside = Aside(store.owner.path, lambda: LocalProcess(self.settings.threads))
+        self._ending: StagePaused | StageFailed | None = None
         self._leaving: asyncio.Task[None] | None = None
         self._looked_around = False
 
@@ -107,9 +116,17 @@ class TrainLane:
             eval_rows=settings.eval_rows,
             device=settings.device,
             threads=settings.threads,
+            loss_beta=settings.metric and settings.metric.loss_beta,
+            score_length=settings.metric and settings.metric.score_length,
         )
-        order: Json = {"folder": str(self._folder(experiment.model)), "train": train.model_dump(mode="json")}
-        return order | ({"on_policy": votes.model_dump(mode="json")} if votes else {})
+        order: Json = {"folder": str(self.folder(experiment.model)), "train": train.model_dump(mode="json")}
+        order |= {"on_policy": votes.model_dump(mode="json")} if votes else {}
+        if settings.metric:
+            order |= {
+                "metric": settings.metric.model_dump(mode="json"),
+                "champion": champion_of(self._store, experiment),
+            }
+        return order
 
     async def run(self, stage: Stage) -> Json:
         """Train, or take a training up; returns its result without the scores of single pairs.
@@ -118,17 +135,39 @@ class TrainLane:
             StageFailed: With the class of the error.
             StagePaused: After ``pause``.
         """
-        folder = order_folder(stage)
+        self._ending = None
         await self._write_on_policy(stage)
+        if "metric" in stage.order:
+            return await Repeats(self._store, stage, self).run()
+        return await self.train(stage)
+
+    @property
+    def ending(self) -> StagePaused | StageFailed | None:
+        """Why the passage in hand is to end before it is over; None while it is to go on."""
+        return self._ending
+
+    async def train(self, stage: Stage, label: str = "") -> Json:
+        """One training from its order to its result, taken up where it is.
+
+        Args:
+            stage: The passage, with the order of this training.
+            label: Which training it is, where it is not the experiment's own.
+
+        Raises:
+            StageFailed, StagePaused: As ``run`` does.
+        """
+        folder = order_folder(stage)
         worker = self._standby.take(folder) or Worker(folder)
         limits = Limits(self.settings.hang_seconds, self.settings.seconds_per_training)
         training = Training(
-            self._store, stage, worker, limits, (self._program, self._how()), lambda: self._keep_warm(stage)
-        )
+            self._store, stage, worker, limits, (self._program, self._how()), lambda: self._keep_warm(stage),
+            label,
+        )  # fmt: skip
         self._hand = training
         self._standby.next_training()
         try:
-            await self._free_the_device(worker)
+            if (worker.result() or {}).get("status") != "done":
+                await self._free_the_device(worker)
             result = await training.carry_out()
         finally:
             self._hand = None
@@ -136,8 +175,17 @@ class TrainLane:
                 self._leaving = asyncio.create_task(_see_off(worker), name="see a trainer off")
         return result
 
+    async def work_aside(self, folder: Path, program: str, order: Json, seconds: float) -> Json:
+        """Have a worker that trains nothing carry out an order, or take it up; see ``Aside.carry_out``."""
+        return await self._aside.carry_out(folder, program, order, seconds, lambda: self._ending)
+
     def revise(self, stage: Stage, failure: StageFailed) -> Json | None:
-        """Out of memory: once with half the batch. Died or hung: once more. Anything else would end the same way."""
+        """Out of memory: once with half the batch. Died or hung: once more. Anything else would end the same way.
+
+        Repeated trainings are each revised within their passage.
+        """
+        if "metric" in stage.order:
+            return None
         tried: list[str] = stage.order.get("tried", [])
         match failure.kind:
             case FailureKind.OOM if "oom" not in tried:
@@ -151,12 +199,14 @@ class TrainLane:
         if train is None:
             return None
         model = Path(stage.order["train"]["output"]).name
-        return stage.order | {"folder": str(self._folder(model)), "train": train, "tried": [*tried, kind]}
+        return stage.order | {"folder": str(self.folder(model)), "train": train, "tried": [*tried, kind]}
 
     async def pause(self) -> None:
         """Have the training in hand checkpoint and end; ``run`` then raises ``StagePaused``."""
+        self._ending = StagePaused("paused by a person")
         if self._hand:
             self._hand.pause()
+        await self._aside.kill()
 
     async def abort(self, experiment: int | None = None) -> None:
         """Kill the training in hand and wait until it is gone; ``run`` then raises ``StageFailed``.
@@ -164,8 +214,10 @@ class TrainLane:
         Raises:
             WorkerError: It does not end.
         """
+        self._ending = StageFailed(FailureKind.CRASH, "stopped by a person")
         if self._hand:
             await self._hand.abort()
+        await self._aside.kill()
 
     async def close(self, keep_workers: bool) -> None:
         """End the standby worker, and unless workers are kept every trainer of the run.
@@ -177,9 +229,8 @@ class TrainLane:
         if self._leaving:
             await self._leaving
         if not keep_workers:
-            if self._hand:
-                await self._hand.abort()
-            await self._end_all_but(None)
+            await self.abort()
+            await self._end_all_but(set())
 
     async def end_all_but(self, stage: Stage | None) -> None:
         """End every trainer of the run but the one of a passage that is open, and the one that stands by.
@@ -187,7 +238,7 @@ class TrainLane:
         Raises:
             WorkerError: One does not end.
         """
-        await self._end_all_but(order_folder(stage) if stage else None)
+        await self._end_all_but({order_folder(stage), *folders_of(self._work, stage.experiment)} if stage else set())
 
     def _on_policy(self, experiment: Experiment) -> OnPolicy | None:
         """Which of users' votes a training sees; None where its recipe gives them no weight.
@@ -221,7 +272,7 @@ class TrainLane:
             line = f"users' votes give {count} rows of the {on_policy.FEWEST} needed; weigh them 0 until there are more"
             raise StageFailed(FailureKind.INPUT, line)
 
-    def _folder(self, model: str) -> Path:
+    def folder(self, model: str) -> Path:
         """Where the next attempt at a model works: where a worker stands by, else in a folder of its own."""
         if standing_by := self._standby.folder:
             return standing_by
@@ -262,19 +313,19 @@ class TrainLane:
                 await self._leaving
             if not self._looked_around:
                 await self._standby.end_others()
-                await self._end_all_but(worker.folder)
+                await self._end_all_but({worker.folder})
                 self._looked_around = True
         except WorkerError as stuck:
             self._leaving, self._looked_around = None, False
             raise StageFailed(FailureKind.CRASH, f"the device is not free: {stuck}") from stuck
 
-    async def _end_all_but(self, kept: Path | None) -> None:
+    async def _end_all_but(self, kept: set[Path]) -> None:
         for worker in await asyncio.to_thread(self._living):
-            if worker.folder not in (kept, self._standby.folder):
+            if worker.folder not in (*kept, self._standby.folder):
                 await worker.kill()
 
     def _living(self) -> list[Worker]:
-        patterns = ("*-train-[0-9]*", f"{PREFIX}[0-9]*")
+        patterns = ("*-train-[0-9]*", f"{PREFIX}[0-9]*", "measure-*", "score-*")
         workers = [Worker(folder) for pattern in patterns for folder in self._work.glob(pattern)]
         return [worker for worker in workers if worker.alive]
 

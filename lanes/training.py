@@ -41,7 +41,7 @@ class Training:
 
     def __init__(
         self, store: Store, stage: Stage, worker: Worker, limits: Limits, start: tuple[str, Launcher],
-        on_step: Callable[[], None],
+        on_step: Callable[[], None], label: str = "",
     ) -> None:  # fmt: skip
         """Prepare to watch; nothing is started yet.
 
@@ -52,13 +52,14 @@ class Training:
             limits: When to stop waiting.
             start: Module of the worker, and how it is started.
             on_step: Called whenever steps have been heard of.
+            label: Which training it is, where it is not the experiment's own.
         """
         self.worker = worker
         self._store = store
         self._stage = stage
         self._limits = limits
         self._start_with = start
-        self._log = TrainingLog(store, stage.experiment, worker)
+        self._log = TrainingLog(store, stage.experiment, worker, label)
         self._on_step = on_step
         self._began = time.monotonic()
         self._heard_at = self._began

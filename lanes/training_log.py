@@ -27,7 +27,15 @@ RECENT = 20
 class TrainingLog:
     """Reads the lines of one training and keeps them."""
 
-    def __init__(self, store: Store, experiment: int, worker: Worker) -> None:
+    def __init__(self, store: Store, experiment: int, worker: Worker, label: str = "") -> None:
+        """Hear of nothing yet.
+
+        Args:
+            store: Of the run.
+            experiment: In whose passage it is trained.
+            worker: That trains.
+            label: Which training it is, where it is not the experiment's own: its curve is not the experiment's.
+        """
         self.step = 0
         """Last optimiser step that was heard of."""
 
@@ -37,6 +45,7 @@ class TrainingLog:
         self._store = store
         self._experiment = experiment
         self._worker = worker
+        self._label = label
         self._unkept: deque[Metric] = deque()
         self._progress: Progress | None = None
         self._doing = "starting"
@@ -89,7 +98,8 @@ class TrainingLog:
                 self._doing = clean(doing)[:80]
             case {"phase": "train" | "eval" as phase, "step": int(step), "values": dict()}:
                 values = _numbers(cast(Json, line["values"]))
-                self._unkept.append(Metric(self._experiment, phase, step, values))
+                if not self._label:
+                    self._unkept.append(Metric(self._experiment, phase, step, values))
                 if phase == "train":
                     self._take_step(step, line, values)
             case _:
@@ -105,7 +115,8 @@ class TrainingLog:
             self._recent.append((at, step))
 
     def _state(self) -> Progress:
-        details = [f"loss {self._values['loss']:.4g}"] if "loss" in self._values else []
+        details = [self._label] if self._label else []
+        details += [f"loss {self._values['loss']:.4g}"] if "loss" in self._values else []
         if "tokens_per_second" in self._values:
             details.append(f"{self._values['tokens_per_second']:,.0f} tokens/s")
         return Progress(

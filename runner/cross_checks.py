@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from lanes.arena.on_policy import is_asked_for
 from runner.change import ChangeRefused
 from runner.fields import Knob, get, inside, interface_of, kind_of, normal
+from runner.metric_checks import metric_contradictions
 from runner.places import is_url
 from runner.problems import Problem, did_you_mean, shown
 from runner.settings import Settings
@@ -20,7 +21,7 @@ SOURCE_NAME = re.compile(r"^[A-Za-z0-9_-]{1,64}$")
 
 def contradictions(settings: Settings) -> list[Problem]:
     """Every contradiction between valid fields, with the field that has to change."""
-    checks = (_urls, _sources, _on_policy, _recipe, _space, _judge, _votes, _pull)
+    checks = (_urls, _sources, _on_policy, _recipe, _space, _judge, metric_contradictions, _votes, _pull)
     return [problem for check in checks for problem in check(settings)]
 
 
@@ -118,25 +119,6 @@ def _judge(settings: Settings) -> Iterator[Problem]:
             "is missing: evaluate.judge: votes needs held-out prompts to show answers to",
             "a local file or a hub id; or evaluate.judge: val_pref_acc",
         )
-    if settings.evaluate.judge == "val_pref_acc":
-        if heldout.pairs is None:
-            yield Problem(
-                ("data", "heldout", "pairs"),
-                "is missing: evaluate.judge: val_pref_acc needs held-out pairs",
-                "a local file or a hub id; or evaluate.judge: votes",
-            )
-        if settings.method != "dpo":
-            yield Problem(
-                ("evaluate", "judge"),
-                "val_pref_acc compares a policy with its DPO reference, and method: sft has none",
-                "votes, or method: dpo",
-            )
-        if settings.train.eval_rows < settings.evaluate.min_votes:
-            yield Problem(
-                ("train", "eval_rows"),
-                f"{settings.train.eval_rows} pairs never decide: evaluate.min_votes is {settings.evaluate.min_votes}",
-                f"at least {settings.evaluate.min_votes} (a whole number)",
-            )
 
 
 def _votes(settings: Settings) -> Iterator[Problem]:

@@ -19,6 +19,9 @@ Row = TypeVar("Row")
 READ_HERE = (".jsonl", ".ndjson", ".json", ".csv")
 """Files that are read without loading a library of data sets."""
 
+FEW_PAIRS = 20
+"""Held-out pairs below which a share of them is hardly a number."""
+
 
 def examine_program(program: Program) -> Iterator[Finding]:
     """Look at everything that a program names; nothing is fetched."""
@@ -69,6 +72,10 @@ def _data(program: Program) -> Iterator[Finding]:
         finding, pairs = _read("held-out pairs", data.heldout.pairs, read_pairs, broken)
         held.update(prompt_key(pair.prompt) for pair in pairs)
         yield finding
+    if data.heldout.locked is not None:
+        finding, locked = _read("locked pairs", data.heldout.locked, read_pairs, broken)
+        held.update(prompt_key(pair.prompt) for pair in locked)
+        yield finding
     if data.heldout.prompts is not None:
         finding, prompts = _read("held-out prompts", data.heldout.prompts, read_prompts, broken)
         held.update(prompt_key(prompt.prompt) for prompt in prompts)
@@ -82,8 +89,8 @@ def _data(program: Program) -> Iterator[Finding]:
     yield from _sums(program, len(broken.lines), overlaps)
     if program.evaluate.judge == "votes":
         yield from _enough_prompts(program.evaluate, len(prompts))
-    else:
-        yield from _enough_pairs(program.evaluate, len(pairs))
+    elif program.evaluate.judge != "command":
+        yield from _enough_pairs(len(pairs))
 
 
 def _enough_prompts(evaluate: Evaluate, prompts: int) -> Iterator[Finding]:
@@ -103,12 +110,10 @@ def _enough_prompts(evaluate: Evaluate, prompts: int) -> Iterator[Finding]:
         yield Finding("votes", "warn", f"{what}evaluate.max_votes is {evaluate.max_votes}", remedy)
 
 
-def _enough_pairs(evaluate: Evaluate, pairs: int) -> Iterator[Finding]:
-    if 0 < pairs < evaluate.min_votes:
-        remedy = "add pairs to data.heldout.pairs, or lower evaluate.min_votes"
-        yield Finding(
-            "pairs", "missing", f"{pairs} held-out pairs, and evaluate.min_votes is {evaluate.min_votes}", remedy
-        )
+def _enough_pairs(pairs: int) -> Iterator[Finding]:
+    if 0 < pairs < FEW_PAIRS:
+        what = f"{pairs} held-out pairs: one of them is {100 / pairs:.1f} points of val_pref_acc"
+        yield Finding("pairs", "warn", what, "add pairs to data.heldout.pairs: what so few cannot tell is not kept")
 
 
 def _sums(program: Program, broken: int, overlaps: int) -> Iterator[Finding]:

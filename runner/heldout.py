@@ -19,6 +19,8 @@ def nothing_to_judge_by(program: Program) -> tuple[str, ...]:
     Reads the whole file, so not in an event loop.
     """
     heldout = program.data.heldout
+    if program.evaluate.judge == "command":
+        return ()
     votes = program.evaluate.judge == "votes"
     name, source = ("prompts", heldout.prompts) if votes else ("pairs", heldout.pairs)
     if source is None or not Path(source.path).is_absolute() or not source.path.lower().endswith(READ_HERE):

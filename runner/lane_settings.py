@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from lanes.analyze.metric_rule import MetricRule
 from lanes.analyze.verdict import Rule
 from lanes.arena.guards import GuardBounds
 from lanes.evaluate_settings import ArenaSettings, EvaluateSettings
 from lanes.judge.process import Settings as JudgeSettings
+from lanes.measure import Metric
 from lanes.train import TrainSettings
 from runner.program import Program
 
@@ -29,6 +31,7 @@ def train_settings(program: Program) -> TrainSettings:
         checkpoint_steps=train.checkpoint_steps,
         eval_rows=train.eval_rows,
         standby=train.standby,
+        metric=metric(program),
     )
 
 
@@ -40,7 +43,7 @@ def evaluate_settings(program: Program) -> EvaluateSettings:
         prompts=program.data.heldout.prompts,
         revision=program.model.revision,
         trust_remote_code=program.model.trust_remote_code,
-        judge=evaluate.judge,
+        metric=metric(program),
         voters=evaluate.voters,
         pull=evaluate.pull,
         arena=ArenaSettings(
@@ -64,6 +67,34 @@ def evaluate_settings(program: Program) -> EvaluateSettings:
         max_broken_rows=program.data.max_broken_rows,
         device=program.train.device,
         threads=program.train.threads,
+    )
+
+
+def metric(program: Program) -> Metric | None:
+    """The number that judges; None where votes do."""
+    evaluate, said, start = program.evaluate, program.evaluate.metric, program.recipe.training
+    if evaluate.judge == "votes":
+        return None
+    name = (said.name or "metric") if evaluate.judge == "command" else evaluate.judge
+    return Metric(
+        judge=evaluate.judge,
+        rule=MetricRule(
+            direction=said.direction or ("min" if evaluate.judge == "eval_loss" else "max"),
+            rule=said.rule,
+            metric=name,
+            seeds=said.seeds,
+            screen=said.screen,
+            confirm=said.confirm,
+            alpha=said.alpha,
+        ),
+        command=said.command,
+        pattern=said.pattern,
+        seconds=said.seconds,
+        guards=said.guards,
+        folder=program.path.parent.absolute(),
+        locked=program.data.heldout.locked,
+        loss_beta=start.beta,
+        score_length=start.max_length,
     )
 
 

@@ -6,6 +6,8 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from lanes.analyze.metric_rule import Direction, RuleName
+from lanes.measure import Bound
 from lanes.order import HeldOut, Source
 from lanes.pull import Pull
 from lanes.recipe import Count, Number, Recipe, Share
@@ -153,11 +155,52 @@ class Arena(Part):
     """A vote by a person faster than this is not taken."""
 
 
+class Metric(Part):
+    """The number that judges, and how it is told from noise."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_./-]{0,63}$")] | None = None
+    """Of the number that the command prints, as ``METRIC name=number`` or ``name: number``."""
+
+    command: Text | None = None
+    """A shell command that is run once per training; the model's folder is in ``AUTORESEARCH_MODEL``."""
+
+    pattern: Text | None = None
+    """A regular expression with one group, the number; the last match counts."""
+
+    direction: Direction | None = None
+    """Whether more or less is better; val_pref_acc and eval_loss know theirs."""
+
+    rule: RuleName = "confirmed"
+    """``confirmed`` keeps on fresh seeds of both; ``record`` and ``previous_step`` are greedy on single runs."""
+
+    seeds: Annotated[Count, Field(ge=2, le=100)] = 5
+    """Fresh seeds of a champion before anything is compared with it."""
+
+    screen: Annotated[Number, Field(ge=0)] = 0.5
+    """Sds of one run by which a candidate's first must be better than the champion's mean."""
+
+    confirm: Annotated[Count, Field(ge=1, le=100)] = 3
+    """Fresh seeds of a candidate that passed the screen; one of the champion goes with them."""
+
+    alpha: Annotated[Number, Field(gt=0, lt=0.5)] = 0.10
+    """Chance of keeping a candidate that is no better, once it has passed the screen."""
+
+    seconds: Seconds = 600.0
+    """Time-out of the command."""
+
+    guards: dict[str, Bound] = {}
+    """Bounds on other numbers that the command prints; a candidate that breaks one is discarded."""
+
+
 class Evaluate(Part):
     """Who judges, and when it is enough."""
 
-    judge: Literal["votes", "val_pref_acc"] = "votes"
-    """People's votes on answers, or the share of held-out pairs that the policy puts in the right order."""
+    judge: Literal["votes", "val_pref_acc", "eval_loss", "command"] = "votes"
+    """People's votes on answers, or a number: the share of held-out pairs that the policy puts in the right order, the
+    loss on them, or what a command of one's own prints."""
+
+    metric: Metric = Metric()
+    """How a number judges."""
 
     voters: Literal["arena", "simulated", "file", "pull"] = "arena"
     """``arena``: people on its page and products over HTTP; ``simulated`` know the rules of sample_data only; ``file``

@@ -1,21 +1,17 @@
-"""The analyze lane: what stands in a verdict, by votes and by held-out pairs, and who is in the ranking."""
+"""The analyze lane: what stands in a verdict by votes, and who is in the ranking."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from checkpoints import writes
-from checkpoints.records import REFERENCE, Choice, Lane, Outcome, Proposal, Standing, Verdict, Vote
+from checkpoints.records import REFERENCE, Choice, Lane, Proposal, Standing, Verdict, Vote
 from checkpoints.store import Store
 from lanes.analyze.analyst import AnalyzeLane
 from lanes.analyze.verdict import Rule
-from lanes.analyze.win_rate import wilson
-from lanes.evaluate import EvaluateLane, EvaluateSettings
 from lanes.lane import StageFailed
 
 RULE = Rule(min_votes=20, max_votes=1000)
@@ -27,27 +23,14 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield store
 
 
-async def trained(store: Store, margins: list[float] | None = None) -> int:
-    """An experiment that is trained and uploaded, with the margins of its held-out pairs."""
+async def trained(store: Store) -> int:
+    """An experiment that is trained and uploaded."""
     number = await store.do(writes.propose, Proposal("", "data", None, "program"))
-    details = store.folder / f"result-{number}.json"
-    pairs = [{"row": f"p{place}", "margin": margin} for place, margin in enumerate(margins or ())]
-    details.write_text(json.dumps({"status": "done", "pairs": pairs}))
     await store.do(writes.start_stage, number, Lane.TRAIN, {}, recipe={})
-    await store.do(writes.finish_stage, number, Lane.TRAIN, 1, {"details": str(details)}, 1.0)
+    await store.do(writes.finish_stage, number, Lane.TRAIN, 1, {}, 1.0)
     await store.do(writes.start_stage, number, Lane.UPLOAD, {})
-    await store.do(writes.finish_stage, number, Lane.UPLOAD, 1, {}, 1.0)
+    await store.do(writes.finish_stage, number, Lane.UPLOAD, 1, {"url": "file:///nowhere"}, 1.0)
     return number
-
-
-async def by_metric(store: Store, number: int, opponent: int | None) -> tuple[Verdict, list[Standing]]:
-    """Through the evaluate lane with the metric as judge, then judged."""
-    lane = EvaluateLane(store, EvaluateSettings(model="m", prompts=None, judge="val_pref_acc"))
-    order = lane.order(replace(store.read.experiment(number), opponent=opponent))
-    await store.do(writes.start_stage, number, Lane.EVALUATE, order, opponent=opponent)
-    result = await lane.run(store.read.stages(number)[-1])
-    await store.do(writes.finish_stage, number, Lane.EVALUATE, 1, result, 1.0)
-    return await AnalyzeLane(store.read, RULE, pytest.fail).judge(store.read.experiment(number))
 
 
 async def by_votes(
@@ -60,44 +43,6 @@ async def by_votes(
     await store.do(writes.add_votes, cast)
     await store.do(writes.finish_stage, number, Lane.EVALUATE, 1, {"judge": "votes"}, 1.0)
     return await AnalyzeLane(store.read, RULE, pytest.fail).judge(store.read.experiment(number))
-
-
-async def test_a_metric_verdict_has_the_accuracy_with_its_interval_where_votes_have_the_reference(store: Store) -> None:
-    base = await trained(store, [1.0] * 60 + [-1.0] * 40)
-    verdict, standings = await by_metric(store, base, None)
-    assert verdict.reference == wilson(60, 40)
-    assert verdict.outcome is Outcome.KEEP and standings == []
-    assert verdict.reason == (
-        "val_pref_acc 0.600 [0.502, 0.691] on 100 held-out pairs, one training run; "
-        "the baseline reigns without a contest."
-    )
-
-
-async def test_a_metric_verdict_counts_the_pairs_that_only_one_of_the_two_gets_right(store: Store) -> None:
-    base = await trained(store, [1.0] * 50 + [-1.0] * 50)
-    await by_metric(store, base, None)
-    better = await trained(store, [1.0] * 90 + [-1.0] * 10)
-    verdict, _ = await by_metric(store, better, base)
-    assert (verdict.outcome, verdict.wins, verdict.losses, verdict.ties) == (Outcome.KEEP, 40, 0, 60)
-    assert verdict.reference == wilson(90, 10)
-    assert verdict.reason.startswith(
-        "val_pref_acc 0.900 [0.826, 0.945] on 100 held-out pairs, one training run: "
-        "40 wins to 0 losses (60 about equal) against exp-0000: "
-    )
-    assert verdict.reason.endswith("so exp-0001 is kept.")
-
-
-async def test_a_metric_verdict_speaks_of_pairs_and_never_of_votes(store: Store) -> None:
-    base = await trained(store, [1.0] * 50 + [-1.0] * 50)
-    await by_metric(store, base, None)
-    same = await trained(store, [1.0] * 50 + [-1.0] * 50)
-    verdict, _ = await by_metric(store, same, base)
-    assert verdict.outcome is Outcome.INCONCLUSIVE
-    assert verdict.reason.endswith("no pair tells them apart, so exp-0001 is inconclusive and exp-0000 stays.")
-    nearly = await trained(store, [1.0] * 54 + [-1.0] * 46)
-    verdict, _ = await by_metric(store, nearly, base)
-    assert verdict.outcome is Outcome.INCONCLUSIVE and "at the end of the pairs" in verdict.reason
-    assert "vote" not in verdict.reason
 
 
 @pytest.mark.parametrize(("people", "said"), [(0, "simulated votes"), (10, "partly simulated votes")])

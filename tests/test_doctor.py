@@ -124,14 +124,14 @@ def test_too_few_prompts_for_the_votes_that_a_verdict_may_need_are_counted(demo:
     assert found.status == "missing" and "no verdict falls below evaluate.min_votes, 20" in found.what
 
 
-def test_too_few_held_out_pairs_for_any_verdict_are_counted(demo: Path) -> None:
+def test_held_out_pairs_that_are_few_are_counted(demo: Path) -> None:
     change(demo, "judge: votes ", "judge: val_pref_acc ")
     path = demo / "sample_data" / "heldout" / "pairs.jsonl"
     assert "pairs" not in [each.name for each in examine(demo)]
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:12]))
     assert (finding(demo, "pairs").status, finding(demo, "pairs").what) == (
-        "missing",
-        "12 held-out pairs, and evaluate.min_votes is 20",
+        "warn",
+        "12 held-out pairs: one of them is 8.3 points of val_pref_acc",
     )
 
 

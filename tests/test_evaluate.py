@@ -344,29 +344,6 @@ async def test_a_server_that_does_not_come_up_fails_the_stage_and_is_tried_once_
         assert not (store.folder / "work" / "server" / "token").exists()
 
 
-async def test_val_pref_acc_compares_the_two_trainings_pair_by_pair(tmp_path: Path) -> None:
-    def scored(name: str, margins: dict[str, float]) -> str:
-        folder = tmp_path / name
-        folder.mkdir()
-        pairs = [{"row": row, "margin": margin} for row, margin in margins.items()]
-        (folder / "result.json").write_text(json.dumps({"status": "done", "pairs": pairs}))
-        return str(folder / "result.json")
-
-    with Store(tmp_path / "run") as store:
-        lane = EvaluateLane(store, settings(judge="val_pref_acc"))
-        base = await publish(store, tmp_path / "a", scored("a", {"p": 1.0, "q": -1.0, "r": 0.0, "s": -2.0}))
-        rival = await publish(store, tmp_path / "b", scored("b", {"p": 2.0, "q": 1.0, "r": -1.0, "s": -1.0}))
-        stage = await enter_as(store, lane, base, None)
-        result = await lane.run(stage)
-        assert result["tally"] == {"wins": 1, "losses": 2, "ties": 1}
-        assert result["accuracy"] == {"exp-0000": 0.375, REFERENCE: 0.5}
-        await leave(store, stage, result)
-        result = await lane.run(await enter_as(store, lane, rival, base))
-        assert result["tally"] == {"wins": 1, "losses": 1, "ties": 2}
-        assert result["accuracy"] == {"exp-0001": 0.5, "exp-0000": 0.375}
-        assert not (store.folder / "work").exists(), "nothing is deployed"
-
-
 def decisive(result: Json) -> int:
     return result["tally"]["wins"] + result["tally"]["losses"]
 

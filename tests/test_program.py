@@ -115,8 +115,8 @@ def test_every_problem_has_its_line_and_they_come_in_the_order_of_the_file() -> 
         ("recipe: {data: {mix: {mine: 0}}}\n", "data.mix needs at least one source with a weight above 0"),
         ("evaluate: {judge: val_pref_acc}\n", "data.heldout.pairs: is missing"),
         (
-            "evaluate: {judge: val_pref_acc}\ntrain: {eval_rows: 10}\n",
-            "train.eval_rows: 10 pairs never decide: evaluate.min_votes is 20",
+            "evaluate: {judge: val_pref_acc}\ntrain: {eval_rows: 1}\n",
+            "train.eval_rows: 1 pairs give no val_pref_acc; allowed: at least 2",
         ),
         ("evaluate: {min_votes: 50, max_votes: 20}\n", "evaluate.max_votes: 20 is below evaluate.min_votes, 50"),
         ("evaluate: {lift: 0.2}\n", "evaluate.lift: 0.2 is out of range; allowed: above 0, below 0.166667 (a float)"),

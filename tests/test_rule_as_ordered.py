@@ -29,7 +29,7 @@ async def evaluated(store: Store, wins: int, losses: int) -> None:
     """Experiment 1 against the baseline, by a vote of as many voters, under the order of the evaluate lane."""
     for _ in range(2):
         await trained(store)
-    lane = EvaluateLane(store, EvaluateSettings(model="m", prompts=None, judge="val_pref_acc", rule=ORDERED))
+    lane = EvaluateLane(store, EvaluateSettings(model="m", prompts=None, rule=ORDERED))
     order = lane.order(replace(store.read.experiment(1), opponent=0))
     await store.do(writes.start_stage, 1, Lane.EVALUATE, order, opponent=0)
     choices = [Choice.A] * wins + [Choice.B] * losses

@@ -277,12 +277,11 @@ async def test_an_evaluation_is_judged_by_the_number_of_slots_that_it_was_begun_
     for number in range(2):
         await store.do(writes.propose, Proposal("", "data", None, "person"))
         await publish_nothing(store, number)
-    crowded = EvaluateLane(store, EvaluateSettings(model="m", prompts=None, judge="val_pref_acc", slots=3))
+    crowded = EvaluateLane(store, EvaluateSettings(model="m", prompts=None, slots=3))
     order = crowded.order(replace(store.read.experiment(1), opponent=0))
     await store.do(writes.start_stage, 1, Lane.EVALUATE, order, opponent=0)
     result = {
-        "judge": "val_pref_acc", "tally": {"wins": 34, "losses": 12, "ties": 0}, "pairs": 50,
-        "accuracy": {"exp-0001": 0.7, "exp-0000": 0.5},
+        "judge": "votes", "tally": {"wins": 34, "losses": 12, "ties": 0}, "means": VoterMeans.each(34, 12).counts,
     }  # fmt: skip
     await store.do(writes.finish_stage, 1, Lane.EVALUATE, 1, result, 1.0)
     verdict, _ = await AnalyzeLane(store.read, Rule(), pytest.fail).judge(store.read.experiment(1))
@@ -292,7 +291,7 @@ async def test_an_evaluation_is_judged_by_the_number_of_slots_that_it_was_begun_
 
 async def publish_nothing(store: Store, number: int) -> None:
     """Trained and uploaded, as far as the store says."""
-    for lane, result in ((Lane.TRAIN, {"details": "scores.json"}), (Lane.UPLOAD, {})):
+    for lane, result in ((Lane.TRAIN, {"details": "scores.json"}), (Lane.UPLOAD, {"url": "file:///nowhere"})):
         attempt = await store.do(writes.start_stage, number, lane, {})
         await store.do(writes.finish_stage, number, lane, attempt, result, 1.0)
 

@@ -10,6 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import TypeAdapter
+
 from checkpoints.reader import Reader
 from checkpoints.records import (
     BASELINE,
@@ -30,8 +32,8 @@ from checkpoints.records import (
 from lanes.analyze import verdict
 from lanes.analyze.asking import StudyError, strengths
 from lanes.analyze.findings import Strength
+from lanes.analyze.metric_rule import MetricRule, Trial, settle, settle_baseline
 from lanes.analyze.taken_out import taken_out
-from lanes.analyze.win_rate import wilson
 from lanes.lane import StageFailed
 
 if TYPE_CHECKING:
@@ -65,9 +67,9 @@ class AnalyzeLane:
         stage = self.read.done_stage(experiment.number, Lane.EVALUATE)
         if stage is None:
             raise StageFailed(FailureKind.CRASH, f"the evaluation of {experiment.model} left no result")
+        if "metric" in stage.order:
+            return await asyncio.to_thread(_by_metric, experiment, stage.result), []
         rule = self.rule.as_ordered(stage.order)
-        if stage.result.get("judge") == "val_pref_acc":
-            return _by_pairs(rule, experiment, stage.result), []
         ranking = await self._ranking()
         judged = self._by_votes(rule, experiment, ranking, stage.result)
         return judged, list(ranking.standings)
@@ -132,22 +134,32 @@ def _clustered(ranking: Ranking, found: Iterable[Strength]) -> Ranking:
     return ranked((before | after).values(), [*before, *ranking.unknown])
 
 
-def _by_pairs(rule: verdict.Rule, experiment: Experiment, result: Json) -> Verdict:
-    """Held-out pairs as judges: a pair that only one of the two puts in the right order is a win for it.
+def _by_metric(experiment: Experiment, result: Json) -> Verdict:
+    """By the numbers of repeated trainings, as the evaluation left them."""
+    rule = TypeAdapter(MetricRule).validate_python(result["rule"])
+    trial = TypeAdapter(Trial).validate_python(result["trial"])
+    if experiment.number == BASELINE:
+        decided = settle_baseline(rule, trial.fresh)
+    else:
+        decided = settle(rule, trial)
+    # Held-out pairs in the right order are a win rate against the model before training, which is undecided on all.
+    share = decided.value if rule.metric == "val_pref_acc" else None
+    return Verdict(
+        experiment.number, decided.outcome, 0, 0, 0, None, None, None, share,
+        _against(decided.reason, experiment), time.time(), value=decided.value, effect=decided.effect,
+    )  # fmt: skip
 
-    The model before any training is undecided on every pair, so the accuracy is the win rate against it.
-    """
-    pairs: int = result["pairs"]
-    accuracy = _share(result["accuracy"][experiment.model], pairs)
-    tally = Tally(**result["tally"])
-    judged = _conclude(rule, experiment, tally, VoterMeans.each(tally.wins, tally.losses), accuracy, "pairs")
-    measured = (
-        f"val_pref_acc {accuracy.estimate:.3f} [{accuracy.low:.3f}, {accuracy.high:.3f}] "
-        f"on {pairs:,} held-out pairs, one training run"
-    )
-    if experiment.number != BASELINE:
-        return replace(judged, reason=f"{measured}: {judged.reason}")
-    return replace(judged, outcome=Outcome.KEEP, reason=f"{measured}; the baseline reigns without a contest.")
+
+def _against(reason: str, experiment: Experiment) -> str:
+    """A sentence of the rule with the champion's name, and with its parent's where that is another."""
+    if experiment.opponent is None:
+        return reason
+    rival, parent = model_name(experiment.opponent), experiment.parent
+    named = reason.replace("the champion", f"the champion {rival}", 1)
+    if parent is None or parent == experiment.opponent:
+        return named
+    change = f"its change was made to the recipe of {model_name(parent)}"
+    return f"{named.removesuffix('.')}; {change}, while {rival} was champion when it was judged."
 
 
 def _conclude(
@@ -190,11 +202,3 @@ def _means(result: Json) -> VoterMeans | None:
 
 def _opponent(experiment: Experiment) -> str:
     return REFERENCE if experiment.opponent is None else model_name(experiment.opponent)
-
-
-def _share(accuracy: float, pairs: int) -> Interval:
-    """A share of pairs with its Wilson 95 % interval; an undecided pair is half right."""
-    right = accuracy * pairs
-    found = wilson(right, pairs - right)
-    assert found is not None, "pairs were scored, or the evaluation had failed"
-    return found

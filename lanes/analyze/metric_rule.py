@@ -140,19 +140,13 @@ def next_of_baseline(rule: MetricRule, fresh: Sequence[Value]) -> Train | Decide
     wanted = rule.seeds if rule.rule == "confirmed" else 1
     if _lacks(fresh, wanted):
         return Train(Whose.CANDIDATE, Role.FRESH)
-    numbers = _numbers(fresh)
-    least = min(FEWEST, wanted)
-    if len(numbers) < least:
-        return Decide(Outcome.CRASH, f"{len(fresh)} trainings of the baseline gave {len(numbers)} numbers")
-    noise = pooled_noise([fresh])
-    value = _around(statistics.fmean(numbers), noise.sd / math.sqrt(len(numbers)), noise.freedom) if noise else None
-    words = f" ({noise.words})" if noise else ", one run: its noise was not measured"
-    return Decide(
-        Outcome.KEEP,
-        f"{rule.metric} {_number(statistics.fmean(numbers))} over {_seeds(numbers)}{words};"
-        " the baseline reigns without a contest.",
-        value or Interval(numbers[0], numbers[0], numbers[0]),
-    )
+    return _reigning(rule, fresh)
+
+
+def settle_baseline(rule: MetricRule, fresh: Sequence[Value]) -> Decide:
+    """The same with what is there, where nothing more is trained for it."""
+    step = next_of_baseline(rule, fresh)
+    return step if isinstance(step, Decide) else _reigning(rule, fresh)
 
 
 def settle(rule: MetricRule, trial: Trial) -> Decide:
@@ -173,6 +167,18 @@ def worst(rule: MetricRule) -> float:
 def better_by(rule: MetricRule, one: float, other: float) -> float:
     """How much better one value is than another, in the metric's unit; below 0 where it is worse."""
     return one - other if rule.direction == "max" else other - one
+
+
+def _reigning(rule: MetricRule, fresh: Sequence[Value]) -> Decide:
+    numbers = _numbers(fresh)
+    if not numbers:
+        return Decide(Outcome.CRASH, f"{len(fresh)} trainings of the baseline gave no {rule.metric}.")
+    mean = statistics.fmean(numbers)
+    noise = pooled_noise([fresh])
+    value = _around(mean, noise.sd / math.sqrt(len(numbers)), noise.freedom, rule.alpha) if noise else None
+    words = f" ({noise.words})" if noise else ", so that its noise was not measured"
+    reason = f"{rule.metric} {_number(mean)} over {_seeds(numbers)}{words}; the baseline reigns without a contest."
+    return Decide(Outcome.KEEP, reason, value or Interval(mean, mean, mean))
 
 
 def _confirmed(rule: MetricRule, trial: Trial) -> Train | Decide:

@@ -131,7 +131,7 @@ def _row(
 
 def _forbidden(heldout: HeldOut) -> frozenset[str]:
     broken = Broken(10**9)
-    pairs = read_pairs(heldout.pairs, broken) if heldout.pairs else []
+    pairs = [pair for source in (heldout.pairs, heldout.locked) if source for pair in read_pairs(source, broken)]
     prompts = read_prompts(heldout.prompts, broken) if heldout.prompts else []
     return frozenset({prompt_key(pair.prompt) for pair in pairs} | {prompt_key(each.prompt) for each in prompts})
 

@@ -24,15 +24,29 @@ def accuracy(margins: Sequence[float]) -> float:
     return sum(1.0 if margin > 0 else 0.5 if margin == 0 else 0.0 for margin in margins) / len(margins)
 
 
-def preference_loss(margins: Sequence[float], beta: float) -> float:
-    """DPO's sigmoid loss on held-out pairs, mean of ``−log σ(β·margin)``, whichever loss was trained; log 2 untrained.
+def preference_losses(margins: Sequence[float], beta: float) -> list[float]:
+    """DPO's sigmoid loss of held-out pairs, ``−log σ(β·margin)``, whichever loss was trained; log 2 untrained.
 
     Args:
-        margins: Implicit rewards' differences divided by β, in nats; at least one.
-        beta: Of the recipe: trainings with another β are not on one scale.
+        margins: Implicit rewards' differences divided by β, in nats.
+        beta: Scored with another β, trainings are not on one scale.
     """
     scaled = [beta * margin for margin in margins]
-    return sum(math.log1p(math.exp(-abs(x))) + max(-x, 0.0) for x in scaled) / len(scaled)
+    return [math.log1p(math.exp(-abs(x))) + max(-x, 0.0) for x in scaled]
+
+
+def answer_losses(policy: Any, pairs: Sequence[PairTokens], max_length: int) -> list[float]:
+    """Cross-entropy of the chosen answers given their prompts, nats a token, each answer's mean.
+
+    Args:
+        policy: Trained model; its mode is left as evaluation.
+        pairs: Held-out pairs whose prompts leave room for an answer.
+        max_length: Tokens of prompt and answer together.
+    """
+    policy.eval()
+    rows = [((pair.prompt_ids + pair.chosen_ids)[:max_length], len(pair.prompt_ids)) for pair in pairs]
+    totals = _log_probabilities(policy, rows)
+    return [-total / max(1, len(ids) - prompt) for total, (ids, prompt) in zip(totals, rows, strict=True)]
 
 
 def reward_margins(policy: Any, reference: Reference, pairs: Sequence[PairTokens], max_length: int) -> list[float]:

@@ -3,13 +3,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import json
 import resource
 import shutil
 import sys
-from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,8 +24,8 @@ from lanes.workers.callbacks import SealCheckpoints, Watch, newest_whole
 from lanes.workers.failures import NotFiniteError
 from lanes.workers.metrics import Metrics
 from lanes.workers.model import choose_device, load_base, weights_dtype
-from lanes.workers.preference_accuracy import accuracy, preference_loss, reward_margins
-from lanes.workers.tokens import pair_tokens
+from lanes.workers.preference_accuracy import accuracy
+from lanes.workers.scoring import score, second_base
 from lanes.workers.trainer import build_trainer, training_rows
 
 
@@ -75,7 +73,7 @@ def train(
     device = choose_device(order.device)
     model, tokenizer = _base(order, device, warm)
     dataset, notes = training_rows(order.recipe, tokenizer, selection.train)
-    reference = _second_base(order, device) if _needs_reference(order.recipe) else None
+    reference = second_base(order, device) if _needs_reference(order.recipe) else None
     checkpoint, passed = newest_whole(folder / "checkpoints", metrics is not None)
     watch = Watch(metrics, folder / PAUSE, _tokens_until(checkpoint))
     found = _Found(selection, [*selection.notes, *notes, *passed], len(dataset), watch)
@@ -93,9 +91,7 @@ def train(
     pairs = _score(order, policy, tokenizer, selection, metrics, steps, found.notes)
     metrics.note("publishing")
     manifest = _publish(order, policy, tokenizer)
-    return found.result("done", steps, loss).model_copy(
-        update={"pairs": pairs, "val_pref_acc": _accuracy(pairs), "manifest": manifest}
-    )
+    return found.result("done", steps, loss).model_copy(update={"pairs": pairs, "manifest": manifest} | _means(pairs))
 
 
 @dataclass(slots=True)
@@ -145,11 +141,6 @@ def _same_base(order: TrainOrder, standby: Standby) -> bool:
     return wanted == (standby.model, standby.revision, standby.trust_remote_code)
 
 
-def _second_base(order: TrainOrder, device: torch.device) -> PreTrainedModel:
-    dtype = weights_dtype(order.recipe.training.precision, False, device)
-    return load_base(order.model, order.revision, order.trust_remote_code, device, dtype)[0]
-
-
 def _needs_reference(recipe: Recipe) -> bool:
     return recipe.method == "dpo" and not recipe.lora.enabled
 
@@ -176,34 +167,26 @@ def _score(
     steps: int,
     notes: list[str],
 ) -> tuple[PairScore, ...]:
-    longest = order.recipe.training.max_length
-    tokens = pair_tokens(tokenizer, selection.heldout)
-    both = zip(selection.heldout, tokens, strict=True)
-    fitting = [(pair, ids) for pair, ids in both if len(ids.prompt_ids) < longest]
-    if len(fitting) < len(tokens):
-        notes.append(f"{len(tokens) - len(fitting)} held-out pairs not scored: their prompts fill max_length {longest}")
-    if not fitting:
-        return ()
     metrics.note("scoring held-out pairs")
-    margins = reward_margins(policy, lambda: _reference(order, policy), [ids for _, ids in fitting], longest)
-    found = {"val_pref_acc": accuracy(margins), "loss": preference_loss(margins, order.recipe.training.beta)}
-    metrics.log("eval", steps, steps, found)
-    return tuple(PairScore(row=pair.key, margin=margin) for (pair, _), margin in zip(fitting, margins, strict=True))
+    pairs = score(order, policy, tokenizer, selection.heldout)
+    if left_out := len(selection.heldout) - len(pairs):
+        longest = order.score_length or order.recipe.training.max_length
+        notes.append(f"{left_out} held-out pairs not scored: their prompts fill max_length {longest}")
+    found = _means(pairs)
+    if pairs:
+        metrics.log("eval", steps, steps, {"val_pref_acc": found["val_pref_acc"], "loss": found["eval_loss"]})
+    return pairs
 
 
-@contextlib.contextmanager
-def _reference(order: TrainOrder, policy: Any) -> Generator[Any]:
-    """The model before training: the base without its adapter, or a second copy of what was trained whole."""
-    if order.recipe.lora.enabled:
-        with policy.disable_adapter():
-            yield policy
-        return
-    gc.collect()
-    yield _second_base(order, next(policy.parameters()).device).eval()
-
-
-def _accuracy(pairs: tuple[PairScore, ...]) -> float | None:
-    return accuracy([pair.margin for pair in pairs]) if pairs else None
+def _means(pairs: tuple[PairScore, ...]) -> dict[str, float]:
+    """What the pairs say together; nothing where none was scored."""
+    if not pairs:
+        return {}
+    losses = [pair.loss for pair in pairs if pair.loss is not None]
+    return {
+        "val_pref_acc": accuracy([pair.margin for pair in pairs]),
+        "eval_loss": sum(losses) / len(losses),
+    }
 
 
 def _publish(order: TrainOrder, policy: Any, tokenizer: Any) -> Json:
