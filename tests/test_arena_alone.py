@@ -93,6 +93,7 @@ def client(run: Path) -> httpx.Client:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_run_that_is_over_answers_in_its_champions_name_can_promote_it_and_takes_votes_in(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -248,6 +248,7 @@ async def test_a_real_out_of_memory_is_known_as_one_and_gets_half_the_batch(tmp_
         assert again["train"]["recipe"]["training"]["gradient_accumulation_steps"] == 2
 
 
+@pytest.mark.slow
 async def test_a_disk_that_fills_in_the_middle_of_a_training_costs_no_attempt_and_no_step_that_was_kept(
     small_disk: SmallDisk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

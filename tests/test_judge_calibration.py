@@ -99,6 +99,7 @@ def test_a_judge_that_meets_the_labels_of_a_file_may_vote(
     assert main(["status", str(folder)]) == 0  # a store that only has a calibration is no trouble to anybody
 
 
+@pytest.mark.slow
 def test_a_judge_that_goes_by_the_place_may_not(
     folder: Path, service: ChatService, capsys: pytest.CaptureFixture[str]
 ) -> None:

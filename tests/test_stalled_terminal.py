@@ -24,6 +24,7 @@ def stalled(python: Path, folder: Path) -> Terminal:
     return screen
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_while_its_terminal_reads_nothing_and_the_screen_is_whole_when_it_reads_again(
     python: Path, folder: Path
 ) -> None:
@@ -33,6 +34,7 @@ def test_a_run_goes_on_while_its_terminal_reads_nothing_and_the_screen_is_whole_
     screen.until("RUN", f"#{ended(folder) - 1} ", "Lanes", "Win rate", "Memory", "q Quit…")
 
 
+@pytest.mark.slow
 def test_a_run_drains_though_its_terminal_reads_nothing(python: Path, folder: Path) -> None:
     screen = stalled(python, folder)
     os.kill(screen.child.pid, signal.SIGTERM)

@@ -117,6 +117,7 @@ def test_who_comes_later_does_not_wait_for_a_long_answer(client: httpx.Client) -
     assert answered < (time.monotonic() - begun) / 2
 
 
+@pytest.mark.slow
 def test_who_goes_away_costs_nothing_more(tmp_path: Path) -> None:
     with serving(tmp_path / "server", batch_size=1) as served, served.client() as client:
         begun = time.monotonic()

@@ -40,6 +40,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield store
 
 
+@pytest.mark.slow
 async def test_of_many_models_those_that_matter_are_studied_and_the_others_are_counted(store: Store) -> None:
     study = await studied(store.folder)
     assert study is not None
