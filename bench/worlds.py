@@ -74,10 +74,12 @@ class Night:
 def night(rule: MetricRule, effects: dict[float, float], seed: str) -> Night:
     """One night of a world under a rule."""
     draw = random.Random(seed)
-    return _Night(rule, draw).over(draw.choices([*effects], [*effects.values()], k=EXPERIMENTS))
+    return Judging(rule, draw).over(draw.choices([*effects], [*effects.values()], k=EXPERIMENTS))
 
 
-class _Night:
+class Judging:
+    """Trains and judges one candidate after the other, as the rule wants it."""
+
     def __init__(self, rule: MetricRule, draw: random.Random) -> None:
         self._rule, self._draw = rule, draw
         self._trainings = self._keeps = 0
@@ -89,19 +91,25 @@ class _Night:
         self._champion = Recipe(0.0)
 
     def over(self, effects: list[float]) -> Night:
-        champion = self._champion
-        while isinstance(next_of_baseline(self._rule, champion.fresh), Train):
-            champion.fresh.append(self._train(champion))
-        self._previous = champion.fresh[0]
-        self._best = max(self._best, self._previous or self._best)
+        """A night of experiments with these effects."""
+        self.begin()
         for effect in effects:
-            self._experiment(Recipe(self._champion.worth + effect))
+            self.experiment(Recipe(self._champion.worth + effect))
         last = self._champion
         measured = [value for value in last.fresh if value is not None and value > FAR_OFF / 2]
         claim = statistics.fmean(measured) if self._rule.rule == "confirmed" else self._best
         return Night(last.worth, claim - last.worth, self._trainings, self._keeps)
 
-    def _experiment(self, candidate: Recipe) -> None:
+    def begin(self) -> None:
+        """Measure the first champion."""
+        champion = self._champion
+        while isinstance(next_of_baseline(self._rule, champion.fresh), Train):
+            champion.fresh.append(self._train(champion))
+        self._previous = champion.fresh[0]
+        self._best = max(self._best, self._previous or self._best)
+
+    def experiment(self, candidate: Recipe) -> Outcome:
+        """Judge a candidate; kept, it is the champion."""
         champion, beside = self._champion, list[Value]()
         while isinstance(step := self._ask(candidate, beside), Train):
             whose = candidate if step.whose is Whose.CANDIDATE else champion
@@ -121,6 +129,7 @@ class _Night:
             self._champion = candidate
         elif candidate.test:
             self._others.append(candidate.test)
+        return step.outcome
 
     def _ask(self, candidate: Recipe, beside: list[Value]) -> Train | Decide:
         champion = self._champion

@@ -125,6 +125,7 @@ def inside(knob: Knob, field: str, value: Any) -> bool:
     return knob.min <= value <= knob.max
 
 
+@cache
 def kind_of(field: str) -> Literal["float", "whole", "other"]:
     """Whether a recipe field holds a float, a whole number or something else (its knob then has choices).
 
