@@ -7,6 +7,7 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
 from terminal import Terminal
 from test_leaving import ended, folder, held_by, many, python, start, wait_for
 
