@@ -16,9 +16,12 @@ import psutil
 from runner.doctor_agent import examine_agent
 from runner.doctor_arena import examine_votes
 from runner.doctor_program import examine_program
+from runner.doctor_script import examine_script
 from runner.findings import Finding, healthy, render
-from runner.program import FILE, Program
+from runner.program import FILE
 from runner.program_error import ProgramError
+from runner.programs import read_program
+from runner.script.program import ScriptProgram
 
 __all__ = ["Finding", "examine", "healthy", "render"]
 
@@ -135,9 +138,12 @@ def _terminal() -> Finding:
 
 def _program(folder: Path) -> list[Finding]:
     try:
-        program = Program.read(folder / FILE)
+        program = read_program(folder / FILE)
     except ProgramError as error:
         return [Finding("program", "missing", problem) for problem in error.problems]
+    if isinstance(program, ScriptProgram):
+        found = Finding("program", "ok", f"{FILE} is valid: {program.name}, a script")
+        return [found, *examine_script(program)]
     found = Finding("program", "ok", f"{FILE} is valid: {program.name}, {program.method}")
     return [found, *examine_program(program), *examine_votes(program), examine_agent(program.agent)]
 

@@ -43,6 +43,7 @@ from runner.agent.zoom_out import due
 from runner.change import ChangeRefused
 from runner.interventions import Refused
 from runner.plan import Plan
+from runner.space import Space
 from runner.thinking import Dropped, Late, Thinking, patience
 
 if TYPE_CHECKING:
@@ -55,6 +56,12 @@ ASK_AGAIN_SECONDS, ASKED_AGAIN = 30.0, 20
 """Where nobody else can propose: how long until a proposer that cannot be asked is asked again, and how often."""
 
 _SETTLED = {Outcome.KEEP: HypothesisStatus.SUPPORTED, Outcome.DISCARD: HypothesisStatus.REFUTED}
+
+
+UNDER_WAY = (
+    State.TRAINING, State.TRAINED, State.UPLOADING, State.UPLOADED, State.EVALUATING, State.EVALUATED,
+)  # fmt: skip
+"""States of an experiment that a lane has to do with."""
 
 
 class Stale(Exception):
@@ -138,7 +145,12 @@ class Planner:
 
     def change_proposer(self, proposer: Proposer) -> None:
         """Have somebody else propose from now on."""
-        self.proposer, self._spare, self._told = proposer, None, ""
+        self.proposer, self._told = proposer, ""
+        self.think_anew()
+
+    def think_anew(self) -> None:
+        """Let go of what is thought about: it does not know what is so now."""
+        self._spare = None
         self._thinking.drop()
         self._news.set()
 
@@ -283,9 +295,22 @@ class Planner:
                 await self._pause_for_news(why)
                 continue
             if found is None:
-                self._exhausted = "everything that the space opens was tried"
+                self._exhausted = self._why_nothing()
             return found
         raise Halt(f"nobody else can propose: {why}")
+
+    def _why_nothing(self) -> str:
+        """Why the proposer knows of nothing.
+
+        Raises:
+            Halt: It never will, and the baseline is through.
+        """
+        if isinstance(self.program.space, Space):
+            return "everything that the space opens was tried"
+        why = "the playbook edits no script: name a language model in agent.model of program.md"
+        if self.proposer.name == PLAYBOOK and not self.store.read.count(*UNDER_WAY):
+            raise Halt(why)
+        return why
 
     async def _pause_for_news(self, why: str) -> None:
         """Wait a while before a proposer that cannot be asked is asked again."""

@@ -39,6 +39,7 @@ def dashboard(asked: argparse.Namespace) -> int:
         RunError: There is no such folder.
     """
     folder = _folder(asked.folder)
+    _let_be_unsafe(asked)
     if why := _no_terminal():
         print(f"headless: {why}", file=sys.stderr)
         return _headless(folder)
@@ -57,7 +58,14 @@ def dashboard(asked: argparse.Namespace) -> int:
 
 def run(asked: argparse.Namespace) -> int:
     """Start or resume."""
+    _let_be_unsafe(asked)
     return _headless(asked.folder) if asked.headless else dashboard(asked)
+
+
+def _let_be_unsafe(asked: argparse.Namespace) -> None:
+    """Said to this process and to the one that goes on with the run when the screen is left."""
+    if getattr(asked, "unsafe", False):
+        os.environ["AUTORESEARCH_UNSAFE"] = "yes"
 
 
 def attach(asked: argparse.Namespace) -> int:
@@ -122,6 +130,8 @@ def report(asked: argparse.Namespace) -> int:
 
 def init(asked: argparse.Namespace) -> int:
     """Write a program to start from; without a template the checklist for choosing a score picks one."""
+    if asked.template == "script":
+        return _init_script(asked.folder or Path())
     names = ("model", "pairs", "chats", "heldout", "prompts")
     places = {name: value for name in names if (value := getattr(asked, name))}
     template, folder, score = asked.template, asked.folder or Path(), None
@@ -138,6 +148,26 @@ def init(asked: argparse.Namespace) -> int:
     for path in _write(template, folder, places, score):
         print(f"wrote {path}")
     print(f"next: autoresearch-tui doctor {folder}, then autoresearch-tui {folder}")
+    return 0
+
+
+def _init_script(folder: Path) -> int:
+    """Write front matter in front of a clone's program, and say what was guessed.
+
+    Raises:
+        RunError: Something is in the way.
+    """
+    from runner.init import InitError
+    from runner.script.front_matter import init_script
+
+    try:
+        file, guesses = init_script(folder)
+    except InitError as error:
+        raise RunError(str(error)) from None
+    print(f"wrote front matter into {file}; your text stays as it was. Guessed, so look at it:")
+    for guess in guesses:
+        print(f"  {guess.field:10} {guess.value:24} {guess.why}")
+    print(f"next: name a model in agent.model, git commit, autoresearch-tui doctor {folder}, autoresearch-tui {folder}")
     return 0
 
 

@@ -16,6 +16,7 @@ EXAMPLES = """\
 examples:
   autoresearch-tui demo                  try it: a small model, its data and its program in a new folder
   autoresearch-tui init study my-study   write a program.md to start from (demo, study or online)
+  autoresearch-tui init script           make the program.md of a clone one whose script is edited
   autoresearch-tui my-study              start or resume the run there, with the dashboard; where it
                                          runs already, show it: from any terminal, several at once
   autoresearch-tui run --headless .      the same without a screen, one line an event
@@ -105,8 +106,14 @@ def parser() -> argparse.ArgumentParser:
     folder = argparse.ArgumentParser(add_help=False)
     folder.add_argument("folder", nargs="?", type=Path, default=Path(), help="folder of program.md (default: this one)")
 
-    add("dashboard", parents=[folder], help="start, resume or attach, with the dashboard (headless without a terminal)")
-    run = add("run", parents=[folder], help="start or resume")
+    unsafe = argparse.ArgumentParser(add_help=False)
+    unsafe.add_argument(
+        "--unsafe", action="store_true", help="run a script even where it cannot be kept from network and files"
+    )
+
+    screen = "start, resume or attach, with the dashboard (headless without a terminal)"
+    add("dashboard", parents=[folder, unsafe], help=screen)
+    run = add("run", parents=[folder, unsafe], help="start or resume")
     run.add_argument("--headless", action="store_true", help="without a screen: one line an event")
     add("attach", parents=[folder], help="look at, and steer, a run that another process drives")
     status = add("status", parents=[folder], help="what the run is doing")
@@ -119,7 +126,7 @@ def parser() -> argparse.ArgumentParser:
     form.add_argument("--html", action="store_true", help="as a web page that stands by itself, with the plot")
     report.add_argument("-o", "--output", type=Path, help="where to (default: to the terminal)")
     init = add("init", help="write a program.md to start from")
-    init.add_argument("template", nargs="?", help="demo, study or online (default: a few questions choose)")
+    init.add_argument("template", nargs="?", help="demo, study, online or script (default: a few questions choose)")
     init.add_argument("folder", nargs="?", type=Path, help="where to (default: this folder)")
     init.add_argument("--model", help="base model: a local folder or a hub id")
     init.add_argument("--pairs", help="preference pairs to train on (study)")
