@@ -9,13 +9,13 @@ from typing import Any
 
 from checkpoints.records import Proposal
 
-LOOK_SECONDS = 0.05
+LOOK_SECONDS = 0.02
 """How often it is looked whether the train lane stands still."""
 
 LONGEST_SECONDS = 2.0
 """Longest time that the train lane stands still for a thought."""
 
-SHARE = 0.01
+SHARE = 0.005
 """The same as a share of a training: short trainings wait less."""
 
 
