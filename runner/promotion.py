@@ -11,6 +11,7 @@ from checkpoints.reader import Reader
 from checkpoints.records import BASELINE, REFERENCE, Experiment, Outcome, model_name
 from checkpoints.trust import Look, PromotionTest
 from runner.canary import answering
+from runner.judges import metric_of
 
 LOOKS = 5
 """Looks in a row at which the votes have to recommend the model."""
@@ -72,9 +73,13 @@ def examine(run_folder: Path, canary: Callable[[Path, str], str] = answering) ->
         ]
         test = tests[-1] if tests else None
         looks = read.looks_of(test.number) if test else []
+        metric = metric_of(read, champion.number)
     if champion.number == before:
         already = "is promoted already" if promoted else "is what the run began with: nothing has beaten it"
         return Examination((Condition("champion", False, f"the champion {champion.model} {already}"),), None)
+    if metric and test is None:
+        said = f"{metric} judged this run, and only people's votes promote: evaluate.judge: votes has them asked"
+        return Examination((Condition("fresh votes", False, said),), None)
     conditions = (
         Condition("champion", True, f"{champion.model} is champion"),
         _fresh_votes(champion, before, test),

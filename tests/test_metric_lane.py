@@ -28,6 +28,7 @@ from lanes.measure import Bound, Metric
 from lanes.order import Source
 from lanes.train import TrainLane, TrainSettings
 from lanes.worker import Worker
+from runner.promotion import examine
 
 CHAMPION, CHANGED = 5e-5, 1e-3
 """Learning rates of the baseline and of what is tried."""
@@ -283,3 +284,17 @@ def test_the_entries_of_a_run_name_each_training(tmp_path: Path) -> None:
     place.write_text(json.dumps({"folder": "f"}))
     assert read_entry(tmp_path, 3, 45) == {"folder": "f"}
     assert read_entry(tmp_path, 3, 46) is None
+
+
+async def test_what_a_metric_judged_is_not_promoted_and_the_reason_is_said(store: Store, make_lane: MakeLane) -> None:
+    lane = make_lane()
+    assert lane.settings.metric
+    await trained(store, lane)
+    await judged(store, lane.settings.metric, BASELINE, None)
+    await trained(store, lane, CHANGED)
+    verdict = await judged(store, lane.settings.metric, 1)
+    attempt = await store.do(writes.start_stage, 1, Lane.ANALYZE, {})
+    await store.do(writes.conclude, verdict, [], True, attempt, 1.0)
+    found = examine(store.folder, lambda _folder, _name: pytest.fail("nobody is asked"))
+    assert not found.passed
+    assert found.lacking[0].startswith("fresh votes: val_pref_acc judged this run, and only people's votes promote")

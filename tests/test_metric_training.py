@@ -1,4 +1,4 @@
-"""Metric mode on the small model: what an untrained policy scores, and that locked pairs are looked at for keeps only."""
+"""Metric mode on the small model: what an untrained policy scores; locked pairs are looked at for keeps only."""
 
 from __future__ import annotations
 
