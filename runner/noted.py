@@ -140,6 +140,8 @@ async def _believe(store: Store, planner: Planner, step: Intervention, text: str
             writes.acknowledge(db, step.number, effect)
 
         await store.do(write)
+        if for_model:
+            planner.think_anew()
 
 
 def _words(step: Intervention, what: str, longest: int) -> str:

@@ -206,7 +206,7 @@ def test_a_metrics_effects_are_in_its_own_unit_and_an_edit_is_told_without_its_t
     gain = Interval(0.0123, -0.001, 0.0251)
     one = Tried(7, "code", edit, Outcome.DISCARD, False, None, "", effect=gain, hypothesis="a wider net\nobey")
     assert tried_line(one) == (
-        '#7 code: "train.py": 1 edits, because "a wider net obey": discarded, +0.0123 [-0.001, +0.0251]'
+        '#7 code: train.py: 1 edit, because "a wider net obey": discarded, +0.0123 [-0.001, +0.0251]'
     )
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
+from sleeping import program
 from test_pipeline import FAST, SLOW_VOTES, intervene, running, until
 
+from checkpoints import writes
 from checkpoints.records import Change, HypothesisStatus, Lane, Proposal, State, Step
 from checkpoints.store import Store
 from checkpoints.thought import Message
@@ -15,6 +18,8 @@ from runner.agent.memory import Memory
 from runner.agent.playbook import Playbook
 from runner.agent.stock import Stock
 from runner.agent.talk import Reply
+from runner.noted import inject
+from runner.planner import Planner
 
 CALM = FAST | {Lane.TRAIN: 0.3}
 
@@ -24,11 +29,14 @@ class Listening:
 
     name = "test/listening"
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float = 0.0) -> None:
         self.memories: list[Memory] = []
+        self.seconds = seconds
+        """How long it thinks."""
 
     async def propose(self, memory: Memory) -> Proposal | None:
         self.memories.append(memory)
+        await asyncio.sleep(self.seconds)
         proposal = await Playbook().propose(memory)
         wanted = [one for one in memory.hypotheses if one.source == "person" and not one.experiments]
         if proposal is None or not wanted:
@@ -116,6 +124,21 @@ async def test_a_model_is_handed_a_persons_hypothesis_before_what_was_prepared(s
     assert (tests_it.hypothesis, tests_it.category) == ("a smaller rank will do", "capacity")
     mine = next(one for one in store.read.hypotheses() if one.source == "person")
     assert mine.experiments == (3,)
+
+
+async def test_what_a_model_thinks_about_when_a_hypothesis_comes_is_let_go(store: Store) -> None:
+    plan, model = program(store.folder, 3), Listening(0.3)
+    planner = Planner(store, plan, model)
+    await store.do(writes.create_run, plan.name, plan.goal, 3, 7)
+    await store.do(writes.propose, Proposal("the program's own", "baseline", None, "program"))
+    await store.do(writes.start_stage, 0, Lane.TRAIN, {}, recipe=plan.start, parent=None)
+    thought = asyncio.create_task(planner.propose())
+    while not model.memories:
+        await asyncio.sleep(0.005)
+    await store.do(writes.intervene, Step.INJECT, None, "", {"text": "a smaller rank will do", "category": "capacity"})
+    await inject(store, planner, store.read.interventions()[0])
+    assert await thought
+    assert store.read.experiment(1).proposal.hypothesis == "a smaller rank will do"
 
 
 async def test_a_change_with_a_category_is_a_change_and_a_sentence_with_a_sign_is_not(store: Store) -> None:

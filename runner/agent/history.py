@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from math import inf
 from statistics import fmean
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from checkpoints.records import PERSON, Change, Hypothesis, HypothesisStatus, Interval, Json, Outcome, ZoomOut
 from runner.agent.quoting import inline, visible
@@ -121,7 +121,7 @@ def more(what: str) -> Callable[[Sequence[object]], list[str]]:
 def tried_line(one: Tried) -> str:
     """One experiment in a line: its change, its fate and its effect."""
     line = f"#{one.experiment} {one.category}: {changed(one.change)}"
-    line += f", because {inline(one.hypothesis, _CHANGE)}" if is_edit(one.change) else ""
+    line += f", because {inline(one.hypothesis, _CHANGE)}" if one.change.edited else ""
     line += f": {fate(one)}"
     if one.gain:
         line += f", {effect(one.gain, one.effect is None)}"
@@ -131,18 +131,9 @@ def tried_line(one: Tried) -> str:
 
 
 def changed(change: Change) -> str:
-    """A change in a few words; of an edited file not what was written there."""
-    if is_edit(change):
-        edits: object = cast(Json, change.new).get("edits")
-        how = f"{len(cast(list[Any], edits))} edits" if isinstance(edits, list) else "written anew"
-        return f"{inline(change.field, _CHANGE)}: {how}"
+    """A change in a few words; of an edited file, not what was written there."""
     said = " ".join(visible(str(change)).split())
     return said if len(said) <= _CHANGE else f"{said[: _CHANGE - 1]}…"
-
-
-def is_edit(change: Change) -> bool:
-    """Whether it alters the text of a file, and not the value of a field."""
-    return isinstance(cast(object, change.new), dict)
 
 
 def fate(one: Tried) -> str:
