@@ -25,7 +25,7 @@ _ELO = 400 / math.log(10)
 _SURE = 0.999
 """Win rate from which an interval on the Elo scale is cut: one vote all on one side has no end there."""
 
-_CHANGING = frozenset(Step) - {Step.PAUSE, Step.RESUME, Step.STOP, Step.VOTE, Step.ZOOM_OUT}
+_CHANGING = frozenset(Step) - {Step.PAUSE, Step.RESUME, Step.STOP, Step.VOTE, Step.ASK, Step.ZOOM_OUT}
 """Steps that change what is tried or who reigns; a zoom-out has a mark of its own."""
 
 _OUTLYING = 3.0

@@ -55,18 +55,23 @@ PAYLOADS = {
 _PLACES = {
     "run": ("name", "goal", "reason"),
     "programs": ("text", "error"),
-    "experiments": ("hypothesis", "category", "proposer", "note"),
+    "experiments": ("hypothesis", "category", "proposer", "note", "differs"),
     "stages": ("error",),
     "waits": ("what",),
     "answers": ("text",),
     "prompts": ("text",),
     "verdicts": ("reason",),
     "championships": ("reason",),
-    "hypotheses": ("text", "category"),
+    "hypotheses": ("text", "category", "source", "refuted_by"),
     "zoom_outs": ("trigger", "steering", "text"),
     "interventions": ("reason", "effect"),
     "events": ("text",),
     "progress": ("doing", "detail"),
+    "exchanges": ("model", "form", "request", "answer", "error"),
+    "refusals": ("proposer", "reason"),
+    "notes": ("text",),
+    "messages": ("text",),
+    "speech": ("text",),
 }
 """Columns that hold text from outside."""
 
@@ -86,6 +91,10 @@ def poison(folder: Path, payloads: list[str]) -> None:
                 whole = json.dumps({**json.loads(recipe), next(texts): next(texts)})
                 db.execute("UPDATE experiments SET recipe = ? WHERE number = ?", (whole, number))
         db.execute("UPDATE zoom_outs SET categories = ?", (json.dumps([next(texts), next(texts)]),))
+        db.execute("UPDATE zoom_outs SET directions = ?", (json.dumps([next(texts), next(texts)]),))
+        db.execute("UPDATE messages SET ideas = ?", (json.dumps([{"text": next(texts), "category": next(texts)}]),))
+        db.execute("UPDATE refusals SET proposal = ?", (json.dumps({"hypothesis": next(texts)}),))
+        db.execute("UPDATE experiments SET expected = ?", (json.dumps({"effect": 0.1, "refuted_by": next(texts)}),))
         db.execute("UPDATE interventions SET detail = ?", (json.dumps({"text": next(texts)}),))
         db.execute(
             "UPDATE programs SET error = ? WHERE revision = (SELECT max(revision) FROM programs)", (next(texts),)

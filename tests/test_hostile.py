@@ -8,10 +8,10 @@ import unicodedata
 from pathlib import Path
 
 import pytest
+from agent_runs import write_agent_run
 from hostile import PAYLOADS, poison
 from rich.cells import cell_len
 from rich.segment import Segment
-from runs import write_run
 from sqlite_utils import Database
 from test_terminal import show
 from textual.color import Color
@@ -35,7 +35,9 @@ ESCAPE = "\x1b"
 SCREENS = (
     ("4", ""), ("m", ""), ("5", ""), ("m", ""), ("3", ""),
     ("\r", "Verdict"), ("G", "Lanes"), ("q", ""), ("?", "Esc back"), ("q", ""), ("Z", "Stock taken"), ("q", ""),
-    ("r", "baseline and keeps"), ("G", "What went wrong"), ("q", ""), ("a", "blind, as"), (ESCAPE, ""),
+    ("E", "9 of 9"), ("G", ""), ("hh", "7 of 9"), ("q", ""), ("M", "Your notes"), ("c", "Change a note"),
+    (ESCAPE, ""), ("q", ""), ("A", "What it would try"), (ESCAPE, ""), ("T", "branched from"), ("kk", ""), ("q", ""),
+    ("r", "tried, 20 allowed"), ("G", "What went wrong"), ("q", ""), ("a", "blind, as"), (ESCAPE, ""),
     ("u", "Undo the resume"), (ESCAPE, ""), ("i", "field = value"), (ESCAPE, ""), ("x", "Skip #8"), (ESCAPE, ""),
     ("jj", ""), ("t", "Try #6 again"), (ESCAPE, ""), ("j", ""), ("v", "Veto #5"), (ESCAPE, ""),
     ("j", ""), ("o", "Keep #4 anyway"), (ESCAPE, ""), ("c", "Pin #4"), (ESCAPE, ""),
@@ -46,7 +48,7 @@ SCREENS = (
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("written") / "run"
-    write_run(folder, 6)
+    write_agent_run(folder, 6)
     with Store(folder) as store:
         store.submit(go_on).result()
     return folder

@@ -28,8 +28,9 @@ from tui.plots import Frame, load, loaded, paint
 from tui.plots.thinning import smooth, thin
 from tui.plots.training import logged, shown, training
 from tui.plots.votes import Ballots, votes
+from tui.series import Series
 from tui.signs import STATES
-from tui.snapshot import Series, Snapshot
+from tui.snapshot import Snapshot
 from tui.widgets.training_plot import TrainingPlot
 
 values = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=50)

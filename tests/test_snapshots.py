@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from agent_runs import write_agent_run
 from pytest_textual_snapshot import SVGImageExtension
-from runs import write_run
 from sqlite_utils import Database
 from syrupy.assertion import SnapshotAssertion
 
@@ -40,7 +40,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     ticks = itertools.count()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(time, "time", lambda: EVENING + 9.0 * next(ticks))
-        write_run(folder, 12)
+        write_agent_run(folder, 12)
         with Store(folder) as store:
             store.submit(a_person_paused_and_went_on).result()
     owner = Owner(folder)

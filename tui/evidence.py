@@ -13,7 +13,7 @@ from checkpoints.reader import Reader
 from checkpoints.records import Choice, Json, Row, Stage, Tally, Vote, VoterMeans
 from checkpoints.thought import Exchange, Refusal
 from tui.battles import PERSON, rival_of, tally
-from tui.snapshot import Series, read_on
+from tui.series import Series, read_on
 
 SAMPLES = 12
 """Prompts whose answers are shown side by side, those first that were voted on."""

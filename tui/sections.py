@@ -15,8 +15,9 @@ from tui.evidence import Evidence, Sample, Votes
 from tui.judgement import judgement
 from tui.plots.training import LOSS, series_lines
 from tui.recipes import compared, recipe
+from tui.series import Series
 from tui.signs import BLUE, BRIGHT, GREEN, GREY, ORANGE, RED
-from tui.snapshot import Series, Snapshot
+from tui.snapshot import Snapshot
 from tui.widgets.lines import paragraphs, said
 from tui.words import clock, duration
 

@@ -49,7 +49,7 @@ class Steps(Guest):
 
     def action_undo(self) -> None:
         """Take back what a person did."""
-        if any(wanted.step is not Step.VOTE for wanted in self.snapshot.pending):
+        if any(wanted.step not in (Step.VOTE, Step.ASK) for wanted in self.snapshot.pending):
             self.say("the last step is still under way")
             return
         from tui.screens.undo import undo

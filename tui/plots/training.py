@@ -13,7 +13,7 @@ from tui.axes import Limits, around
 from tui.plots.canvas import Frame, is_plain
 from tui.plots.painter import paint
 from tui.plots.thinning import smooth, smoothing
-from tui.snapshot import Series
+from tui.series import Series
 
 Roles: TypeAlias = tuple[str, str]
 """What the one in front and the one behind it are called."""

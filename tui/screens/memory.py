@@ -177,7 +177,7 @@ def _lines(read: _Read, width: int) -> tuple[list[Text], list[int]]:
         lines += wrapped(said(read.why_none, RED), width)
     for section in read.sections:
         starts.append(len(lines))
-        lines.append(said(section.title, f"bold {BLUE}"))
+        lines += wrapped(said(section.title, f"bold {BLUE}"), width)
         for line in section.lines:
             lines += wrapped(paragraphs(line), width) or [Text()]
         lines.append(Text())

@@ -10,7 +10,8 @@ from checkpoints.records import Lane
 from tui.axes import Limits, around
 from tui.plots.known import Known
 from tui.plots.training import LOSS, Shown, logged, named, rises, shown, training
-from tui.snapshot import Series, Snapshot
+from tui.series import Series
+from tui.snapshot import Snapshot
 from tui.widgets.curves import Picture, Plot
 
 _POWERS = -300.0, 300.0
