@@ -14,7 +14,6 @@ import psutil
 import pytest
 from scripted_model import NAME, Reply, ScriptedModel, breaks_off, fails, hangs, refuses, says, scripted_model
 
-from checkpoints import writes
 from checkpoints.store import Store
 from checkpoints.thought import Exchange, Purpose
 from runner.agent.asking import Answer, Question, Unreadable, Unusable
@@ -57,7 +56,7 @@ class Run:
         return self.store.read.exchanges(last=1)[0]
 
     def said(self) -> list[str]:
-        self.store.submit(writes.fall_silent).result()
+        self.store.submit(lambda _: None).result()  # done when all before it are
         return [event.text for event in self.store.read.events() if event.kind == "agent"]
 
 
@@ -268,7 +267,7 @@ def test_a_question_that_is_taken_back_is_kept_and_leaves_nothing_to_the_next(ru
     kept = run.last()
     assert kept.error == "it was taken back" and kept.answer.startswith("never mind") and kept.tokens_in > 0
     assert run.store.read.speech() is None
-    wait_for(lambda: bool(run.service.broken_off))
+    wait_for(lambda: bool(run.service.broken_off), seconds=4)
     run.service.script(says(FITS))
     assert run.ask().value == FITS
 
@@ -334,8 +333,8 @@ def workers() -> list[int]:
     return [child.pid for child in psutil.Process().children() if "lanes.workers.agent" in child.cmdline()]
 
 
-def wait_for(come: Callable[[], bool], loop: asyncio.Runner | None = None) -> None:
-    until = time.monotonic() + 10
+def wait_for(come: Callable[[], bool], loop: asyncio.Runner | None = None, seconds: float = 10) -> None:
+    until = time.monotonic() + seconds
     while not come():
         assert time.monotonic() < until
         loop.run(asyncio.sleep(0.02)) if loop else time.sleep(0.02)
