@@ -88,8 +88,9 @@ class Program(Settings):
 
     @property
     def ahead(self) -> int:
-        """Experiments that run ahead of evaluation."""
-        return self.budget.ahead
+        """Experiments that run ahead of evaluation: none where a number judges. A verdict then comes at once, and what
+        is trained next is measured against what it keeps."""
+        return self.budget.ahead if self.in_votes else 0
 
     @property
     def in_votes(self) -> bool:
