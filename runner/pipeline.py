@@ -249,8 +249,9 @@ class Pipeline:
         match lane:
             case Lane.TRAIN:
                 recipe = self.planner.bind(experiment)
-                order = self.workers[lane].order(replace(experiment, recipe=recipe, parent=reigning))
-                await self.store.do(writes.start_stage, number, lane, order, recipe=recipe, parent=reigning)
+                parent = self.planner.parent(experiment)
+                order = self.workers[lane].order(replace(experiment, recipe=recipe, parent=parent))
+                await self.store.do(writes.start_stage, number, lane, order, recipe=recipe, parent=parent)
             case Lane.EVALUATE:
                 opponent = None if number == BASELINE else reigning
                 order = self.workers[lane].order(replace(experiment, opponent=opponent))

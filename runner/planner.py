@@ -8,7 +8,7 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,10 +28,12 @@ from checkpoints.records import (
     Standing,
     State,
     Verdict,
+    model_name,
 )
 from checkpoints.rows import Rows
 from checkpoints.store import Store
 from checkpoints.writes.experiment import change_json
+from runner.agent import search
 from runner.agent.asking import Unusable
 from runner.agent.categories import OTHER
 from runner.agent.checks import check
@@ -72,6 +74,24 @@ class Halt(Exception):
     """Nobody may or can propose; the run is held with this reason."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a memory was made of, as far as checks look at it."""
+
+    rows: Sequence[Row]
+    zoom_outs: int
+    program: Plan
+    base: int | None
+
+    def same(self, other: _Seen) -> bool:
+        """Whether nothing of it has changed; rows that nobody wrote to are the same tuple."""
+        return (
+            self.rows is other.rows
+            and (self.zoom_outs, self.base) == (other.zoom_outs, other.base)
+            and (self.program is other.program)
+        )
+
+
 class Planner:
     """Decides what is tried next, by the program in force."""
 
@@ -94,6 +114,7 @@ class Planner:
         self.halted = ""
         """Why nobody could propose when it was last asked; empty where somebody could."""
 
+        self._last: tuple[_Seen, Memory] | None = None
         self._left = False
         self._news = asyncio.Event()
         self._told = ""
@@ -188,12 +209,34 @@ class Planner:
         change = experiment.proposal.change
         if change is None:
             return self.program.start
-        champion = self.store.read.champion()
-        recipe = self.store.read.experiment(champion.experiment if champion else BASELINE).recipe
+        parent = self.parent(experiment)
+        recipe = self.store.read.experiment(BASELINE if parent is None else parent).recipe
         try:
             return self.program.space.apply(change, recipe or {})
         except ChangeRefused as refused:
             raise Stale(str(refused)) from refused
+
+    def parent(self, experiment: Experiment) -> int | None:
+        """The experiment whose recipe a change is applied to: the one that it branches from, or who reigns now.
+
+        Raises:
+            Stale: The one that it branches from was taken back.
+        """
+        if (base := experiment.proposal.base) is not None:
+            if self._was_taken_back(base):
+                raise Stale(f"{model_name(base)}, which it branches from, was taken back")
+            return base
+        champion = self.store.read.champion()
+        return champion.experiment if champion else None
+
+    def _was_taken_back(self, number: int | None) -> bool:
+        """Whether a person vetoed an experiment, or one that its recipe contains."""
+        while number is not None:
+            one = self.store.read.experiment(number)
+            if one.state is State.VETOED:
+                return True
+            number = one.parent
+        return False
 
     async def force_zoom_out(self, steering: str, also: Callable[[Database, int, Sequence[str]], object]) -> None:
         """Take stock now; the next proposal follows from it, even where one was prepared.
@@ -326,11 +369,14 @@ class Planner:
         _, rows = await self.rows.look()
         if trigger := due(rows, self.store.read.zoom_outs(), self.program.zoom_out):
             await self._take_stock(trigger, "", rows)
-        return await self.proposer.propose(await self._memory(rows))
+        memory = await self._memory(rows, self._base(rows))
+        return _from(memory, await self.proposer.propose(memory))
 
     async def _stand_in(self, why: str) -> Proposal | None:
         """The playbook's proposal; the reason is said once, until the proposer proposes again."""
-        if proposal := await self._playbook.propose(await self.memory()):
+        _, rows = await self.rows.look()
+        memory = await self._memory(rows, self._base(rows))
+        if proposal := _from(memory, await self._playbook.propose(memory)):
             await self._tell(f"the playbook proposes: {why}")
         return proposal
 
@@ -344,14 +390,32 @@ class Planner:
         """What a proposal may rest on now."""
         return await self._memory((await self.rows.look())[1])
 
-    async def _memory(self, rows: Sequence[Row]) -> Memory:
+    async def _memory(self, rows: Sequence[Row], base: int | None = None) -> Memory:
         """In a thread: ten thousand beliefs take longer to read than a screen can wait."""
-        return await asyncio.to_thread(_remembered, self.store.folder, self.program, rows)
+        seen = _Seen(rows, len(self.store.read.zoom_outs()), self.program, base)
+        memory = await asyncio.to_thread(_remembered, self.store.folder, self.program, rows, base)
+        self._last = seen, memory
+        return memory
+
+    async def _memory_of(self, proposal: Proposal) -> Memory:
+        """What a proposal is checked against: the memory before where the experiments are what they were then."""
+        rows, program, base = (await self.rows.look())[1], self.program, proposal.base
+        if self._last and self._last[0].same(_Seen(rows, len(self.store.read.zoom_outs()), program, base)):
+            return self._last[1]
+        return await self._memory(rows, base)
+
+    def _base(self, rows: Sequence[Row]) -> int | None:
+        """The experiment that the next one branches from; None is whoever reigns when it is trained."""
+        run, champion = self.store.read.run(), self.store.read.champion()
+        if self.program.search.policy == "greedy" or run is None or champion is None:
+            return None
+        base = search.base(rows, champion.experiment, run.seed)
+        return None if base == champion.experiment else base
 
     async def _put(self, proposal: Proposal) -> bool:
         """Put a proposal before the train lane, if it is acceptable as things are now; else its refusal is kept."""
         assert proposal.change is not None
-        memory = await self.memory()
+        memory = await self._memory_of(proposal)
         try:
             check(proposal, memory, obliged=proposal.proposer != PLAYBOOK)
         except ChangeRefused as refused:
@@ -381,6 +445,11 @@ def _without_numbers(why: str) -> str:
     return re.sub(r"[0-9]+", "", why)
 
 
-def _remembered(folder: Path, program: Plan, rows: Sequence[Row]) -> Memory:
+def _remembered(folder: Path, program: Plan, rows: Sequence[Row], base: int | None) -> Memory:
     with closing(Reader(folder)) as read:
-        return remember(read, program, rows, program.closed(read))
+        return remember(read, program, rows, program.closed(read), base)
+
+
+def _from(memory: Memory, proposal: Proposal | None) -> Proposal | None:
+    """A proposal that says what it branches from."""
+    return proposal and replace(proposal, base=memory.base)

@@ -13,6 +13,7 @@ from checkpoints.records import (
     Choice,
     Experiment,
     FailureKind,
+    Interval,
     Json,
     Lane,
     Outcome,
@@ -54,6 +55,7 @@ space:
 budget: {{experiments: {experiments}, ahead: {ahead}}}
 evaluate: {{slots: {slots}}}
 zoom_out: {{every: 1000, plateau: 1000, streak: 1000}}
+search: {{policy: {policy}}}
 ---
 Sleep.
 """
@@ -148,9 +150,10 @@ class SleepingLane:
 class SleepingAnalyst:
     """Keeps the experiments it is told to keep."""
 
-    def __init__(self, seconds: float, keeps: frozenset[int] = frozenset()) -> None:
+    def __init__(self, seconds: float, keeps: frozenset[int] = frozenset(), effect: Interval | None = None) -> None:
         self.seconds = seconds
         self.keeps = keeps
+        self.effect = effect
 
     async def judge(self, experiment: Experiment) -> tuple[Verdict, list[Standing]]:
         await asyncio.sleep(self.seconds)
@@ -158,13 +161,14 @@ class SleepingAnalyst:
         kept = number == BASELINE or number in self.keeps
         outcome = Outcome.KEEP if kept else Outcome.DISCARD
         reason = f"{model_name(number)} was told to be {outcome}"
-        return Verdict(number, outcome, 30, 10, 0, None, None, None, None, reason, time.time()), []
+        effect = None if number == BASELINE else self.effect
+        return Verdict(number, outcome, 30, 10, 0, None, None, None, None, reason, time.time(), effect=effect), []
 
 
-def program(folder: Path, experiments: int, ahead: int = 1, slots: int = 1) -> Program:
+def program(folder: Path, experiments: int, ahead: int = 1, slots: int = 1, policy: str = "greedy") -> Program:
     """A valid program whose space has more changes than any test needs."""
     ranks = ", ".join(str(rank) for rank in range(1, 1000))
-    text = PROGRAM.format(experiments=experiments, ahead=ahead, slots=slots, ranks=ranks)
+    text = PROGRAM.format(experiments=experiments, ahead=ahead, slots=slots, ranks=ranks, policy=policy)
     return Program.parse(text, folder / "program.md")
 
 
@@ -177,16 +181,18 @@ async def drive(
     no_orders: Mapping[Lane, Mapping[int, StageFailed]] | None = None,
     proposer: Proposer | None = None,
     slots: int = 1,
+    policy: str = "greedy",
+    effect: Interval | None = None,
 ) -> None:
     """Drive a run of sleeping lanes to its end, with steering."""
-    plan = program(store.folder, experiments, slots=slots)
+    plan = program(store.folder, experiments, slots=slots, policy=policy)
     await store.do(writes.create_run, plan.name, plan.goal, experiments, plan.seed)
     planner = Planner(store, plan, proposer or Playbook())
     workers = {
         lane: SleepingLane(store, lane, seconds[lane], (failures or {}).get(lane), (no_orders or {}).get(lane))
         for lane in (Lane.TRAIN, Lane.UPLOAD, Lane.EVALUATE)
     }
-    pipeline = Pipeline(store, workers, SleepingAnalyst(seconds[Lane.ANALYZE], keeps), planner)
+    pipeline = Pipeline(store, workers, SleepingAnalyst(seconds[Lane.ANALYZE], keeps, effect), planner)
     steering = asyncio.create_task(Steering(store, pipeline, planner).run())
     try:
         await pipeline.run()

@@ -108,7 +108,7 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
 def test_what_was_tried_comes_again_only_with_what_is_different_and_only_where_something_is() -> None:
     once = tried(Change("training.beta", 0.1, 0.2))
     assert "was tried before as #1, discard; say in `differs`" in refusal(said(), once)
-    assert "nothing is different, #1 made the same change to the same champion" in refusal(said(differs="luck"), once)
+    assert "nothing is different, #1 made the same change to the same recipe" in refusal(said(differs="luck"), once)
     later = replace(once, champion=5)
     check(read(said(differs="the data is cleaner"), later, "model"), later)
     under_way = tried(Change("training.beta", 0.1, 0.2), outcome=None)
@@ -128,7 +128,7 @@ def test_going_back_to_what_the_champion_was_kept_over_needs_a_reason() -> None:
     kept = tried(Change("training.beta", 0.1, 0.2), outcome=Outcome.KEEP)
     recipe = PLAN.space.apply(Change("training.beta", 0.1, 0.2), PLAN.start)
     memory = replace(kept, champion=1, recipe=recipe)
-    assert "goes back to what the champion #1 was kept over" in refusal(said(new=0.1), memory)
+    assert "goes back to what #1 was made of" in refusal(said(new=0.1), memory)
     check(read(said(new=0.1, differs="seen with fresh voters"), memory, "model"), memory)
 
 

@@ -110,7 +110,7 @@ def start_stage(
         lane: The lane it enters.
         order: What the lane needs to do its work, now or after a kill.
         recipe: Train lane: the champion's recipe with the change applied, at this moment.
-        parent: Train lane: that champion.
+        parent: Train lane: that champion, or the experiment that it branches from.
         opponent: Evaluate lane: the champion at this moment.
 
     Raises:
@@ -120,7 +120,8 @@ def start_stage(
     state = state_of(db, number)
     if state is not WAITING_FOR[lane]:
         raise Conflict(f"experiment {number} is {state}, so it cannot enter the {lane} lane")
-    bound_to = parent if parent is not None else opponent
+    base = db.execute("SELECT base FROM experiments WHERE number = ?", [number]).fetchone()[0]
+    bound_to = parent if parent is not None and parent != base else opponent
     if bound_to is not None and _reigning(db) not in (None, bound_to):
         raise Dethroned(f"experiment {number} was bound to {bound_to}, which is champion no longer")
     attempt: int = db.execute(

@@ -56,11 +56,11 @@ def _check_news(proposal: Proposal, change: Change, memory: Memory) -> None:
             raise ChangeRefused(f"{change}: is under way as #{before.experiment}")
         if not proposal.differs:
             raise ChangeRefused(f"{change}: was tried before as #{before.experiment}, {before.outcome}; {how}")
-        if before.parent == memory.champion and before.outcome in _DECIDED:
-            same = f"#{before.experiment} made the same change to the same champion: {before.outcome}"
+        if before.parent == memory.parent and before.outcome in _DECIDED:
+            same = f"#{before.experiment} made the same change to the same recipe: {before.outcome}"
             raise ChangeRefused(f"{change}: nothing is different, {same}")
     elif not proposal.differs and (kept := _takes_back(change, memory)):
-        raise ChangeRefused(f"{change}: goes back to what the champion #{kept} was kept over; {how}")
+        raise ChangeRefused(f"{change}: goes back to what #{kept} was made of; {how}")
 
 
 def _same(change: Change, memory: Memory) -> Iterator[Tried]:
@@ -72,8 +72,8 @@ def _same(change: Change, memory: Memory) -> Iterator[Tried]:
 
 
 def _takes_back(change: Change, memory: Memory) -> int | None:
-    """The champion, where a change leads back to the recipe that it was kept over."""
-    last = next((one for one in reversed(memory.tried) if one.experiment == memory.champion), None)
+    """The experiment that is branched from, where a change leads back to the recipe that it was made of."""
+    last = next((one for one in reversed(memory.tried) if one.experiment == memory.parent), None)
     back = last and last.parent is not None and _hash(invert(last.change), memory) == _hash(change, memory)
     return last.experiment if last and back else None
 

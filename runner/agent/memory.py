@@ -84,7 +84,7 @@ class Memory:
 
     champion: int | None
     recipe: Json
-    """The champion's, or the program's own before there is one."""
+    """That of ``parent``, or the program's own before there is one."""
 
     space: ChangeSpace
     tried: tuple[Tried, ...]
@@ -124,8 +124,16 @@ class Memory:
     budget: int = BUDGET
     """Most tokens of its text."""
 
+    base: int | None = None
+    """Experiment whose recipe the next change is applied to, where that is not the champion."""
+
     barred: Mapping[str, str] = field(default_factory=dict[str, str])
     """Categories that the next proposal may not come from, with the reason of each; see ``runner.agent.diversity``."""
+
+    @property
+    def parent(self) -> int | None:
+        """Experiment whose recipe the next change is applied to; None before there is a champion."""
+        return self.champion if self.base is None else self.base
 
     @property
     def allowed(self) -> tuple[str, ...]:
@@ -145,7 +153,9 @@ class Memory:
         return "\n\n".join(map(str, self.sections(whole)))
 
 
-def remember(read: Reader, program: Plan, rows: Sequence[Row], closed: Collection[str] = ()) -> Memory:
+def remember(
+    read: Reader, program: Plan, rows: Sequence[Row], closed: Collection[str] = (), base: int | None = None
+) -> Memory:
     """Build the memory from what the store says now.
 
     Args:
@@ -153,10 +163,12 @@ def remember(read: Reader, program: Plan, rows: Sequence[Row], closed: Collectio
         program: In force.
         rows: All experiments of the run, with or without their recipes.
         closed: Fields of the space that cannot be changed yet.
+        base: Experiment whose recipe the next change is applied to; None is the champion.
     """
     reign = read.champion()
     champion = reign.experiment if reign else None
-    recipe = read.recipes(champion).get(champion) if champion is not None else None
+    parent = champion if base is None else base
+    recipe = read.recipes(parent).get(parent) if parent is not None else None
     zoom_outs, space = read.zoom_outs(), program.space.without(closed)
     binding = _binding(zoom_outs, rows)
     return Memory(
@@ -178,6 +190,7 @@ def remember(read: Reader, program: Plan, rows: Sequence[Row], closed: Collectio
         in_votes=program.in_votes,
         experiments=program.budget.experiments,
         budget=program.agent.memory_tokens,
+        base=base,
         barred=barred(rows, zoom_outs, binding, space.categories, program.zoom_out.streak, program.agent.quotas),
     )
 

@@ -115,8 +115,16 @@ def _champion(memory: Memory) -> Draft[Tried]:
 
 
 def _reigning(memory: Memory) -> str:
+    """Who reigns, and whose recipe the next change is applied to where that is somebody else's."""
     if memory.champion is None:
         return "none yet"
+    if memory.base is None:
+        return _champion_now(memory)
+    return f"{_champion_now(memory)}; the next change is applied to the recipe of {model_name(memory.base)}"
+
+
+def _champion_now(memory: Memory) -> str:
+    assert memory.champion is not None
     best = memory.best
     name = f"{model_name(memory.champion)}{', the baseline,' if memory.champion == BASELINE else ''} reigns"
     if best is None:
