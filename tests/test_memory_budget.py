@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from checkpoints.records import PERSON, Change, Hypothesis, HypothesisStatus, Interval, Outcome, ZoomOut
 from checkpoints.thought import Note, Refusal
 from runner.agent.memory import WHOLE, Memory, Tried
+from runner.agent.shortening import Draft, fit
 from runner.agent.tokens import tokens
 from runner.program import Program
 from runner.script.space import FileSpace
@@ -175,3 +176,9 @@ def test_a_script_is_named_in_the_memory_and_its_text_is_no_part_of_it() -> None
     assert "train.py" in "\n".join(lines(memory, "What may be changed"))
     assert "lr = 0.1" in memory.space.describe(recipe) and "lr = 0.1" not in memory.text()
     assert lines(memory, "Never tried")[-1] == "files: train.py"
+
+
+@given(st.integers(0, 300), st.integers(0, 40))
+def test_even_what_sums_up_is_cut_where_there_is_no_room_for_it(budget: int, things: int) -> None:
+    draft = Draft("a title", range(things), str, 1, lambda rest: [f"{thing} is left out" for thing in rest])
+    assert sum(section.tokens for section in fit([draft, draft], budget)) <= budget
