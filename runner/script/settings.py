@@ -23,6 +23,13 @@ def _inside(path: str) -> str:
     return str(found)
 
 
+def _some(paths: tuple[str, ...]) -> tuple[str, ...]:
+    """Not by a least length: pydantic would complain of that, too, where one of them is wrong."""
+    if not paths:
+        raise ValueError("names no file")
+    return paths
+
+
 def _with_a_group(pattern: str) -> str:
     try:
         groups = re.compile(pattern, re.MULTILINE).groups
@@ -86,7 +93,7 @@ class Script(Part):
     """Run by the shell in the program's folder, with its output in ``run.log``."""
 
     editable: Annotated[
-        tuple[Inside, ...], Field(min_length=1, json_schema_extra={"allowed": "a list of files, at least one"})
+        tuple[Inside, ...], AfterValidator(_some), Field(json_schema_extra={"allowed": "a list of files, at least one"})
     ]
     """Files that the agent may edit; all others that git knows are protected."""
 
