@@ -168,7 +168,7 @@ def _conclude(
     tally: Tally,
     means: VoterMeans,
     reference: Interval | None,
-    judges: verdict.Judges,
+    judges: verdict.Votes,
 ) -> Verdict:
     return verdict.conclude(
         rule,

@@ -21,9 +21,6 @@ WEIGHTS = (0.5, 0.25, 0.25)
 Votes: TypeAlias = Literal["votes", "simulated votes", "partly simulated votes"]
 """Whose votes: people's, those of simulated voters, or of both."""
 
-Judges: TypeAlias = Votes | Literal["pairs"]
-"""What wins and losses were counted in: votes, or held-out pairs that only one of two models gets right."""
-
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -177,7 +174,7 @@ def conclude(
     at: float,
     parent: int | None,
     opponent_number: int | None,
-    judges: Judges = "votes",
+    judges: Votes = "votes",
 ) -> Verdict:
     """The whole verdict on votes that have ended, because the rule said so or because there are no more to come.
 
@@ -206,7 +203,7 @@ def conclude(
         reference=reference,
         reason=_with_parent(reason(rule, tally, means, outcome, candidate, opponent, judges), parent, opponent_number),
         decided_at=at,
-        voters=0 if judges == "pairs" else means.voters,
+        voters=means.voters,
     )
 
 
@@ -217,7 +214,7 @@ def reason(
     outcome: Outcome,
     candidate: str,
     opponent: str,
-    judges: Judges = "votes",
+    judges: Votes = "votes",
 ) -> str:
     """One sentence for a person: the evidence in numbers, then the conclusion.
 
@@ -234,8 +231,7 @@ def reason(
         facts += f" in {judges}"
     rate = wilson(tally.wins, tally.losses)
     if rate is None:
-        alike = "nobody preferred either" if judges != "pairs" else "no pair tells them apart"
-        return f"{facts}: {alike}, so {candidate} is inconclusive and {opponent} stays."
+        return f"{facts}: nobody preferred either, so {candidate} is inconclusive and {opponent} stays."
     shown = per_cent(rate)
     if means.voters != tally.decisive:
         shown += f", by {_count(means.voters, 'voter')} counted as one each {_share(means)}"
@@ -258,7 +254,7 @@ def per_cent(rate: Interval) -> str:
     return f"{100 * rate.estimate:.1f} % [{100 * rate.low:.1f}, {100 * rate.high:.1f}]"
 
 
-def _conclusion(rule: Rule, means: VoterMeans, outcome: Outcome, candidate: str, opponent: str, judges: Judges) -> str:
+def _conclusion(rule: Rule, means: VoterMeans, outcome: Outcome, candidate: str, opponent: str, judges: Votes) -> str:
     needed = _e_value(rule.keep_boundary)
     beside = f", {rule.arms} candidates side by side" if rule.arms > 1 else ""
     kept = _e_value(keep_evidence(means, rule.lift))
@@ -273,13 +269,9 @@ def _conclusion(rule: Rule, means: VoterMeans, outcome: Outcome, candidate: str,
         )
     so = f"so {candidate} is inconclusive and {opponent} stays"
     if means.voters < rule.min_votes:
-        there = f"{means.voters:,} of the {rule.min_votes:,} {_counted(judges)} needed"
+        there = f"{means.voters:,} of the {rule.min_votes:,} voters needed"
         return f"{there} at the end of the {judges}, {so}"
-    end = (
-        f"the cap of {rule.max_votes:,} {_counted(judges)}"
-        if means.voters >= rule.max_votes
-        else f"the end of the {judges}"
-    )
+    end = f"the cap of {rule.max_votes:,} voters" if means.voters >= rule.max_votes else f"the end of the {judges}"
     return f"e-value {kept} of the {needed} needed{beside} at {end}, {so}"
 
 
@@ -302,11 +294,6 @@ def _bet(counts: Iterable[tuple[float, float]], stake: float) -> float:
 
 def _share(means: VoterMeans) -> str:
     return f"{100 * means.wins / means.voters:.1f} %" if means.voters else "unknown"
-
-
-def _counted(judges: Judges) -> str:
-    """What the cap counts."""
-    return "pairs" if judges == "pairs" else "voters"
 
 
 def _with_parent(sentence: str, parent: int | None, opponent: int | None) -> str:

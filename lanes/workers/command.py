@@ -73,7 +73,8 @@ def _read(order: CommandOrder, screen: Screen) -> CommandResult:
             if order.pattern
             else f"neither '{order.name}: number' nor 'METRIC {order.name}=number' is"
         )
-        line = f"{what} in the {lines} lines that evaluate.metric.command printed: {_last_line(screen)}"
+        printed = f"the {lines} line{'' if lines == 1 else 's'} that evaluate.metric.command printed"
+        line = f"{what} in {printed}: {_last_line(screen)}"
         return CommandResult(status="failed", failure=FailureKind.INPUT, error=line)
     if not is_measurement(value):
         line = f"evaluate.metric.command says that {order.name} is {value}"
