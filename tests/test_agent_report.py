@@ -58,7 +58,7 @@ def test_a_whole_run_is_one_json_object_with_what_does_not_fit_a_table(talked: P
         whole = json.loads(json.dumps(results_json(read)))
     mended = whole["experiments"][REPAIRED]
     assert (mended["proposer"], mended["expected"], mended["refusals"]) == (MODEL, 0.03, 1)
-    assert mended["agent_tokens"] == 2 * 1940 and mended["agent_usd"] == 0.0042  # pyright: ignore[reportUnknownMemberType]
+    assert mended["agent_tokens"] == 2 * 1940 and mended["agent_usd"] == 0.0042
     assert whole["agent"]["refusals"] == 1 and whole["calibration"]["experiments"] == 10
     assert [note["text"] for note in whole["notes"]][1] == "Short answers matter more than polite ones."
     assert whole["zoom_outs"][-1]["directions"][1] == "weigh expert rows by their margin"
