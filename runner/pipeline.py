@@ -22,7 +22,8 @@ from lanes.lane import Analyst, StageFailed, StagePaused, StageWorker
 from lanes.room import shortage
 from lanes.worker import WorkerError
 from runner.failing import give_up, give_up_before, leave_unjudged, no_baseline, try_again
-from runner.planner import Halt, Planner, Stale
+from runner.offers import Halt
+from runner.planner import Planner, Stale
 
 LOOK_AGAIN_SECONDS = 2.0
 """How often a waiting lane looks by itself whether what it waits for (room on the disk) has come."""

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import re
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from checkpoints import writes
-from checkpoints.reader import Reader
 from checkpoints.records import (
     BASELINE,
     PERSON,
@@ -24,29 +19,25 @@ from checkpoints.records import (
     Level,
     Outcome,
     Proposal,
-    Row,
     Standing,
     State,
     Verdict,
     model_name,
 )
-from checkpoints.rows import Rows
 from checkpoints.store import Store
 from checkpoints.writes.experiment import change_json
-from runner.agent import search
-from runner.agent.asking import Unusable
 from runner.agent.categories import OTHER
 from runner.agent.checks import check
-from runner.agent.memory import Memory, remember
-from runner.agent.playbook import PLAYBOOK, Playbook
+from runner.agent.memory import Memory
+from runner.agent.playbook import PLAYBOOK
 from runner.agent.proposer import Proposer
 from runner.agent.stock import keep_stock
-from runner.agent.zoom_out import due
 from runner.change import ChangeRefused
 from runner.interventions import Refused
+from runner.offers import Halt, Offers
 from runner.plan import Plan
-from runner.space import Space
-from runner.thinking import Dropped, Late, Thinking, patience
+from runner.recollection import Recollection
+from runner.thinking import Dropped
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -54,42 +45,11 @@ if TYPE_CHECKING:
 AGAIN = 3
 """How often a proposer that says the same as before is asked anew, before there is nothing left to try."""
 
-ASK_AGAIN_SECONDS, ASKED_AGAIN = 30.0, 20
-"""Where nobody else can propose: how long until a proposer that cannot be asked is asked again, and how often."""
-
 _SETTLED = {Outcome.KEEP: HypothesisStatus.SUPPORTED, Outcome.DISCARD: HypothesisStatus.REFUTED}
-
-
-UNDER_WAY = (
-    State.TRAINING, State.TRAINED, State.UPLOADING, State.UPLOADED, State.EVALUATING, State.EVALUATED,
-)  # fmt: skip
-"""States of an experiment that a lane has to do with."""
 
 
 class Stale(Exception):
     """A proposal that no longer fits the champion; it goes back to the proposer with this reason."""
-
-
-class Halt(Exception):
-    """Nobody may or can propose; the run is held with this reason."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """What a memory was made of, as far as checks look at it."""
-
-    rows: Sequence[Row]
-    zoom_outs: int
-    program: Plan
-    base: int | None
-
-    def same(self, other: _Seen) -> bool:
-        """Whether nothing of it has changed; rows that nobody wrote to are the same tuple."""
-        return (
-            self.rows is other.rows
-            and (self.zoom_outs, self.base) == (other.zoom_outs, other.base)
-            and (self.program is other.program)
-        )
 
 
 class Planner:
@@ -100,24 +60,17 @@ class Planner:
         self.program = program
         """The program in force; a new revision takes effect at the next proposal."""
 
-        self.proposer = proposer
-        self.rows = Rows(store.read)
+        self._recollection = Recollection(store, lambda: self.program)
+        self._offers = Offers(store, lambda: self.program, self._recollection, proposer)
+        self.rows = self._recollection.rows
         self.proposing = asyncio.Lock()
         """Held while a proposal is put, or while what a person asks for is put before it; not while one is thought
         about."""
 
-        self._playbook = Playbook()
-        self._thinking = Thinking()
-        self._spare: Proposal | None = None
-        """What was thought of when somebody else's was put first."""
-
         self.halted = ""
         """Why nobody could propose when it was last asked; empty where somebody could."""
 
-        self._last: tuple[_Seen, Memory] | None = None
         self._left = False
-        self._news = asyncio.Event()
-        self._told = ""
         self._began = time.monotonic()
         self._exhausted = ""
 
@@ -147,14 +100,15 @@ class Planner:
                 if (known := await self._known()) is not None:
                     return known
             try:
-                proposal = await self._offered(starves)
+                proposal = await self._offers.next(starves)
             except Dropped:
                 continue
             if proposal is None:
+                self._exhausted = self._offers.exhausted
                 return False
             async with self.proposing:
                 if self.store.read.count(State.PROPOSED):
-                    self._spare = None if proposal.proposer == PLAYBOOK else proposal
+                    self._offers.keep(proposal)
                     return True
                 if await self._put(proposal):
                     return True
@@ -164,22 +118,23 @@ class Planner:
                 return False
         return False
 
+    @property
+    def proposer(self) -> Proposer:
+        """Who proposes."""
+        return self._offers.proposer
+
     def change_proposer(self, proposer: Proposer) -> None:
         """Have somebody else propose from now on."""
-        self.proposer, self._told = proposer, ""
-        self.think_anew()
+        self._offers.change_proposer(proposer)
 
     def think_anew(self) -> None:
         """Let go of what is thought about: it does not know what is so now."""
-        self._spare = None
-        self._thinking.drop()
-        self._news.set()
+        self._offers.think_anew()
 
     def leave(self) -> None:
         """End what is thought about: nothing more is proposed."""
         self._left = True
-        self._thinking.drop()
-        self._news.set()
+        self._offers.think_anew()
 
     async def _known(self) -> bool | None:
         """What needs no thought: something is prepared, the baseline is first, or the budget is used up."""
@@ -257,11 +212,6 @@ class Planner:
         async with self.proposing:  # a proposal that is being made is put first, and goes back with the others
             await self.store.do(write)
 
-    async def _take_stock(self, trigger: str, steering: str, rows: Sequence[Row]) -> int:
-        memory = await self._memory(rows)
-        stock = await self.proposer.take_stock(memory, trigger, steering)
-        return await self.store.do(keep_stock, trigger, steering, stock)
-
     def idea(
         self, champion: int, field: str, new: object, hypothesis: str = "", also: Sequence[Change] = ()
     ) -> tuple[Proposal, str]:
@@ -312,110 +262,14 @@ class Planner:
             return f"the {budget.hours:g} hours of the budget are over"
         return ""
 
-    async def _offered(self, starves: Callable[[], bool]) -> Proposal | None:
-        """The proposer's next proposal, or the playbook's in its place; None when nobody knows of anything."""
-        spare, self._spare = self._spare, None
-        if spare:
-            return spare
-        _, rows = await self.rows.look()
-        training = next((row.train_seconds for row in reversed(rows) if row.train_seconds is not None), None)
-        enough = patience(starves, training) if self.proposer.name != PLAYBOOK else never
-        why = ""
-        for _ in range(ASKED_AGAIN):
-            try:
-                found = await self._thinking.outcome(self._think, enough)
-            except Late:
-                if found := await self._stand_in(f"{self.proposer.name} is still thinking"):
-                    return found
-                enough = never
-                continue
-            except Unusable as unusable:
-                if unusable.spent and self.program.agent.over == "pause":
-                    raise Halt(str(unusable)) from None
-                why = str(unusable)
-                if found := await self._stand_in(why):
-                    return found
-                await self._pause_for_news(why)
-                continue
-            if found is None:
-                self._exhausted = self._why_nothing()
-            return found
-        raise Halt(f"nobody else can propose: {why}")
-
-    def _why_nothing(self) -> str:
-        """Why the proposer knows of nothing.
-
-        Raises:
-            Halt: It never will, and the baseline is through.
-        """
-        if isinstance(self.program.space, Space):
-            return "everything that the space opens was tried"
-        why = "the playbook edits no script: name a language model in agent.model of program.md"
-        if self.proposer.name == PLAYBOOK and not self.store.read.count(*UNDER_WAY):
-            raise Halt(why)
-        return why
-
-    async def _pause_for_news(self, why: str) -> None:
-        """Wait a while before a proposer that cannot be asked is asked again."""
-        await self._tell(f"nobody else can propose, it is asked again in {ASK_AGAIN_SECONDS:g} s: {why}")
-        self._news.clear()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(ASK_AGAIN_SECONDS):
-                await self._news.wait()
-                raise Dropped
-
-    async def _think(self) -> Proposal | None:
-        """Take stock where that is due, then propose."""
-        _, rows = await self.rows.look()
-        if trigger := due(rows, self.store.read.zoom_outs(), self.program.zoom_out):
-            await self._take_stock(trigger, "", rows)
-        memory = await self._memory(rows, self._base(rows))
-        return _from(memory, await self.proposer.propose(memory))
-
-    async def _stand_in(self, why: str) -> Proposal | None:
-        """The playbook's proposal; the reason is said once, until the proposer proposes again."""
-        _, rows = await self.rows.look()
-        memory = await self._memory(rows, self._base(rows))
-        if proposal := _from(memory, await self._playbook.propose(memory)):
-            await self._tell(f"the playbook proposes: {why}")
-        return proposal
-
-    async def _tell(self, text: str) -> None:
-        """Show why somebody else proposes, or nobody; the same once, until the proposer proposes again."""
-        if (reason := _without_numbers(text)) != self._told:
-            self._told = reason
-            await self.store.do(writes.event, Level.WARNING, "agent", text)
-
     async def memory(self) -> Memory:
         """What a proposal may rest on now."""
-        return await self._memory((await self.rows.look())[1])
-
-    async def _memory(self, rows: Sequence[Row], base: int | None = None) -> Memory:
-        """In a thread: ten thousand beliefs take longer to read than a screen can wait."""
-        seen = _Seen(rows, len(self.store.read.zoom_outs()), self.program, base)
-        memory = await asyncio.to_thread(_remembered, self.store.folder, self.program, rows, base)
-        self._last = seen, memory
-        return memory
-
-    async def _memory_of(self, proposal: Proposal) -> Memory:
-        """What a proposal is checked against: the memory before where the experiments are what they were then."""
-        rows, program, base = (await self.rows.look())[1], self.program, proposal.base
-        if self._last and self._last[0].same(_Seen(rows, len(self.store.read.zoom_outs()), program, base)):
-            return self._last[1]
-        return await self._memory(rows, base)
-
-    def _base(self, rows: Sequence[Row]) -> int | None:
-        """The experiment that the next one branches from; None is whoever reigns when it is trained."""
-        run, champion = self.store.read.run(), self.store.read.champion()
-        if self.program.search.policy == "greedy" or run is None or champion is None:
-            return None
-        base = search.base(rows, champion.experiment, run.seed)
-        return None if base == champion.experiment else base
+        return await self._recollection.now()
 
     async def _put(self, proposal: Proposal) -> bool:
         """Put a proposal before the train lane, if it is acceptable as things are now; else its refusal is kept."""
         assert proposal.change is not None
-        memory = await self._memory_of(proposal)
+        memory = await self._recollection.for_check(proposal)
         try:
             check(proposal, memory, obliged=proposal.proposer != PLAYBOOK)
         except ChangeRefused as refused:
@@ -423,14 +277,8 @@ class Planner:
             return False
         change_hash = self.program.space.canonical(proposal.change, memory.recipe)
         await self.store.do(writes.put_forward, proposal, change_hash)
-        if proposal.proposer == self.proposer.name:
-            self._told = ""
+        self._offers.was_put(proposal)
         return True
-
-
-def never() -> bool:
-    """Nobody is in a hurry."""
-    return False
 
 
 def _keep_refusal(db: Database, proposal: Proposal, why: str) -> None:
@@ -438,18 +286,3 @@ def _keep_refusal(db: Database, proposal: Proposal, why: str) -> None:
     exchange = proposal.exchanges[-1] if proposal.exchanges else None
     writes.add_refusal(db, proposal.proposer, said, why, exchange)
     writes.event(db, Level.WARNING, "proposal", f"refused: {why}")
-
-
-def _without_numbers(why: str) -> str:
-    """A reason without what differs from time to time: seconds, tokens, amounts."""
-    return re.sub(r"[0-9]+", "", why)
-
-
-def _remembered(folder: Path, program: Plan, rows: Sequence[Row], base: int | None) -> Memory:
-    with closing(Reader(folder)) as read:
-        return remember(read, program, rows, program.closed(read), base)
-
-
-def _from(memory: Memory, proposal: Proposal | None) -> Proposal | None:
-    """A proposal that says what it branches from."""
-    return proposal and replace(proposal, base=memory.base)

@@ -45,7 +45,7 @@ async def after_two(store: Store, *said: object) -> tuple[Planner, Scripted]:
         number = await store.do(writes.put_forward, made, planner.program.space.canonical(change))
         await store.do(writes.crash, number, "told to")
     model = Scripted(store, *said)
-    planner.proposer = Agent(model, store)
+    planner.change_proposer(Agent(model, store))
     return planner, model
 
 
@@ -136,7 +136,7 @@ async def test_while_it_thinks_about_a_zoom_out_the_run_goes_on_and_then_even_wh
     store: Store,
 ) -> None:
     planner, model = await after_two(store, stock("capacity"))
-    planner.proposer = Slow(model, store)
+    planner.change_proposer(Slow(model, store))
     model.heard.clear()
     thinking = asyncio.create_task(zoomed_out(planner))
     await asyncio.sleep(0)
