@@ -142,7 +142,7 @@ def unlike(before: AnyProgram, after: AnyProgram) -> tuple[str, ...]:
     return ()
 
 
-def assemble(store: Store, program: AnyProgram, model: Callable[[], LanguageModel | None] = lambda: None) -> Assembly:
+def assemble(store: Store, program: AnyProgram, model: Callable[[], LanguageModel | None]) -> Assembly:
     """The lanes for a program.
 
     Args:
