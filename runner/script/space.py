@@ -11,7 +11,7 @@ from typing import cast
 
 from checkpoints.records import Change, Json
 from lanes.script.edits import EditRefused, Patch, apply, digest, patch_of
-from runner.agent.quoting import quoted
+from runner.agent.quoting import fenced, shortened
 from runner.change import ChangeRefused
 from runner.problems import shown
 
@@ -108,14 +108,17 @@ class FileSpace:
         if raw.get("also"):
             raise ChangeRefused(f"{field}: one file is edited at a time")
         change = Change(field, digest(self._text(field, recipe)), raw["new"])
-        change = Change(field, change.old, _patch(change).as_json())
+        patch = _patch(change)
+        if patch.whole is not None and len(self._text(field, recipe)) > self._room:
+            raise ChangeRefused(f"{field}: is shown without its middle: give edits, a whole text would lose it")
+        change = Change(field, change.old, patch.as_json())
         self.check(change, recipe)
         return change
 
     def describe(self, recipe: Json) -> str:
-        """What may be edited, how, and the files as they are now, quoted."""
-        limit = MOST_SHOWN // max(len(self.editable), 1)
-        files = [quoted(self._text(path, recipe), f"the file {path}, as it is now", limit) for path in self.editable]
+        """What may be edited, how, and the files as they are now, character by character: edits are copied from there."""
+        texts = {path: shortened(self._text(path, recipe), self._room) for path in self.editable}
+        files = [fenced(text, f"the file {path}, as it is now") for path, text in texts.items()]
         return "\n".join(
             [
                 "One of these files is edited at a time, all other files are closed: " + ", ".join(self.editable),
@@ -129,6 +132,11 @@ class FileSpace:
     def category_of(self, change: Change) -> str:
         """Empty: whoever edits says what kind of edit it is."""
         return ""
+
+    @property
+    def _room(self) -> int:
+        """Most characters that are shown of one file."""
+        return MOST_SHOWN // max(len(self.editable), 1)
 
     def _text(self, path: str, recipe: Json) -> str:
         text = _files(recipe).get(path)
