@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -78,6 +80,22 @@ async def test_reset_leaves_nothing_of_what_a_script_did(project: Path) -> None:
     assert (tree.place / "prepare.py").read_text() == "fixed\n"
     assert (tree.place / "sub/data.txt").read_text() == FILES["sub/data.txt"]
     assert git(tree.top, "rev-parse", "--abbrev-ref", "HEAD") == "autoresearch/nov22"
+
+
+async def test_a_file_that_a_script_altered_and_dated_back_is_put_right_whatever_the_settings_of_git_say(
+    project: Path,
+) -> None:
+    for name, value in {"core.checkStat": "minimal", "core.trustctime": "false", "core.ignoreStat": "true"}.items():
+        git(project, "config", name, value)
+    tree = await opened(project)
+    altered = tree.place / "prepare.py"
+    before = altered.stat()
+    time.sleep(1.1)  # git looks at whole seconds
+    await tree.reset(await tree.head())
+    altered.write_text("FIXED\n")
+    os.utime(altered, ns=(before.st_atime_ns, before.st_mtime_ns))
+    await tree.reset(await tree.head())
+    assert altered.read_text() == FILES["prepare.py"]
 
 
 async def test_a_script_that_forges_its_repository_has_no_program_run_by_git(project: Path, tmp_path: Path) -> None:

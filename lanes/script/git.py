@@ -34,6 +34,12 @@ _OFF = {
     "submodule.recurse": "false",
     "safe.directory": "*",  # what makes a stranger's repository dangerous is off
     "core.sparseCheckout": "false",
+    # A file that a script has altered is seen to be altered, also where its size and its time are what they were.
+    "core.trustctime": "true",
+    "core.checkStat": "default",
+    "core.ignoreStat": "false",
+    "core.fileMode": "true",
+    "core.untrackedCache": "false",
 }
 
 _FILTERS = r"^filter\..*\.(smudge|clean|process|required)$"
