@@ -27,7 +27,8 @@ COLUMNS = (
     "proposer", "expected", "effect", "effect_low", "effect_high", "value", "value_low", "value_high", "locked",
     "trainings", "refusals", "agent_tokens", "agent_usd",
 )  # fmt: skip
-"""The first five stand for the original's ``commit, val_bpb, memory_gb, status, description``; the metric is ours."""
+"""The first five stand for the original's ``commit, val_bpb, memory_gb, status, description``; the metric is ours.
+Where a script is edited they are the original's: a commit of git, and the script's metric under its own name."""
 
 _DIGITS = {"win_rate": 6, "memory_gb": 1, "low": 4, "high": 4, "final_loss": 4, "train_seconds": 1, "agent_usd": 6}
 
@@ -56,13 +57,19 @@ class Beside:
     locked: float | None = None
     """Mean of the metric on the locked hold-out, which is looked at for keeps only."""
 
+    commit: str = ""
+    """Of git, with the script that was run; empty where no script is edited."""
+
 
 def results_tsv(read: Reader) -> str:
     """All experiments that have ended, one line each, with a header."""
-    found = beside(read)
-    ended = [row for row in read.rows() if row.experiment.state in ENDS]
-    lines = ["\t".join(COLUMNS)]
-    lines += ["\t".join(_cells(row, found.get(row.experiment.number, Beside()))) for row in ended]
+    found, rows = beside(read), read.rows()
+    of_script = bool(rows) and "files" in (rows[0].experiment.recipe or {})
+    judge = found.get(BASELINE, Beside()).judge if of_script else ""
+    lines = ["\t".join(judge if judge and name == "win_rate" else name for name in COLUMNS)]
+    for row in rows:
+        if row.experiment.state in ENDS:
+            lines.append("\t".join(_cells(row, found.get(row.experiment.number, Beside()), of_script)))
     return "\n".join(lines) + "\n"
 
 
@@ -72,7 +79,8 @@ def beside(read: Reader) -> dict[int, Beside]:
     for stage in read.stages():
         before = found.get(stage.experiment, Beside())
         if stage.lane is Lane.TRAIN and stage.result:
-            found[stage.experiment] = replace(before, memory_gb=stage.result.get("peak_memory", 0) / 2**30)
+            memory, commit = stage.result.get("peak_memory", 0) / 2**30, str(stage.result.get("commit", ""))[:7]
+            found[stage.experiment] = replace(before, memory_gb=memory, commit=commit)
         if stage.lane is Lane.EVALUATE and stage.result.get("judge", "votes") != "votes":
             found[stage.experiment] = replace(before, judge=stage.result["judge"])
     for number, spent in read.spent_by_experiment().items():
@@ -248,9 +256,11 @@ def _lane(now: Json) -> str:
     return f"{model_name(now['experiment'])} {now['doing']}{share}"
 
 
-def _cells(row: Row, beside: Beside) -> list[str]:
+def _cells(row: Row, beside: Beside, of_script: bool) -> list[str]:
     change = row.experiment.proposal.change
     values = record(row, beside) | ({"old": str(change.old), "new": str(change.new)} if change else {})
+    if of_script:  # as in the original, where a crash is 0
+        values |= {"commit": beside.commit or row.experiment.model, "win_rate": values["value"] or 0.0}
     return [_cell(values[name], _DIGITS.get(name)) for name in COLUMNS]
 
 

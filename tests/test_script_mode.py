@@ -70,7 +70,12 @@ async def test_a_night_keeps_what_is_better_or_simpler_and_nothing_else(tmp_path
     after = git(folder, "status", "--porcelain"), git(folder, "rev-parse", "HEAD"), git(folder, "branch", "--show")
     assert after == before and (folder / "train.py").read_text() == "A = 'what the person is at'\n"
     with_others = results_tsv(Reader(folder / "run"))
-    assert with_others.count("\n") == 7
+    header, *lines = [line.split("\t") for line in with_others.splitlines()]
+    assert header[:5] == ["commit", "val_bpb", "memory_gb", "status", "description"]
+    assert [line[:4] for line in lines if line[3] != "crash"] == [
+        [row[name] for name in header[:4]] for row in rows if row["status"] != "crash"
+    ]
+    assert [line[1] for line in lines if line[3] == "crash"] == ["0.000000"]
 
 
 @pytest.mark.slow
@@ -91,6 +96,21 @@ async def test_a_veto_takes_the_branch_back_and_a_check_that_fails_takes_a_keep_
     finally:
         await session.store.do(writes.intervene, Step.STOP, None, "", {"how": "now"})
         await asyncio.wait_for(run, 20)
+        await session.close(keep_workers=False)
+
+
+async def test_an_edit_that_prints_a_second_number_as_the_metric_is_a_crash(tmp_path: Path) -> None:
+    folder = repository(tmp_path, experiments=2)
+    proposals = [
+        edit("a number of its own", "unused = 5\n", "import atexit\natexit.register(print, 'val_bpb: 0.1')\n"),
+        edit("the same number once more", "C = 5", 'C = 5; print("val_bpb: 1.150000")'),
+    ]
+    session, _ = await night(folder, proposals)
+    try:
+        said = verdicts(session)
+        assert [state for state, _ in said] == ["kept", "crashed", "discarded"]
+        assert "it printed 2 different numbers as val_bpb, and the unchanged script prints one" in said[1][1]
+    finally:
         await session.close(keep_workers=False)
 
 

@@ -101,7 +101,7 @@ class Following:
 def _message(read: Reader, reign: Championship, before: list[Championship], metric: str) -> str:
     """The first line has the score, as everybody reads them."""
     number = reign.experiment
-    value = value_of(read.measurements(number), number)
+    value = _value(read, number)
     score = f"{metric} {value:.6f}" if value is not None else f"no {metric}"
     what = read.experiment(number).proposal.hypothesis
     if any(one.experiment == number for one in before):
@@ -118,7 +118,7 @@ async def _line(read: Reader, number: int, worktree: Worktree) -> Line:
     return Line(
         experiment=number,
         commit=await worktree.tried(experiment.model),
-        value=value_of(known, number),
+        value=_value(read, number),
         memory=int(result.get("peak_memory", 0)),
         status=STATUS[experiment.state],
         description="baseline" if number == BASELINE else experiment.proposal.hypothesis,
@@ -126,6 +126,12 @@ async def _line(read: Reader, number: int, worktree: Worktree) -> Line:
         sd=noise.sd if noise else None,
         parent=experiment.parent if number != BASELINE else None,
     )
+
+
+def _value(read: Reader, number: int) -> float | None:
+    """What the verdict says that an experiment's metric is, over its seeds; what its first run got before that."""
+    verdict = read.verdict(number)
+    return verdict.value.estimate if verdict and verdict.value else value_of(read.measurements(number), number)
 
 
 def _written(table: Path) -> set[tuple[str, str]]:

@@ -85,7 +85,10 @@ class ScriptResult(Message):
     """Protected files that the run altered."""
 
     value: float | None = None
-    """The metric."""
+    """The metric: the last that it printed."""
+
+    different: int = 0
+    """How many different numbers it printed as the metric."""
 
     numbers: dict[str, float] = Field(default_factory=dict[str, float])
     """All that the output names."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?(?:[nN]a[nN]|[iI]nf(?:inity)?)"
+NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?|[-+]?(?:[nN]a[nN]|[iI]nf(?:inity)?)"
 """A number as Python prints it; one that is not finite is read, so that it can be said."""
 
 _NAMED = re.compile(rf"^METRIC[ \t]+([A-Za-z_µ][\w./µ-]*)[ \t]*=[ \t]*({NUMBER})[ \t]*$", re.MULTILINE)
@@ -15,7 +15,13 @@ MOST_NAMES = 200
 
 
 def metric(output: str, name: str, pattern: str | None = None) -> float | None:
-    """The metric, by its last match.
+    """The metric, by its last match; None where nothing matches."""
+    found = metrics(output, name, pattern)
+    return found[-1] if found else None
+
+
+def metrics(output: str, name: str, pattern: str | None = None) -> list[float]:
+    """All that the output gives as the metric, in its order.
 
     Args:
         output: All that was printed, as ``Screen`` keeps it: one state of each line.
@@ -23,13 +29,12 @@ def metric(output: str, name: str, pattern: str | None = None) -> float | None:
         pattern: A regular expression with one group, in its place.
 
     Returns:
-        The number; not a number where the last match is none, None where nothing matches.
+        The numbers; not a number where a match is none.
     """
     if pattern is None:
         word = re.escape(name)
         pattern = rf"^(?:{word}:|METRIC[ \t]+{word}[ \t]*=)[ \t]*({NUMBER})[ \t]*$"
-    found = [match.group(1) for match in re.finditer(pattern, output, re.MULTILINE)]
-    return _number(found[-1]) if found else None
+    return [_number(match.group(1)) for match in re.finditer(pattern, output, re.MULTILINE)]
 
 
 def is_measurement(value: float | None) -> bool:

@@ -128,7 +128,7 @@ class ScriptTrainLane:
         commit = await self._ground.commit_of(self._store.read.experiment(whose))
         doing = "the script" if first else f"{model_name(whose)} once more, seed {seed}"
         job = Job(stage.experiment, key, commit, self.settings.command, self.settings.rule.metric, seed, doing)
-        found = await self._runs.run(job, worktree)
+        found = self._unambiguous(await self._runs.run(job, worktree))
         if found.failure is FailureKind.INPUT:
             raise StageFailed(FailureKind.INPUT, found.error)
         if first and found.status != "done":
@@ -142,6 +142,21 @@ class ScriptTrainLane:
         )
         await self._store.do(writes.add_measurements, [measured])
         return found
+
+    def _unambiguous(self, found: ScriptResult) -> ScriptResult:
+        """A run's result; failed where it printed several numbers as the metric and the unchanged script prints one.
+
+        Of a script that prints it again and again the last counts. But where an edit has begun to, nobody can tell
+        whether that is the evaluation's.
+        """
+        known = self._store.read.done_stage(BASELINE, Lane.TRAIN)
+        if found.status != "done" or found.different <= 1 or not known or known.result.get("different") != 1:
+            return found
+        error = (
+            f"it printed {found.different} different numbers as {self.settings.rule.metric}, and the unchanged script"
+            " prints one: print the evaluation's, once"
+        )
+        return found.model_copy(update={"status": "failed", "failure": FailureKind.CRASH, "error": error})
 
     async def _repaired(self, stage: Stage) -> Experiment:
         """The experiment as this attempt tries it: repaired, where the one before crashed.
@@ -171,6 +186,7 @@ def _kept(found: ScriptResult) -> Json:
     return {
         "value": found.value,
         "numbers": found.numbers,
+        "different": found.different,
         "peak_memory": found.peak_memory,
         "seconds": found.seconds,
         "tail": found.tail,

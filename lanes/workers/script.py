@@ -17,7 +17,7 @@ from checkpoints.records import FailureKind
 from lanes.order import METRICS, PAUSE, RESULT
 from lanes.script.order import OUTPUT, ScriptOrder, ScriptResult
 from lanes.script.protected import Snapshot, altered, snapshot
-from lanes.script.reading import is_measurement, metric, named
+from lanes.script.reading import is_measurement, metrics, named
 from lanes.script.running import Job, Ran, run
 from lanes.script.sandbox import FREE, NotConfined, Rights, secrets
 from lanes.script.screen import LINES, read
@@ -131,13 +131,15 @@ def _tampered(order: ScriptOrder, before: Snapshot, paths: list[Path]) -> tuple[
 
 
 def _judge(order: ScriptOrder, ran: Ran, said: str, tampered: tuple[str, ...]) -> ScriptResult:
-    value, numbers = metric(said, order.metric, order.pattern) if order.metric else None, named(said)
+    values, numbers = metrics(said, order.metric, order.pattern) if order.metric else [], named(said)
+    value = values[-1] if values else None
     lines = said.splitlines()
     printed = numbers.get("peak_vram_mb", 0.0)
     found = ScriptResult(
         status="done",
         tampering=tampered,
         value=value if is_measurement(value) else None,
+        different=len(set(values)),
         numbers=numbers,
         exit_status=ran.status if ran.status >= 0 else None,
         signal=ran.signal,
