@@ -29,12 +29,14 @@ from pydantic import ValidationError
 from checkpoints.records import Change, Json
 from lanes.recipe import Recipe
 from runner.agent.categories import CATEGORIES, category_of
-from runner.change import ChangeRefused, compose, parts
+from runner.change import ChangeRefused, compose, contains, parts
 from runner.fields import ENOUGH_DIGITS, Knob, get, inside, interface_of, kind_of, normal, token, value_schema
 from runner.groups import GROUPS, goes_along
 from runner.problems import shown
 
 __all__ = ["ChangeRefused", "ChangeSpace", "Space"]
+
+_MIX = "data.mix."
 
 
 class ChangeSpace(Protocol):
@@ -81,6 +83,16 @@ class ChangeSpace(Protocol):
 
         Raises:
             ChangeRefused: It is none that could be made.
+        """
+        ...
+
+    def contains(self, change: Change, other: Change, recipe: Json) -> bool:
+        """Whether a change makes all that another one makes, wherever the two start from.
+
+        Args:
+            change: That could be made to ``recipe``.
+            other: That may no longer be one that could.
+            recipe: What ``change`` is applied to.
         """
         ...
 
@@ -159,20 +171,31 @@ class Space:
         except ValidationError as error:
             reason = error.errors()[0]["msg"].removeprefix("Value error, ")
             raise ChangeRefused(f"{change.field}: {shown(change.new)} makes no recipe: {reason}") from None
-        if change.field.startswith("data.mix.") and _shares(changed) == _shares(recipe):
+        if change.field.startswith(_MIX) and _shares(changed) == _shares(recipe):
             new = get(changed, change.field)
             raise ChangeRefused(f"{change.field}: {shown(new)} leaves the mix as it is: no other source has a weight")
         return changed
 
     def canonical(self, change: Change, recipe: Json | None = None) -> str:
         """A short hash of fields and new values: the same change has the same one, however its numbers are written and
-        whichever of its fields is named first.
+        whichever of its fields is named first. Of the mix, where the recipe is at hand, of the shares that it leads to.
 
         Raises:
             ChangeRefused: a field is unknown, or its value is none that it could have.
         """
-        made = sorted([part.field, token(normal(part.field, part.new))] for part in parts(change))
+        made = sorted(_made(part, recipe) for part in parts(change))
         return hashlib.sha256(json.dumps(made if change.also else made[0]).encode()).hexdigest()[:16]
+
+    def contains(self, change: Change, other: Change, recipe: Json) -> bool:
+        """Whether a change leads to all that another one leads to, by ``canonical``."""
+
+        def made(part: Change) -> str:
+            try:
+                return self.canonical(part, recipe)
+            except ChangeRefused:  # an old one may no longer come to anything, and is then the same as no other
+                return f"none: {part}"
+
+        return contains(change, other, made)
 
     def compose(self, first: Change, second: Change) -> Change | None:
         """Two changes in a row as one; None where the second takes back what the first did.
@@ -300,6 +323,15 @@ def _read(raw: object, wanted: str) -> tuple[str, object]:
 def _strict(properties: Json) -> Json:
     """An object that has all of these and nothing else, as providers' strict modes want it."""
     return {"type": "object", "properties": properties, "required": [*properties], "additionalProperties": False}
+
+
+def _made(part: Change, recipe: Json | None) -> list[str]:
+    """What one field comes to, in words that are the same where it comes to the same."""
+    new = normal(part.field, part.new)
+    if recipe is None or not part.field.startswith(_MIX):
+        return [part.field, token(new)]
+    mix = recipe["data"]["mix"] | {part.field.removeprefix(_MIX): new}
+    return [_MIX, json.dumps(_shares({"data": {"mix": mix}}), sort_keys=True)]
 
 
 def _shares(recipe: Json) -> dict[str, float]:

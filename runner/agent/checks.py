@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from checkpoints.records import PERSON, Change, Outcome, Proposal
-from runner.agent.memory import Memory, Tried
-from runner.change import ChangeRefused, contains, invert
+from runner.change import ChangeRefused, invert
+
+if TYPE_CHECKING:
+    from runner.agent.memory import Memory, Tried
 
 _DECIDED = (Outcome.KEEP, Outcome.DISCARD)
 
@@ -32,6 +34,11 @@ def check(proposal: Proposal, memory: Memory, obliged: bool = True) -> None:
         raise ChangeRefused(f"not {proposal.category} now: {why}")
 
 
+def vetoed(change: Change, experiment: int, note: str) -> str:
+    """Why a change is refused that a person took back in another experiment."""
+    return f"{change}: a person vetoed this change as #{experiment}{f': {note}' if note else ''}"
+
+
 def _check_category(proposal: Proposal, change: Change, memory: Memory) -> None:
     is_of = memory.space.category_of(change)
     if is_of and is_of != proposal.category:
@@ -40,35 +47,35 @@ def _check_category(proposal: Proposal, change: Change, memory: Memory) -> None:
 
 def _check_vetoes(change: Change, memory: Memory) -> None:
     for one in memory.tried:
-        if one.vetoed and contains(change, one.change, lambda made: _hash(made, memory)):
-            why = f": {one.note}" if one.note else ""
-            raise ChangeRefused(f"{change}: a person vetoed this change as #{one.experiment}{why}")
+        if one.vetoed and memory.space.contains(change, one.change, memory.recipe):
+            raise ChangeRefused(vetoed(change, one.experiment, one.note))
 
 
 def _check_news(proposal: Proposal, change: Change, memory: Memory) -> None:
     """Refuse what was tried before, unless something is different now, and what goes back to the champion's parent."""
     how = "say in `differs` what is different now, or propose another change"
-    if memory.space.canonical(change, memory.recipe) in memory.hashes:
-        before = next(_same(change, memory), None)
-        if before is None:
+    # By what it leads to, and by its field and value alone, as older versions hashed a change of the mix.
+    if memory.hashes & {memory.space.canonical(change, memory.recipe), memory.space.canonical(change)}:
+        before = _same(change, memory)
+        if not before:
             raise ChangeRefused(f"{change}: was tried before, or a person skipped it")
-        if before.outcome is None and not before.vetoed:
-            raise ChangeRefused(f"{change}: is under way as #{before.experiment}")
+        for one in before:
+            if one.outcome is None and not one.vetoed:
+                raise ChangeRefused(f"{change}: is under way as #{one.experiment}")
         if not proposal.differs:
-            raise ChangeRefused(f"{change}: was tried before as #{before.experiment}, {before.outcome}; {how}")
-        if before.parent == memory.parent and before.outcome in _DECIDED:
-            same = f"#{before.experiment} made the same change to the same recipe: {before.outcome}"
-            raise ChangeRefused(f"{change}: nothing is different, {same}")
+            raise ChangeRefused(f"{change}: was tried before as #{before[0].experiment}, {before[0].outcome}; {how}")
+        for one in before:
+            if one.parent == memory.parent and one.outcome in _DECIDED:
+                same = f"#{one.experiment} made the same change to the same recipe: {one.outcome}"
+                raise ChangeRefused(f"{change}: nothing is different, {same}")
     elif not proposal.differs and (kept := _takes_back(change, memory)):
         raise ChangeRefused(f"{change}: goes back to what #{kept} was made of; {how}")
 
 
-def _same(change: Change, memory: Memory) -> Iterator[Tried]:
+def _same(change: Change, memory: Memory) -> list[Tried]:
     """Where the same change was tried before, the newest first."""
     wanted = _hash(change, memory)
-    for one in reversed(memory.tried):
-        if one.change.field == change.field and _hash(one.change, memory) == wanted:
-            yield one
+    return [one for one in reversed(memory.tried) if _hash(one.change, memory) == wanted]
 
 
 def _takes_back(change: Change, memory: Memory) -> int | None:

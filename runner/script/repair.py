@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 from checkpoints import writes
-from checkpoints.records import Experiment, Json
+from checkpoints.records import Experiment, Json, State
 from checkpoints.store import Store
 from checkpoints.thought import Purpose
 from lanes.script.train_lane import NotRepaired
 from runner.agent.asking import LanguageModel, Question, Unreadable, Unusable
+from runner.agent.checks import vetoed
 from runner.agent.quoting import RULE, quoted
 from runner.change import ChangeRefused
 from runner.script.space import FileSpace
@@ -71,7 +73,7 @@ class Mender:
             else:
                 said, number = answer.text, answer.exchange
                 try:
-                    mended = _mended(space, answer.value or {}, recipe)
+                    mended = self._mended(space, answer.value or {}, experiment)
                 except ChangeRefused as refused:
                     why = str(refused)
                 else:
@@ -81,12 +83,19 @@ class Mender:
             messages = (*messages, {"role": "assistant", "content": said[:_TAIL]}, {"role": "user", "content": why})
         raise NotRepaired(f"{model.name} gave no repair: {why}")
 
-
-def _mended(space: FileSpace, value: Json, recipe: Json) -> Json:
-    raw = value.get("change")
-    if not isinstance(raw, dict):
-        raise ChangeRefused("a repair is an object with change")
-    return space.apply(space.change(raw, recipe), recipe)  # pyright: ignore[reportUnknownArgumentType]
+    def _mended(self, space: FileSpace, value: Json, experiment: Experiment) -> Json:
+        """The recipe with the repair in it; what it makes of the recipe that the edit was proposed on is no veto's."""
+        raw, recipe = value.get("change"), experiment.recipe or {}
+        if not isinstance(raw, dict):
+            raise ChangeRefused("a repair is an object with change")
+        mended = space.apply(space.change(cast(Json, raw), recipe), recipe)
+        known = {} if experiment.parent is None else self._store.read.recipes(experiment.parent)
+        before = known.get(experiment.parent or 0, recipe)
+        for one in self._store.read.experiments(State.VETOED):
+            change = one.proposal.change
+            if change and space.makes(before, mended, change):
+                raise ChangeRefused(vetoed(change, one.number, one.note))
+        return mended
 
 
 def _report(experiment: Experiment, failure: str, tail: str, space: FileSpace, recipe: Json) -> str:

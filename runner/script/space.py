@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from typing import cast
 
 from checkpoints.records import Change, Json
@@ -14,6 +13,7 @@ from lanes.script.edits import EditRefused, Patch, apply, digest, patch_of
 from runner.agent.quoting import fenced, shortened
 from runner.change import ChangeRefused
 from runner.problems import shown
+from runner.script.moved import moved, moved_by
 
 CATEGORIES = (
     "architecture", "optimiser", "schedule", "capacity", "data", "loss", "regularisation", "adapter", "code",
@@ -85,8 +85,30 @@ class FileSpace:
             token = json.dumps([change.field, _patch(change).as_json()], sort_keys=True)
         else:
             before, after = self._text(change.field, recipe), _files(self.apply(change, recipe))[change.field]
-            token = json.dumps([change.field, *_moved(before, after)])
+            lines = moved(before, after)
+            token = json.dumps([change.field, lines.gone, lines.come])
         return hashlib.sha256(token.encode()).hexdigest()[:16]
+
+    def contains(self, change: Change, other: Change, recipe: Json) -> bool:
+        """Whether an edit moves all lines that another one moves, whatever else it does.
+
+        Raises:
+            ChangeRefused: The edit cannot be made.
+        """
+        return self.makes(recipe, self.apply(change, recipe), other)
+
+    def makes(self, before: Json, after: Json, other: Change) -> bool:
+        """Whether all lines that an edit moves come and go from one recipe's file to another's."""
+        old, new = (_files(recipe).get(other.field) for recipe in (before, after))
+        if old is None or new is None:
+            return False
+        patch = _patch(other)
+        by_blocks = patch.whole is None and moved(old, new).holds(moved_by(patch.edits))
+        try:
+            as_it_is = moved(old, _files(self.apply(other, before))[other.field])
+        except ChangeRefused:  # what it was made for is no longer there
+            return by_blocks
+        return by_blocks or moved(old, new).holds(as_it_is)
 
     def schema(self, recipe: Json) -> Json:
         """JSON schema of the ``change`` in a proposal: one file, and its edits or its whole new text."""
@@ -116,7 +138,7 @@ class FileSpace:
         return change
 
     def describe(self, recipe: Json) -> str:
-        """What may be edited, how, and the files as they are now, character by character: edits are copied from there."""
+        """What may be edited, how, and the files as they are now, character by character, for edits are copied."""
         texts = {path: shortened(self._text(path, recipe), self._room) for path in self.editable}
         files = [fenced(text, f"the file {path}, as it is now") for path, text in texts.items()]
         return "\n".join(
@@ -159,17 +181,6 @@ def _patch(change: Change) -> Patch:
         return patch_of(change.new)
     except EditRefused as refused:
         raise ChangeRefused(f"{change.field}: {refused}") from None
-
-
-def _moved(before: str, after: str) -> tuple[list[str], list[str]]:
-    """Lines that go and lines that come, in their order, without indentation's ends and blank lines."""
-    old, new = ([line.rstrip() for line in text.splitlines() if line.strip()] for text in (before, after))
-    gone, come = list[str](), list[str]()
-    for kind, start, end, from_, to in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if kind != "equal":
-            gone += old[start:end]
-            come += new[from_:to]
-    return gone, come
 
 
 def _strict(properties: Json) -> Json:
