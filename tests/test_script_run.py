@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from checkpoints.records import FailureKind
 from lanes.launch import LocalProcess
 from lanes.order import PAUSE
 from lanes.script.order import OUTPUT, Confined, ScriptOrder, ScriptResult
+from lanes.script.protected import SETTLED_SECONDS, remember, remembered
 from lanes.script.sandbox import Confinement, available
 from lanes.script.surroundings import environment
 from lanes.worker import Worker
@@ -213,6 +215,29 @@ async def test_a_confined_script_reaches_nothing_outside(bench: Bench, monkeypat
     assert bench.log == "readable\nown\nt\nloopback\nval_bpb: 0.5\n"
     assert found.value == 0.5
     assert (outside / "votes.db").read_text() == "canary-votes" and not (outside / "new").exists()
+
+
+@confined
+async def test_protected_data_is_read_once_and_a_change_between_two_runs_is_seen(bench: Bench) -> None:
+    data = bench.folder / "data"
+    data.mkdir()
+    (data / "shard").write_bytes(b"1" * 1000)
+    (data / "other").write_bytes(b"2")
+    old = time.time()
+    await _until(lambda: time.time() > old + SETTLED_SECONDS + 0.1)
+    guarded = {"protected": ("prepare.py", str(data)), "confined": Confined()}
+    first = await bench.run("echo 'val_bpb: 0.5'", **guarded)
+    table = bench.folder / "protected.json"
+    known = remembered(table)
+    assert first.status == "done" and set(known) == {data / "shard", data / "other"}
+    remember(table, {**known, data / "other": replace(known[data / "other"], content="as it was remembered")})
+    (data / "shard").write_bytes(b"3" * 1000)
+    bench.worker = Worker(bench.folder / "second")
+    second = await bench.run("echo 'val_bpb: 0.5'", **guarded)
+    assert second.status == "done"  # what a person does between two runs is no tampering
+    seen = remembered(table)
+    assert seen[data / "other"].content == "as it was remembered"
+    assert seen[data / "shard"].content != known[data / "shard"].content
 
 
 async def test_the_same_attempts_succeed_unconfined_so_that_they_prove_something(bench: Bench) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import stat
 import time
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from checkpoints.artifacts import write_json
 from lanes.script.edits import is_allowed
 
 SETTLED_SECONDS = 2.0
@@ -57,6 +59,25 @@ def altered(before: Snapshot, paths: Iterable[Path]) -> tuple[Path, ...]:
     """
     after = snapshot((*before, *paths), before)
     return tuple(path for path, seen in after.items() if path not in before or before[path].content != seen.content)
+
+
+def remembered(file: Path) -> Snapshot:
+    """What ``remember`` has written; nothing where that is not there, or cannot be understood."""
+    try:
+        found: dict[str, tuple[list[int], str, float]] = json.loads(file.read_bytes())
+        return {Path(path): Seen(tuple(about), content, at) for path, (about, content, at) in found.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def remember(file: Path, seen: Snapshot) -> None:
+    """Write down what was found, so that the next run need not read gigabytes again.
+
+    Args:
+        file: Where no script can write: whoever writes it says what its files were.
+        seen: Of files that no script can write either.
+    """
+    write_json(file, {str(path): (one.about, one.content, one.at) for path, one in seen.items()})
 
 
 def protected(files: Iterable[str], editable: Sequence[str], top: Path) -> tuple[Path, ...]:

@@ -16,7 +16,7 @@ from checkpoints.artifacts import write_json
 from checkpoints.records import FailureKind
 from lanes.order import METRICS, PAUSE, RESULT
 from lanes.script.order import OUTPUT, ScriptOrder, ScriptResult
-from lanes.script.protected import Snapshot, altered, snapshot
+from lanes.script.protected import Snapshot, altered, remember, remembered, snapshot
 from lanes.script.reading import is_measurement, metrics, named
 from lanes.script.running import Job, Ran, run
 from lanes.script.sandbox import FREE, NotConfined, Rights, secrets
@@ -70,7 +70,7 @@ def _carry_out(place: Path, stopping: _Stopping, lock: int) -> ScriptResult | No
     try:
         order = ScriptOrder.model_validate_json(place.read_bytes())
         paths = [path for one in order.protected if (path := order.top / one) != order.place / OUTPUT]
-        before = snapshot(paths)
+        before = _before(order, paths)
         ran = _run(order, place.parent, stopping, lock)
         said = _output(order, place.parent, ran)
         return _judge(order, ran, said, _tampered(order, before, paths))
@@ -79,6 +79,21 @@ def _carry_out(place: Path, stopping: _Stopping, lock: int) -> ScriptResult | No
     except Exception as error:
         kind, line = classify(error)
         return ScriptResult(status="failed", failure=kind, error=line)
+
+
+def _before(order: ScriptOrder, paths: list[Path]) -> Snapshot:
+    """The protected files as they are.
+
+    Those beside the worktree may be gigabytes of data: where the kernel keeps every script from writing them, one that
+    has the size, the place and the times that it had at the run before is not read again.
+    """
+    if not (order.confined and order.confined.files):
+        return snapshot(paths)
+    table = order.scratch.with_name("protected.json")
+    inside = snapshot(path for path in paths if path.is_relative_to(order.top))
+    beside = snapshot((path for path in paths if not path.is_relative_to(order.top)), remembered(table))
+    remember(table, beside)
+    return {**inside, **beside}
 
 
 def _run(order: ScriptOrder, folder: Path, stopping: _Stopping, lock: int) -> Ran:
