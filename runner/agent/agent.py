@@ -15,6 +15,7 @@ from runner.agent import taking_stock, talk
 from runner.agent.asking import Answer, LanguageModel, Question, Unreadable, Unusable
 from runner.agent.checks import check
 from runner.agent.memory import Memory
+from runner.agent.memory_text import OPEN
 from runner.agent.playbook import Playbook
 from runner.agent.proposal import Belief, believed, plans, read, schema, wanted
 from runner.agent.quoting import RULE, shortened, visible
@@ -149,7 +150,7 @@ def _messages(memory: Memory) -> tuple[dict[str, str], ...]:
     text, open_now = memory.text(), memory.space.describe(memory.recipe).strip()
     parts = [text]
     if open_now not in text:  # it has no room for all of it, and a file that is edited has to be seen whole
-        parts.append(f"## What may be changed, whole\n{open_now}")
+        parts = [memory.text(space=False), f"## {OPEN}\n{open_now}"]
     if first := wanted(memory):
         named = "\n".join(f"H{one.number} ({one.category}): {visible(one.text)}" for one in first)
         parts.append(f"The person wants these tested before anything else; make a change of one of them:\n{named}")

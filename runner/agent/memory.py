@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from checkpoints.reader import Reader
 from checkpoints.records import (
@@ -20,6 +20,7 @@ from checkpoints.records import (
 from checkpoints.thought import Note, Refusal
 from runner.agent.diversity import barred
 from runner.agent.history import EVEN
+from runner.agent.left import left
 from runner.agent.memory_text import sections
 from runner.agent.shortening import Section
 from runner.plan import Plan
@@ -140,17 +141,18 @@ class Memory:
         """Categories that the next proposal must come from; empty when any will do."""
         return self.zoom_out.categories if self.zoom_out else ()
 
-    def sections(self, whole: bool = False) -> tuple[Section, ...]:
+    def sections(self, whole: bool = False, space: bool = True) -> tuple[Section, ...]:
         """The memory in parts, as a person or a model reads them; the same memory has the same ones.
 
         Args:
             whole: With the whole history, in ``WHOLE`` times the budget.
+            space: With what may be changed; whoever hands that over beside it leaves it out.
         """
-        return sections(self, self.budget * WHOLE if whole else self.budget, whole)
+        return sections(self, self.budget * WHOLE if whole else self.budget, whole, space)
 
-    def text(self, whole: bool = False) -> str:
+    def text(self, whole: bool = False, space: bool = True) -> str:
         """The same as one text, within the budget."""
-        return "\n\n".join(map(str, self.sections(whole)))
+        return "\n\n".join(map(str, self.sections(whole, space)))
 
 
 def remember(
@@ -170,8 +172,7 @@ def remember(
     parent = champion if base is None else base
     recipe = read.recipes(parent).get(parent) if parent is not None else None
     zoom_outs, space = read.zoom_outs(), program.space.without(closed)
-    binding = _binding(zoom_outs, rows)
-    return Memory(
+    memory = Memory(
         goal=program.goal,
         prose=program.prose,
         champion=champion,
@@ -180,7 +181,7 @@ def remember(
         tried=tuple(tried for row in rows if (tried := _tried(row))),
         hashes=frozenset(read.tried_hashes()),
         hypotheses=tuple(read.hypotheses()),
-        zoom_out=binding,
+        zoom_out=None,
         notes=tuple(read.notes()),
         lineage=() if champion is None else (*sorted(rows[champion].contains - {champion}), champion),
         zoom_outs=tuple(zoom_outs),
@@ -191,8 +192,11 @@ def remember(
         experiments=program.budget.experiments,
         budget=program.agent.memory_tokens,
         base=base,
-        barred=barred(rows, zoom_outs, binding, space.categories, program.zoom_out.streak, program.agent.quotas),
     )
+    open_now = left(memory)
+    binding = _binding(zoom_outs, rows, open_now)
+    told = barred(rows, zoom_outs, binding, open_now, program.zoom_out.streak, program.agent.quotas)
+    return replace(memory, zoom_out=binding, barred=told)
 
 
 def _tried(row: Row) -> Tried | None:
@@ -229,10 +233,12 @@ def _followed(rows: Sequence[Row]) -> tuple[tuple[int, int], ...]:
     )
 
 
-def _binding(zoom_outs: Sequence[ZoomOut], rows: Sequence[Row]) -> ZoomOut | None:
-    """The last zoom-out, until as many proposals have followed from it as it named categories."""
+def _binding(zoom_outs: Sequence[ZoomOut], rows: Sequence[Row], open_now: Collection[str]) -> ZoomOut | None:
+    """The last zoom-out with those of its categories in which something is left, until as many proposals have followed
+    from it as it named, or none of them has anything."""
     if not zoom_outs:
         return None
     last = zoom_outs[-1]
     alive = [number for number, zoom_out in _followed(rows) if zoom_out == last.number]
-    return last if len(alive) < len(last.categories) else None
+    categories = tuple(category for category in last.categories if category in open_now)
+    return replace(last, categories=categories) if categories and len(alive) < len(last.categories) else None

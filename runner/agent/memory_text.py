@@ -15,6 +15,9 @@ from runner.agent.shortening import Draft, Rank, Section, fit
 if TYPE_CHECKING:
     from runner.agent.memory import Memory, Tried
 
+OPEN = "What may be changed, and nothing else"
+"""Title of what is open."""
+
 ZOOM_OUT = "zoom-out"
 """Whose a belief is that came up in a zoom-out."""
 
@@ -25,19 +28,20 @@ _PLAN = 400
 """Most characters of a plan."""
 
 
-def sections(memory: Memory, budget: int, whole: bool = False) -> tuple[Section, ...]:
+def sections(memory: Memory, budget: int, whole: bool = False, space: bool = True) -> tuple[Section, ...]:
     """All of them that have anything to say, together within a budget.
 
     Args:
         memory: What they are made of, and of nothing else: the same memory has the same sections.
         budget: Most tokens, by estimate.
         whole: With most of the room for the table of experiments, and with what zoom-outs said.
+        space: With what may be changed.
     """
     drafts = [
         _notes(memory),
         _task(memory),
         _program(memory),
-        _space(memory),
+        *([_space(memory)] if space else []),
         _vetoes(memory),
         _champion(memory),
         _bound(memory),
@@ -90,9 +94,7 @@ def _program(memory: Memory) -> Draft[str]:
 def _space(memory: Memory) -> Draft[str]:
     """What is open; files that may be edited are no part of the memory, and are handed over beside it."""
     lines = _broken(without_blocks(memory.space.describe(memory.recipe)).strip())
-    return Draft(
-        "What may be changed, and nothing else", lines, str, 4, more("lines of what may be changed"), vital=True
-    )
+    return Draft(OPEN, lines, str, 4, more("lines of what may be changed"), vital=True)
 
 
 def _vetoes(memory: Memory) -> Draft[Tried]:

@@ -12,6 +12,7 @@ from typing import cast
 from checkpoints.records import Json
 from checkpoints.thought import Idea, Purpose
 from runner.agent.asking import Answer, LanguageModel, Question
+from runner.agent.left import left
 from runner.agent.memory import Memory
 from runner.agent.mending import Wrong, asked, closed, list_in, text_in
 from runner.agent.quoting import RULE, visible
@@ -58,8 +59,9 @@ async def take_stock(model: LanguageModel, memory: Memory, trigger: str, steerin
         Unreadable: It did not answer the question, however often it was asked.
         Unusable: It cannot be asked.
     """
-    open_to, never = memory.space.categories, never_tried(memory)
-    question = Question(Purpose.ZOOM_OUT, _messages(memory, trigger, steering), schema(open_to))
+    open_to = left(memory) or memory.space.categories
+    never = tuple(category for category in never_tried(memory) if category in open_to)
+    question = Question(Purpose.ZOOM_OUT, _messages(memory, open_to, trigger, steering), schema(open_to))
 
     def read(answer: Answer, last: bool) -> Stock:
         said = _taken_apart(answer.value or {}, open_to, () if steering else never)
@@ -101,12 +103,12 @@ def schema(open_to: tuple[str, ...]) -> Json:
     )
 
 
-def _messages(memory: Memory, trigger: str, steering: str) -> tuple[Mapping[str, str], ...]:
+def _messages(memory: Memory, open_to: tuple[str, ...], trigger: str, steering: str) -> tuple[Mapping[str, str], ...]:
     never = ", ".join(never_tried(memory)) or "none of them"
     parts = [
         memory.text(whole=True),
         f"This zoom-out is {trigger}.",
-        f"Categories that are open: {', '.join(memory.space.categories)}. Never tried so far: {never}.",
+        f"Categories that are open: {', '.join(open_to)}. Never tried so far: {never}.",
         _QUESTION,
     ]
     if steering:
