@@ -122,4 +122,6 @@ def broken_guard(guards: Mapping[str, Bound], named: Mapping[str, float]) -> str
 def _score(judge: MetricJudge, pair: PairScore) -> float:
     if judge == "eval_loss":
         return math.nan if pair.loss is None else pair.loss
+    if not math.isfinite(pair.margin):
+        return math.nan
     return 1.0 if pair.margin > 0 else 0.5 if pair.margin == 0 else 0.0

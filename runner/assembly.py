@@ -139,6 +139,8 @@ def unlike(before: AnyProgram, after: AnyProgram) -> tuple[str, ...]:
         return (f"{after.path.name}: a run of recipes stays one, and so does a run of a script; begin another run",)
     if isinstance(before, ScriptProgram) and isinstance(after, ScriptProgram):
         return after.unlike(before)
+    if isinstance(before, Program) and isinstance(after, Program):
+        return after.unlike(before)
     return ()
 
 

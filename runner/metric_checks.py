@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from lanes.measure import METRIC_JUDGES
 from runner.problems import Problem, shown
@@ -11,6 +11,8 @@ from runner.settings import Settings
 
 KNOWN = {"val_pref_acc": "max", "eval_loss": "min"}
 """In which direction the metrics of the program's own are better."""
+
+_OTHERWISE = "changes what a training measures, so it stays as it was when the run began; begin another run"
 
 
 def metric_contradictions(settings: Settings) -> Iterator[Problem]:
@@ -22,6 +24,33 @@ def metric_contradictions(settings: Settings) -> Iterator[Problem]:
         yield from _command(settings)
     else:
         yield from _pairs(settings)
+
+
+def measured_otherwise(before: Settings, after: Settings) -> Iterator[Problem]:
+    """Every field that cannot change while a run goes on that a number judges: its numbers would be of another kind."""
+    judges = {before.evaluate.judge, after.evaluate.judge}
+    if not judges & METRIC_JUDGES:
+        return
+    if len(judges) > 1:
+        yield Problem(("evaluate", "judge"), _OTHERWISE)
+        return
+    was, becomes = _kind(before), _kind(after)
+    yield from (Problem(path, _OTHERWISE) for path in was if was[path] != becomes[path])
+
+
+def _kind(settings: Settings) -> Mapping[tuple[str, ...], object]:
+    """What decides what a number is of, by the field that says it."""
+    metric, training = settings.evaluate.metric, settings.recipe.training
+    kind: dict[tuple[str, ...], object] = {("model",): settings.model}
+    if settings.evaluate.judge == "command":
+        names = ("name", "command", "pattern", "direction")
+        return kind | {("evaluate", "metric", name): getattr(metric, name) for name in names}
+    kind |= {
+        ("data", "heldout", "pairs"): settings.data.heldout.pairs,
+        ("train", "eval_rows"): settings.train.eval_rows,
+        ("recipe", "training", "max_length"): training.max_length,
+    }
+    return kind | ({("recipe", "training", "beta"): training.beta} if settings.evaluate.judge == "eval_loss" else {})
 
 
 def _without_effect(settings: Settings) -> Iterator[Problem]:
@@ -76,8 +105,9 @@ def _command(settings: Settings) -> Iterator[Problem]:
             "is missing: nothing says which number that the command prints is the metric",
             "the name in 'METRIC name=number' or 'name: number'; or a pattern with one group",
         )
-    if metric.name == "votes":
-        yield Problem(("evaluate", "metric", "name"), "votes are people's", "another name")
+    if metric.name in {"votes", *METRIC_JUDGES}:
+        what = f"{metric.name} is the name of a judge of evaluate.judge"
+        yield Problem(("evaluate", "metric", "name"), what, "another name")
     if metric.pattern is not None:
         yield from _pattern(metric.pattern)
     if settings.data.heldout.locked is not None:

@@ -20,6 +20,7 @@ from lanes.pull import SQLITE, Pull
 from lanes.recipe import Recipe
 from runner.cross_checks import contradictions
 from runner.front_matter import Document, read_document, read_text
+from runner.metric_checks import measured_otherwise
 from runner.places import absolute, is_url, resolved
 from runner.problems import Problem, problems
 from runner.program_error import ProgramError
@@ -83,8 +84,9 @@ class Program(Settings):
 
     @property
     def slots(self) -> int:
-        """Candidates that are judged side by side."""
-        return self.evaluate.slots
+        """Candidates that are judged side by side: one where a number judges, as each is measured against the champion
+        that the one before has left."""
+        return self.evaluate.slots if self.in_votes else 1
 
     @property
     def ahead(self) -> int:
@@ -110,6 +112,11 @@ class Program(Settings):
     def baseline(self) -> Recipe:
         """The recipe of experiment 0; its mix has every source, those left out with weight 0."""
         return self.recipe
+
+    def unlike(self, before: Program) -> tuple[str, ...]:
+        """One line for each field that cannot change while a run goes on: the numbers would be of another kind."""
+        document = read_document(self.text, self.path.name)
+        return tuple(problem.line(document) for problem in measured_otherwise(before, self))
 
     def missing(self) -> tuple[str, ...]:
         """One line for each local file or folder that the program names and that is not there."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import sqlite3
 from collections.abc import Awaitable, Callable
@@ -16,6 +17,7 @@ from watchdog.observers.polling import PollingObserver
 
 from checkpoints import writes
 from checkpoints.ownership import RUN
+from checkpoints.reader import Reader
 from checkpoints.records import Level, RunState, Step
 from checkpoints.store import Owner, Store, StoreError, take
 from checkpoints.trouble import why
@@ -29,7 +31,7 @@ from runner.pipeline import Pipeline
 from runner.planner import Planner
 from runner.program import FILE
 from runner.program_error import ProgramError
-from runner.programs import AnyProgram, read_program
+from runner.programs import AnyProgram, parse_program, read_program
 from runner.steering import Steering
 from runner.undo import paused
 
@@ -52,9 +54,19 @@ def make_ready(folder: Path) -> Ready:
         ProgramError, Held, StoreError: As ``Session`` does.
     """
     program = read_program(folder)
-    if problems := lacking(program):
+    if problems := _unlike_the_last(folder / RUN, program) or lacking(program):
         raise ProgramError(problems)
     return program, take(folder / RUN)
+
+
+def _unlike_the_last(run: Path, program: AnyProgram) -> tuple[str, ...]:
+    """What was changed while the run stood still that no edit may change."""
+    try:
+        with contextlib.closing(Reader(run)) as read:
+            last = read.program()
+        return unlike(parse_program(last.text, program.path), program) if last else ()
+    except (OSError, sqlite3.Error, ProgramError):
+        return ()  # no run yet, none that can be read (said where it is taken), or a program of an earlier version
 
 
 class Session:

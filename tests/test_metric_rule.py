@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from bench.worlds import CELLS, night, summary
 from checkpoints.measurements import HeldRows, Measurement, Role
 from checkpoints.records import Outcome
+from lanes.analyze.comparing import RowsError
 from lanes.analyze.metric_rule import (
     Decide,
     MetricRule,
-    RowsError,
     Train,
     Trial,
     Whose,

@@ -8,7 +8,6 @@ screen, then fresh seeds of both and a test that leaves the screen out; after a 
 
 from __future__ import annotations
 
-import functools
 import math
 import statistics
 from collections.abc import Sequence
@@ -18,7 +17,8 @@ from typing import Literal, TypeAlias
 
 from checkpoints.measurements import Role
 from checkpoints.records import Interval, Outcome
-from lanes.analyze.noise import Noise, Value, pooled_noise
+from lanes.analyze.comparing import LEVEL, RowsError, around, compare, seeds_in, without_divergence
+from lanes.analyze.noise import Value, numbers_of, pooled_noise, typical
 
 RuleName: TypeAlias = Literal["confirmed", "record", "previous_step"]
 Direction: TypeAlias = Literal["max", "min"]
@@ -47,16 +47,6 @@ class MetricRule:
 
     alpha: float = 0.10
     """Chance of keeping a candidate that is no better, once it has passed the screen."""
-
-
-@dataclass(frozen=True, slots=True)
-class RowsError:
-    """What the choice of held-out rows adds to the error of a difference, over and above the seeds."""
-
-    variance: float
-    """Of the difference, in the metric's unit squared."""
-
-    rows: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +105,11 @@ class Decide:
     """The candidate's metric. Over the seeds of its own baseline after a keep, over those of the test otherwise."""
 
     effect: Interval | None = None
-    """Gain over the champion, above 0 is better, with its two-sided 1 − 2α interval: a keep's lies above 0."""
+    """Gain over the champion, above 0 is better, with its two-sided 95 % interval. The test is one-sided and at α, so
+    that the interval of a keep may reach below 0."""
+
+    equal: bool = False
+    """Whether the test found the candidate neither better nor worse."""
 
 
 def next_step(rule: MetricRule, trial: Trial) -> Train | Decide:
@@ -170,14 +164,15 @@ def better_by(rule: MetricRule, one: float, other: float) -> float:
 
 
 def _reigning(rule: MetricRule, fresh: Sequence[Value]) -> Decide:
-    numbers = _numbers(fresh)
-    if not numbers:
+    if not numbers_of(fresh):
         return Decide(Outcome.CRASH, f"{len(fresh)} trainings of the baseline gave no {rule.metric}.")
-    mean = statistics.fmean(numbers)
     noise = pooled_noise([fresh])
-    value = _around(mean, noise.sd / math.sqrt(len(numbers)), noise.freedom, rule.alpha) if noise else None
+    numbers = typical(fresh, noise) if noise else numbers_of(fresh)
+    mean = statistics.fmean(numbers)
+    value = around(mean, noise.sd / math.sqrt(len(numbers)), noise.freedom) if noise else None
     words = f" ({noise.words})" if noise else ", so that its noise was not measured"
-    reason = f"{rule.metric} {_number(mean)} over {_seeds(numbers)}{words}; the baseline reigns without a contest."
+    seeds = seeds_in(numbers, fresh)
+    reason = f"{rule.metric} {_number(mean)} over {seeds}{words}; the baseline reigns without a contest."
     return Decide(Outcome.KEEP, reason, value or Interval(mean, mean, mean))
 
 
@@ -186,8 +181,8 @@ def _confirmed(rule: MetricRule, trial: Trial) -> Train | Decide:
     if not trial.fresh:  # once there is one, its screen was passed
         if _lacks(lead, rule.seeds):
             return Train(Whose.CHAMPION, Role.FRESH)
-        if len(_numbers(lead)) < FEWEST:
-            words = f"{len(lead)} trainings of the champion's recipe gave {len(_numbers(lead))} numbers"
+        if len(numbers_of(lead)) < FEWEST:
+            words = f"{len(lead)} trainings of the champion's recipe gave {len(numbers_of(lead))} numbers"
             return Decide(Outcome.INCONCLUSIVE, f"{words}: there is nothing to compare with.")
         if not trial.screen:
             return Train(Whose.CANDIDATE, Role.SCREEN)
@@ -202,13 +197,13 @@ def _confirmed(rule: MetricRule, trial: Trial) -> Train | Decide:
 
 def _lacks(values: Sequence[Value], wanted: int) -> bool:
     """Whether there are too few numbers, and not so many failures that it is no use to go on."""
-    return len(_numbers(values)) < wanted and len(values) < 2 * wanted
+    return len(numbers_of(values)) < wanted and len(values) < 2 * wanted
 
 
 def _lacks_one_more(rule: MetricRule, trial: Trial) -> bool:
     """Whether the champion has yet to be trained beside the candidate; twice at most."""
-    filling = max(0, rule.seeds - len(_numbers(trial.champion)))
-    there = len(_numbers(trial.beside))
+    filling = max(0, rule.seeds - len(numbers_of(trial.champion)))
+    there = len(numbers_of(trial.beside))
     return there < filling + 1 and len(trial.beside) - there < FEWEST + filling
 
 
@@ -219,17 +214,17 @@ def _screened(rule: MetricRule, trial: Trial, lead: Sequence[Value]) -> Decide |
         return _crashed(rule)
     noise = pooled_noise([lead, *trial.others])
     assert noise is not None, "the champion has two numbers, or this is not asked"
-    base = _for_champion(rule, lead, noise)
+    base = without_divergence(lead, noise, rule.direction == "min")
     gain = better_by(rule, value, statistics.fmean(base))
     if gain > rule.screen * noise.sd:
         return None
-    effect = _around(gain, noise.sd * math.sqrt(1 + 1 / len(base)), noise.freedom, rule.alpha)
+    effect = around(gain, noise.sd * math.sqrt(1 + 1 / len(base)), noise.freedom)
     reason = (
         f"{rule.metric} {_number(value)} in one run against {_number(statistics.fmean(base))} over"
-        f" {_seeds(base)} of the champion: not {rule.screen:g} sd better, so no fresh seeds were spent on it"
+        f" {seeds_in(base, lead)} of the champion: not {rule.screen:g} sd better, so no fresh seeds were spent on it"
         f" ({noise.words})."
     )
-    return Decide(Outcome.DISCARD, reason, _around(value, noise.sd, noise.freedom, rule.alpha), effect)
+    return Decide(Outcome.DISCARD, reason, around(value, noise.sd, noise.freedom), effect)
 
 
 def _tested(rule: MetricRule, trial: Trial, lead: Sequence[Value]) -> Train | Decide:
@@ -243,53 +238,25 @@ def _tested(rule: MetricRule, trial: Trial, lead: Sequence[Value]) -> Train | De
         )
     noise = pooled_noise([lead, confirming, *trial.others])
     assert noise is not None, "the candidate has fresh seeds, or this is not asked"
-    base, ours = _for_champion(rule, lead, noise), _for_candidate(rule, confirming, noise)
-    gain = better_by(rule, statistics.fmean(ours), statistics.fmean(base))
-    error, freedom = _error(noise, len(ours), len(base), trial.rows)
-    effect = _around(gain, error, freedom, rule.alpha)
-    better = effect.low > 0
+    found = compare(confirming, lead, noise, rule.direction == "min", trial.rows)
+    better = found.is_better(rule.alpha)
     if better and _lacks(baseline, rule.seeds):
         return Train(Whose.CANDIDATE, Role.FRESH)
-    seconds = _numbers(baseline) if better else []
-    shown = seconds if len(seconds) >= FEWEST else ours
-    value = _around(statistics.fmean(shown), noise.sd / math.sqrt(len(shown)), noise.freedom, rule.alpha)
+    seconds = typical(baseline, noise) if better else []
+    shown = seconds if len(seconds) >= FEWEST else found.ours
+    value = around(statistics.fmean(shown), noise.sd / math.sqrt(len(shown)), noise.freedom)
     words = (
-        f"{rule.metric} {_number(statistics.fmean(ours))} over {_seeds(ours)} against"
-        f" {_number(statistics.fmean(base))} over {_seeds(base)} of the champion: a gain of {_interval(effect)}"
-        f" at {100 * (1 - 2 * rule.alpha):g} % ({noise.words}{_of_rows(trial.rows)})"
+        f"{rule.metric} {_number(statistics.fmean(found.ours))} over {seeds_in(found.ours, confirming)} against"
+        f" {_number(statistics.fmean(found.theirs))} over {seeds_in(found.theirs, lead)} of the champion: a gain of"
+        f" {_interval(found.effect)} at {100 * LEVEL:g} % ({noise.words}{_of_rows(trial.rows)})"
     )
+    test = f"by a one-sided t at α = {rule.alpha:g}"
     if not better:
-        return Decide(Outcome.DISCARD, f"{words}: not better beyond noise.", value, effect)
-    again = f"; {_seeds(shown)} trained after that give {_number(value.estimate)}" if shown is seconds else ""
-    return Decide(Outcome.KEEP, f"{words}: better{again}.", value, effect)
-
-
-def _for_champion(rule: MetricRule, values: Sequence[Value], noise: Noise) -> list[float]:
-    """Its numbers without the runs that diverged: they would make it easy to beat."""
-    numbers = _numbers(values)
-    middle = statistics.median(numbers)
-    return [value for value in numbers if better_by(rule, middle, value) <= noise.fence]
-
-
-def _for_candidate(rule: MetricRule, values: Sequence[Value], noise: Noise) -> list[float]:
-    """Its numbers without one that is too good to be of the same kind: a spike would carry it."""
-    numbers = _numbers(values)
-    middle = statistics.median(numbers)
-    return [value for value in numbers if better_by(rule, value, middle) <= noise.fence]
-
-
-def _error(noise: Noise, ours: int, theirs: int, rows: RowsError | None) -> tuple[float, float]:
-    """Standard error of the difference of two means, and its degrees of freedom.
-
-    ``SE² = s²·(1/n₁ + 1/n₂) + V_rows``: the seeds' part is that of Student's t with a pooled sd, the rows' part what
-    the choice of held-out rows adds to it. Each has degrees of freedom of its own, put together as Welch (1947) and
-    Satterthwaite (1946) do: ``ν = SE⁴ / (V_seeds²/ν_seeds + V_rows²/(rows − 1))``.
-    """
-    seeds = noise.sd**2 * (1 / ours + 1 / theirs)
-    if rows is None or rows.rows < FEWEST or rows.variance <= 0:
-        return math.sqrt(seeds), noise.freedom
-    whole = seeds + rows.variance
-    return math.sqrt(whole), whole**2 / (seeds**2 / noise.freedom + rows.variance**2 / (rows.rows - 1))
+        equal = not found.is_worse(rule.alpha)
+        return Decide(Outcome.DISCARD, f"{words}: not better {test}.", value, found.effect, equal)
+    again = f"; {seeds_in(shown, baseline)} trained after that give {_number(value.estimate)}"
+    reason = f"{words}: better {test}{again if shown is seconds else ''}."
+    return Decide(Outcome.KEEP, reason, value, found.effect)
 
 
 def _greedy(rule: MetricRule, trial: Trial) -> Train | Decide:
@@ -320,33 +287,12 @@ def _crashed(rule: MetricRule) -> Decide:
     return Decide(Outcome.CRASH, f"its training gave no {rule.metric}: the worst value there is.")
 
 
-def _around(estimate: float, error: float, freedom: float, alpha: float = 0.10) -> Interval:
-    half = _quantile(freedom, alpha) * error
-    return Interval(estimate, estimate - half, estimate + half)
-
-
-@functools.lru_cache(maxsize=4096)
-def _quantile(freedom: float, alpha: float) -> float:
-    """Student's t that is exceeded with probability ``alpha``."""
-    from scipy import special  # takes long to load, and most who read this page compute nothing
-
-    return float(special.stdtrit(freedom, 1 - alpha))
-
-
-def _numbers(values: Sequence[Value]) -> list[float]:
-    return [value for value in values if value is not None and math.isfinite(value)]
-
-
 def _number(value: float) -> str:
     return f"{value:.4g}"
 
 
 def _interval(found: Interval) -> str:
     return f"{found.estimate:+.3g} [{found.low:+.3g}, {found.high:+.3g}]"
-
-
-def _seeds(values: Sequence[float]) -> str:
-    return f"{len(values)} seed{'' if len(values) == 1 else 's'}"
 
 
 def _of_rows(rows: RowsError | None) -> str:

@@ -82,17 +82,17 @@ def pooled_noise(groups: Iterable[Sequence[Value]]) -> Noise | None:
     Returns:
         None where no recipe has two numbers.
     """
-    numbers = [found for group in groups if len(found := _numbers(group)) > 1]
+    numbers = [found for group in groups if len(found := numbers_of(group)) > 1]
     if not numbers:
         return None
     fence = _fence(numbers)
-    inside = [_inside(group, fence) for group in numbers]
-    freedom = sum(len(group) - 1 for group in inside if group)
+    kept = [inside(group, fence) for group in numbers]
+    freedom = sum(len(group) - 1 for group in kept if group)
     if freedom < 1:
         return None
-    means = [statistics.fmean(group) if group else 0.0 for group in inside]
-    squares = sum((value - mean) ** 2 for group, mean in zip(inside, means, strict=True) for value in group)
-    replicates = sum(len(group) for group in inside if len(group) > 1)
+    means = [statistics.fmean(group) if group else 0.0 for group in kept]
+    squares = sum((value - mean) ** 2 for group, mean in zip(kept, means, strict=True) for value in group)
+    replicates = sum(len(group) for group in kept if len(group) > 1)
     return Noise(math.sqrt(squares / freedom), freedom, replicates, fence)
 
 
@@ -109,9 +109,9 @@ def noise_floor(measurements: Iterable[Measurement], experiment: int | None = No
     groups = fresh_groups(measurements)
     noise = pooled_noise(groups.values())
     whose = experiment if experiment is not None else max(groups, default=None)
-    if noise is None or whose is None or not (numbers := _numbers(groups.get(whose, ()))):
+    if noise is None or whose is None or not (numbers := typical(groups.get(whose, ()), noise)):
         return None
-    centre = statistics.fmean(_inside(numbers, noise.fence))
+    centre = statistics.fmean(numbers)
     half = _TWO_SIDED_95 * noise.sd
     return NoiseFloor(centre, centre - half, centre + half, noise.replicates, noise.words)
 
@@ -125,17 +125,25 @@ def fresh_groups(measurements: Iterable[Measurement]) -> dict[int, list[Value]]:
     return groups
 
 
+def inside(values: Sequence[float], fence: float) -> list[float]:
+    """Those that have not diverged: within the fence around their median."""
+    middle = statistics.median(values)
+    return [value for value in values if abs(value - middle) <= fence]
+
+
+def typical(values: Iterable[Value], noise: Noise) -> list[float]:
+    """A recipe's numbers without those that have diverged; all of them where none stands out from the others."""
+    numbers = numbers_of(values)
+    return (inside(numbers, noise.fence) or numbers) if numbers else []
+
+
+def numbers_of(values: Iterable[Value]) -> list[float]:
+    """Those that are finite numbers."""
+    return [value for value in values if value is not None and math.isfinite(value)]
+
+
 def _fence(groups: Sequence[Sequence[float]]) -> float:
     middles = [statistics.median(group) for group in groups]
     distances = (abs(value - middle) for group, middle in zip(groups, middles, strict=True) for value in group)
     scale = _MAD_TO_SD * statistics.median(distances)
     return FENCE * scale if scale > 0 else math.inf
-
-
-def _inside(values: Sequence[float], fence: float) -> list[float]:
-    middle = statistics.median(values)
-    return [value for value in values if abs(value - middle) <= fence]
-
-
-def _numbers(values: Iterable[Value]) -> list[float]:
-    return [value for value in values if value is not None and math.isfinite(value)]

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from checkpoints.measurements import Measurement, Role
 from checkpoints.records import BASELINE
-from lanes.analyze.metric_rule import MetricRule, RowsError, Trial
+from lanes.analyze.comparing import RowsError
+from lanes.analyze.metric_rule import MetricRule, Trial
 from lanes.analyze.noise import Value
 
 

@@ -59,12 +59,9 @@ def next_run(rule: MetricRule, trial: Trial, standing: Standing, size: Size) -> 
 def _confirmed(rule: MetricRule, trial: Trial, size: Size) -> Train | Decide:
     """A shorter script need not be better in its first run, only not clearly worse, to be worth fresh seeds."""
     found = next_step(replace(rule, screen=-rule.screen) if size.net < 0 else rule, trial)
-    if not isinstance(found, Decide) or found.outcome is not Outcome.DISCARD or not trial.fresh or size.net >= 0:
+    if not isinstance(found, Decide) or not found.equal or size.net >= 0:
         return found
-    effect = found.effect
-    if effect is None or not effect.low <= 0 <= effect.high:
-        return found
-    reason = f"{found.reason.removesuffix('.')}, and equal within it; {_shorter(size)}"
+    reason = f"{found.reason.removesuffix('.')}, nor worse; {_shorter(size)}"
     return replace(found, outcome=Outcome.KEEP, reason=reason)
 
 
