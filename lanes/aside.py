@@ -45,7 +45,7 @@ class Aside:
         """
         worker = self._worker = Worker(folder)
         try:
-            found = await asyncio.wait_for(self._result(worker, program, order), seconds)
+            found = await asyncio.wait_for(self._result(worker, program, order, ending), seconds)
             if (wish := ending()) is not None:
                 raise wish
         except TimeoutError:
@@ -69,7 +69,9 @@ class Aside:
         if self._worker:
             await self._worker.kill()
 
-    async def _result(self, worker: Worker, program: str, order: Json) -> Json | None:
+    async def _result(
+        self, worker: Worker, program: str, order: Json, ending: Callable[[], Exception | None]
+    ) -> Json | None:
         same = await asyncio.to_thread(_order_in, worker.folder) == order
         found = worker.result()
         if same and found and found.get("status") == "done":
@@ -79,7 +81,12 @@ class Aside:
             worker.folder.mkdir(parents=True, exist_ok=True)
             (worker.folder / RESULT).unlink(missing_ok=True)
             await worker.put_order(order)
+            if (wish := ending()) is not None:
+                raise wish
             await worker.start(program, self._launcher(), self._owner)
+            if (wish := ending()) is not None:  # it came while there was nothing to kill yet
+                await worker.kill(grace=0)
+                raise wish
         await worker.wait()
         found = worker.result()
         await worker.kill(grace=0)

@@ -94,7 +94,7 @@ class EvaluateLane:
         number, rival = experiment.number, experiment.opponent
         opponent = REFERENCE if number == BASELINE or rival is None or rival == number else model_name(rival)
         order: Json = {"judge": "votes", "candidate": experiment.model, "opponent": opponent}
-        if metric := self.settings.metric:
+        if metric := self._metric(number):
             return order | {"judge": metric.rule.metric, "metric": metric.model_dump(mode="json")}
         order |= {"arms": self.settings.slots, "rule": self.settings.rule.ordered()}
         numbers = [number] if opponent == REFERENCE or rival is None else [number, rival]
@@ -186,6 +186,13 @@ class EvaluateLane:
             result = await self._asked(Asked(model_name(stage.experiment), terms, order["models"], prompts))
         parties = {name: order[name] for name in ("judge", "candidate", "opponent")}
         return parties | result | {"seconds": time.monotonic() - began}
+
+    def _metric(self, number: int) -> Metric | None:
+        """What judges in the place of votes, as it was when the trainings for it began; None where votes do."""
+        trained = self._store.read.done_stage(number, Lane.TRAIN)
+        if self.settings.metric and trained and (found := trained.order.get("metric")):
+            return Metric.model_validate(found)
+        return self.settings.metric
 
     async def _measured(self, stage: Stage) -> Json:
         """What repeated trainings measured by now, against the champion of this moment."""

@@ -33,7 +33,7 @@ from checkpoints.store import Store
 from lanes.analyze.metric_rule import Decide, Train, Whose, next_of_baseline, next_step
 from lanes.analyze.trials import fresh_of, next_seed
 from lanes.lane import StageFailed, StagePaused
-from lanes.measure import Measured, Metric, by_command, by_result
+from lanes.measure import Measured, Metric, broken_guard, by_command, by_result
 from lanes.order import RESULT, CommandOrder, CommandResult, ScoreOrder, TrainOrder
 from lanes.trainings import TRAININGS, command_folder, entry_name, entry_path, read_entry, trial
 
@@ -108,6 +108,8 @@ class Repeats:
             StageFailed: Its own training failed, or gave no number.
             StagePaused: After ``pause``.
         """
+        for one in self._store.read.measurements():  # a kill may have come before the model was removed
+            await self._remove(entry_name(one.experiment, one.seed))
         while isinstance(step := await self._next(), Train):
             self._obey()
             await self._carry_out(step)
@@ -148,7 +150,7 @@ class Repeats:
             found = Measured(None, failure=f"{failure.kind}: {failure}")
         await self._keep(run, found)
         if run != self._own:
-            await asyncio.to_thread(shutil.rmtree, self._work / TRAININGS / run.name, ignore_errors=True)
+            await self._remove(run.name)
 
     def _which(self, step: Train) -> _Run:
         """Whose recipe with which seed."""
@@ -221,12 +223,29 @@ class Repeats:
                 command_folder(self._work, run.experiment, run.seed), COMMAND, order.model_dump(mode="json"), seconds
             )
             result = CommandResult.model_validate(said)
-            if result.failure is FailureKind.INPUT and run == _Run(BASELINE, self._own_seed, Role.FRESH):
-                raise StageFailed(FailureKind.INPUT, result.error)
+            if run == _Run(BASELINE, self._own_seed, Role.FRESH):
+                self._check_the_command(result)
             found = by_command(metric, result)
         if found.value is None and run == self._own:
             raise StageFailed(FailureKind.CRASH, found.failure)
         return found
+
+    def _check_the_command(self, result: CommandResult) -> None:
+        """What is wrong with the command itself is said after the first training, before a night is spent.
+
+        Raises:
+            StageFailed: No number was found, or none that a guard bounds.
+        """
+        if result.failure is FailureKind.INPUT:
+            raise StageFailed(FailureKind.INPUT, result.error)
+        if result.status != "done":
+            return
+        for name in self._metric.guards:
+            if name not in result.named:
+                raise StageFailed(FailureKind.INPUT, broken_guard({name: self._metric.guards[name]}, result.named))
+        if broken := broken_guard(self._metric.guards, result.named):
+            text = f"the baseline itself breaks a guard, so what is like it will be discarded: {broken}"
+            self._store.submit(writes.event, Level.WARNING, Lane.TRAIN, text, BASELINE)
 
     async def _keep(self, run: _Run, found: Measured, rows: HeldRows = HeldRows.OPEN) -> None:
         measurement = Measurement(
@@ -262,6 +281,11 @@ class Repeats:
     def _asked_for(self) -> int:
         """Trainings of this passage."""
         return sum(one.asked_by == self._stage.experiment for one in self._store.read.measurements())
+
+    async def _remove(self, name: str) -> None:
+        """The model of a repeated training, which is measured and needed no longer."""
+        if (folder := self._work / TRAININGS / name).exists():
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
     def _obey(self) -> None:
         if self._hands.ending:

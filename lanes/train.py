@@ -156,6 +156,8 @@ class TrainLane:
         Raises:
             StageFailed, StagePaused: As ``run`` does.
         """
+        if self._ending:  # it came between two trainings of the passage
+            raise self._ending
         folder = order_folder(stage)
         worker = self._standby.take(folder) or Worker(folder)
         limits = Limits(self.settings.hang_seconds, self.settings.seconds_per_training)

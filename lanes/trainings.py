@@ -39,8 +39,8 @@ def trial(work: Path, metric: Metric, measurements: Sequence[Measurement], candi
         return found
     ours, theirs = seeds_of_test(metric.rule, measurements, candidate, champion)
     rows = rows_error(
-        [_rows(work, metric, candidate, seed) for seed in ours],
-        [_rows(work, metric, champion, seed) for seed in theirs],
+        [run for seed in ours if (run := _rows(work, metric, candidate, seed))],
+        [run for seed in theirs if (run := _rows(work, metric, champion, seed))],
     )
     return replace(found, rows=rows)
 

@@ -67,14 +67,14 @@ async def make_lane(store: Store) -> AsyncIterator[MakeLane]:
     assert not [folder for folder in (store.folder / "work").glob("*") if Worker(folder).alive]
 
 
-async def begin(store: Store, lane: TrainLane, rate: float = CHAMPION) -> Stage:
+async def begin(store: Store, lane: TrainLane, rate: float = CHAMPION, parent: int = BASELINE) -> Stage:
     """Let an experiment enter the train lane; the first is the baseline."""
     number = await store.do(writes.propose, Proposal("it helps", "optimiser", None, "program"))
     recipe: Json = RECIPE.model_dump(mode="json")
     recipe["training"]["learning_rate"] = rate
-    parent = None if number == BASELINE else BASELINE
-    order = lane.order(replace(store.read.experiment(number), recipe=recipe, parent=parent))
-    await store.do(writes.start_stage, number, Lane.TRAIN, order, recipe=recipe, parent=parent)
+    base = None if number == BASELINE else parent
+    order = lane.order(replace(store.read.experiment(number), recipe=recipe, parent=base))
+    await store.do(writes.start_stage, number, Lane.TRAIN, order, recipe=recipe, parent=base)
     stage = store.read.open_stage(Lane.TRAIN)
     assert stage
     return stage
