@@ -15,9 +15,9 @@ from scripted_model import Asked, Reply, says, scripted_model
 
 from checkpoints import writes
 from checkpoints.reader import Reader
-from checkpoints.records import RunState, State, Step
+from checkpoints.records import Lane, RunState, State, Step
 from checkpoints.thought import Purpose
-from lanes.script.sandbox import Confinement
+from lanes.script.sandbox import Confinement, available
 from runner.program_error import ProgramError
 from runner.results import results_tsv
 from runner.script import lanes as script_lanes
@@ -76,6 +76,31 @@ async def test_a_night_keeps_what_is_better_or_simpler_and_nothing_else(tmp_path
         [row[name] for name in header[:4]] for row in rows if row["status"] != "crash"
     ]
     assert [line[1] for line in lines if line[3] == "crash"] == ["0.000000"]
+
+
+@pytest.mark.skipif(not asyncio.run(available()).files, reason="this machine cannot hide files")
+async def test_no_script_reads_the_record_of_the_run_or_the_keys_beside_it(tmp_path: Path) -> None:
+    look = f"""
+for name in ('run/run.db', '.env', 'data.txt'):
+    try:
+        print(name, len(open({str(tmp_path)!r} + '/' + name, 'rb').read()) > 0)
+    except OSError as error:
+        print(name, type(error).__name__)
+"""
+    (tmp_path / ".env").write_text("KEY=canary")
+    (tmp_path / ".gitignore").write_text(".env\ndata.txt\n")
+    (tmp_path / "data.txt").write_text("1 2 3")
+    folder = repository(tmp_path, look + SCRIPT, model="playbook")
+    session, _ = session_of(folder, [], linger=True)
+    run = asyncio.create_task(session.run())
+    try:
+        await until(lambda: session.store.read.count(State.KEPT))
+        said = str((session.store.read.done_stage(0, Lane.TRAIN) or pytest.fail("no baseline")).result["tail"])
+        assert "run/run.db PermissionError\n.env PermissionError\ndata.txt True\n" in said
+    finally:
+        await session.store.do(writes.intervene, Step.STOP, None, "", {"how": "now"})
+        await asyncio.wait_for(run, 20)
+        await session.close(keep_workers=False)
 
 
 @pytest.mark.slow

@@ -182,6 +182,8 @@ async def test_a_confined_script_reaches_nothing_outside(bench: Bench, monkeypat
     outside.mkdir()
     (outside / "votes.db").write_text("canary-votes")
     monkeypatch.setenv("HOME", str(home))
+    memory = Path("/dev/shm") / f"canary-{os.getpid()}"
+    memory.write_text("canary-memory")
     with socket.create_server(("127.0.0.1", 0)) as server, socket.socket(socket.AF_UNIX) as local:
         port = server.getsockname()[1]
         local.bind(str(home / "tmux"))
@@ -196,6 +198,7 @@ async def test_a_confined_script_reaches_nothing_outside(bench: Bench, monkeypat
             "secret": f"grep canary {home}/.ssh/id",
             "hidden": f"grep canary {outside}/votes.db",
             "hidden through a link": f"ln -s {outside}/votes.db v && grep canary v",
+            "memory of others": f"grep canary {memory}",
             "environment of others": f"tr '\\0' '\\n' < /proc/{os.getpid()}/environ | grep PATH",
             "signal": f"kill -0 {os.getpid()}",
             "network": f"python -c 'import socket; socket.create_connection((\"127.0.0.1\", {port}), 2)'",
@@ -207,11 +210,13 @@ async def test_a_confined_script_reaches_nothing_outside(bench: Bench, monkeypat
         )
         may = (
             f"cat {home}/data.txt; echo own > own.txt; cat own.txt; echo t > $TMPDIR/t; cat $TMPDIR/t; echo > /dev/null"
+            "; echo > /dev/shm/left"
             '; python -c \'import socket; s = socket.create_server(("127.0.0.1", 0));'
             ' socket.create_connection(s.getsockname()); print("loopback")\'; echo "val_bpb: 0.5"'
         )
         found = await bench.run(f"{lines}\n{may}", confined=Confined(hidden=(outside,)))
-    assert "ESCAPED" not in bench.log
+    memory.unlink()
+    assert "ESCAPED" not in bench.log and not Path("/dev/shm/left").exists()
     assert bench.log == "readable\nown\nt\nloopback\nval_bpb: 0.5\n"
     assert found.value == 0.5
     assert (outside / "votes.db").read_text() == "canary-votes" and not (outside / "new").exists()

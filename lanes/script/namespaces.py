@@ -12,6 +12,7 @@ from pathlib import Path
 _MOUNTS, _USER, _NETWORK, _IPC = 0x00020000, 0x10000000, 0x40000000, 0x08000000
 _BIND, _REC, _PRIVATE = 0x1000, 0x4000, 0x40000
 _DROP_FROM_BOUNDING, _SECURE_BITS, _LAST_CAPABILITY = 24, 28, 63
+_SHARED_MEMORY, _NOT_TO_BE_RUN = "/dev/shm", 0x2 | 0x4
 _GET_FLAGS, _SET_FLAGS, _UP = 0x8913, 0x8914, 0x1
 
 
@@ -19,7 +20,7 @@ def leave_the_network() -> None:
     """From here on there is no network but a loopback of its own, for this process and all that it starts.
 
     Nor are there the sockets in folders on which others listen now: a terminal multiplexer would type for whoever
-    asks, and a container's daemon is root.
+    asks, and a container's daemon is root. Shared memory is its own, and gone with it: what one run leaves, none finds.
 
     Raises:
         OSError: The kernel does not allow it, as in many containers.
@@ -38,6 +39,8 @@ def leave_the_network() -> None:
     for path in sockets:
         if _reachable(path):
             _mount("/dev/null", str(path), _BIND)
+    if Path(_SHARED_MEMORY).is_dir():
+        _mount("tmpfs", _SHARED_MEMORY, _NOT_TO_BE_RUN, kind="tmpfs")
 
 
 def drop_capabilities() -> None:
@@ -61,9 +64,11 @@ def _reachable(path: Path) -> bool:
         return False
 
 
-def _mount(source: str | None, target: str, flags: int) -> None:
+def _mount(source: str | None, target: str, flags: int, kind: str | None = None) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.mount(source and source.encode(), target.encode(errors="surrogateescape"), None, flags, None):
+    if libc.mount(
+        source and source.encode(), target.encode(errors="surrogateescape"), kind and kind.encode(), flags, None
+    ):
         error = ctypes.get_errno()
         raise OSError(error, f"mount on {target}: {os.strerror(error)}")
 

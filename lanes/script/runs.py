@@ -19,7 +19,7 @@ from lanes.launch import LocalProcess
 from lanes.order import PAUSE
 from lanes.script.git import GitError
 from lanes.script.lane_settings import ScriptLaneSettings
-from lanes.script.order import ScriptOrder, ScriptResult
+from lanes.script.order import Confined, ScriptOrder, ScriptResult
 from lanes.script.protected import protected
 from lanes.script.surroundings import environment
 from lanes.script.worktree import Worktree
@@ -151,11 +151,19 @@ class Runs:
             env=environment(settings.env, scratch, cache, own, offline, settings.project),
             scratch=scratch,
             cache=cache,
-            confined=settings.confined,
+            confined=settings.confined and self._hiding(settings, settings.confined, worktree),
             protected=(*map(str, paths), *further(settings)),
             metric=job.metric,
             pattern=settings.pattern if job.metric else None,
         )
+
+    def _hiding(self, settings: ScriptLaneSettings, confined: Confined, worktree: Worktree) -> Confined:
+        """With what nobody names and no script needs: the run's own record, and files with keys beside the program."""
+        folders = {settings.project, worktree.repository.top}
+        keys = (path for folder in folders for path in folder.glob(".env*") if path.name not in settings.protected)
+        own = self._store.folder.absolute().glob("run.db*")
+        files = sorted(path for path in (*keys, *own) if path.is_file())
+        return confined.model_copy(update={"hidden": (*confined.hidden, *files)})
 
     async def _tell(self, job: Job, worker: Worker) -> None:
         lines = worker.new_metrics()
