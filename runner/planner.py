@@ -99,6 +99,7 @@ class Planner:
             async with self.proposing:
                 if (known := await self._known()) is not None:
                     return known
+            era = self._offers.era
             try:
                 proposal = await self._offers.next(starves)
             except Dropped:
@@ -107,6 +108,8 @@ class Planner:
                 self._exhausted = self._offers.exhausted
                 return False
             async with self.proposing:
+                if self._offers.era != era:
+                    continue  # a person wanted something else while it was made
                 if self.store.read.count(State.PROPOSED):
                     self._offers.keep(proposal)
                     return True
@@ -211,6 +214,7 @@ class Planner:
 
         async with self.proposing:  # a proposal that is being made is put first, and goes back with the others
             await self.store.do(write)
+            self.think_anew()
 
     def idea(
         self, champion: int, field: str, new: object, hypothesis: str = "", also: Sequence[Change] = ()

@@ -56,17 +56,18 @@ class Thinking:
         except asyncio.CancelledError:
             self.drop()
             raise
-        if self._task is task:
-            self._task = None
+        if self._task is not task:
+            raise Dropped  # even where it had just come to something
+        self._task = None
         if task.cancelled():
             raise Dropped
         return task.result()
 
     def drop(self) -> None:
         """End the thought that is under way."""
-        if self._task:
-            self._task.cancel()
-        self._task = None
+        task, self._task = self._task, None
+        if task and not task.cancel() and not task.cancelled():
+            task.exception()  # of one that has ended: looked at, so that nobody is told that nobody looked
 
 
 def patience(starves: Callable[[], bool], training: float | None) -> Callable[[], bool]:

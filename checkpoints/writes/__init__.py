@@ -27,6 +27,7 @@ from checkpoints.writes.findings import (
     add_metrics,
     add_prompts,
     add_zoom_out,
+    count_zoom_outs,
     put_forward,
     settle_hypothesis,
 )
@@ -98,6 +99,7 @@ __all__ = [
     "change_note",
     "close_sessions",
     "conclude",
+    "count_zoom_outs",
     "crash",
     "create_run",
     "demote",

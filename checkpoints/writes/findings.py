@@ -90,3 +90,8 @@ def add_zoom_out(
     assert number is not None
     event(db, Level.INFO, "zoom-out", f"zoom-out {number} ({trigger}): {', '.join(categories) or 'nothing left'}")
     return number
+
+
+def count_zoom_outs(db: Database) -> int:
+    """How many steps outside the frame there are, for a write that is to follow from what was so before it."""
+    return int(db.execute("SELECT count(*) FROM zoom_outs").fetchone()[0])

@@ -12,7 +12,7 @@ from checkpoints.records import Json, Level, Proposal
 from checkpoints.store import Store
 from checkpoints.thought import Message, Purpose
 from runner.agent import taking_stock, talk
-from runner.agent.asking import Answer, LanguageModel, Question, Unreadable, Unusable
+from runner.agent.asking import Answer, LanguageModel, Question, Unacceptable, Unreadable, Unusable
 from runner.agent.checks import check
 from runner.agent.memory import Memory
 from runner.agent.memory_text import OPEN
@@ -83,7 +83,8 @@ class Agent:
         belief = believed(found.value or {}, memory, [])
         if belief.number is None:  # what it believes stays open: nothing has tested it
             await self._write_down(belief, memory)
-        raise Unusable(f"{self.name} proposed nothing acceptable {len(exchanges)} times in a row, at last: {found.why}")
+        asked = f"{len(exchanges)} times in a row, at last: {found.why}"
+        raise Unacceptable(f"{self.name} proposed nothing acceptable {asked}")
 
     async def take_stock(self, memory: Memory, trigger: str, steering: str) -> Stock:
         """The model's, or the playbook's where it cannot be asked."""

@@ -46,10 +46,21 @@ class Unreadable(Exception):
 class Unusable(Exception):
     """Nobody can be asked now: no key, no answer, a cap of the program reached. The message is a line for a person."""
 
-    def __init__(self, why: str, spent: bool = False) -> None:
+    def __init__(self, why: str, spent: bool = False, seconds: float = 0.0) -> None:
         super().__init__(why)
         self.spent = spent
         """Whether a cap of the program is the reason."""
+
+        self.seconds = seconds
+        """How long its service is left alone; 0 where nobody knows."""
+
+
+class Hopeless(Unusable):
+    """Nobody can be asked until a person does something: there is no key, or no such model."""
+
+
+class Unacceptable(Unusable):
+    """All that was said was refused."""
 
 
 class LanguageModel(Protocol):

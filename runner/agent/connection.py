@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from checkpoints.records import Json, Level
-from runner.agent.asking import Question
+from runner.agent.asking import Hopeless, Question, Unusable
 from runner.agent.breaker import Breaker
 from runner.agent.process import Died, Heard, Hung, NotReady, Prices, Process, Whom
 
@@ -36,6 +36,7 @@ class Connection:
         self._starting = asyncio.Lock()
         self._form: str | None = None
         self._asking, self._closed = 0, False
+        self._hopeless = False
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -45,6 +46,10 @@ class Connection:
         if not (seconds := self._breaker.rests):
             return ""
         return f"{self.whom.model} is left alone for {seconds:.0f} s more: {self._breaker.why}"
+
+    def unusable(self, line: str) -> Unusable:
+        """Why it cannot be asked, with how long that will last, as far as anybody knows."""
+        return (Hopeless if self._hopeless else Unusable)(line, seconds=self._breaker.rests)
 
     async def ask(
         self,
@@ -125,13 +130,14 @@ class Connection:
             return self._process
 
     def _learn(self, heard: Heard, probe: bool) -> None:
+        self._hopeless = heard.kind in HOPELESS
         if heard.kind in READABLE:
             if heard.value is not None:
                 self._form = heard.form
             if self._breaker.worked(probe):
                 self._tell(Level.INFO, f"{self.whom.model} answers again")
             return
-        seconds = self._breaker.failed(heard.line, probe, heard.kind in HOPELESS, heard.wait)
+        seconds = self._breaker.failed(heard.line, probe, self._hopeless, heard.wait)
         if seconds:
             self._tell(Level.WARNING, f"{self.whom.model} is left alone for {seconds:.0f} s: {heard.line}")
 

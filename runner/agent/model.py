@@ -15,7 +15,7 @@ from checkpoints.records import Level
 from checkpoints.store import Store, StoreError
 from checkpoints.text import clean
 from checkpoints.thought import Exchange
-from runner.agent.asking import Answer, Question, Unreadable, Unusable
+from runner.agent.asking import Answer, Question, Unreadable
 from runner.agent.caps import FEWEST_OUT, Caps, Guess
 from runner.agent.connection import Connection
 from runner.agent.process import Heard, Prices, Whom
@@ -66,7 +66,7 @@ class Model:
         settings = self._settings()
         connection = self._to(Whom(settings.model, settings.api_base))
         if line := connection.rests:
-            raise Unusable(line)
+            raise connection.unusable(line)
         asking = _Asking(question, settings.model)
         self._caps.check(settings.max_usd, settings.max_tokens, self._guess(asking))
         try:
@@ -81,7 +81,7 @@ class Model:
             return Answer(heard.text, heard.value, number)
         if heard.kind == "reply":
             raise Unreadable(heard.line, heard.text, number)
-        raise Unusable(heard.line)
+        raise connection.unusable(heard.line)
 
     async def close(self) -> None:
         """End the process; questions under way fail."""

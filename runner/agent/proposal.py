@@ -154,7 +154,7 @@ def _rests_on(said: Json, memory: Memory, wrong: list[str]) -> tuple[int, ...]:
 
 def _expected(said: Json, memory: Memory, wrong: list[str]) -> Expected:
     effect: Any = said.get("effect")
-    if isinstance(effect, bool) or not isinstance(effect, int | float) or not math.isfinite(effect):
+    if isinstance(effect, bool) or not isinstance(effect, int | float) or not _is_finite(effect):
         wrong.append(f"expected.effect: {shown(effect)} is not a finite number")
         effect = 0.0
     elif memory.in_votes and abs(effect) > _HALF:
@@ -163,6 +163,13 @@ def _expected(said: Json, memory: Memory, wrong: list[str]) -> Expected:
     if not refuted_by:
         wrong.append("expected.refuted_by is empty")
     return Expected(float(effect), refuted_by)
+
+
+def _is_finite(number: float) -> bool:
+    try:
+        return math.isfinite(number)
+    except OverflowError:  # JSON has integers that are larger than any float
+        return False
 
 
 def _change(said: object, memory: Memory, wrong: list[str]) -> Change | None:

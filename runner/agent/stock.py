@@ -46,6 +46,16 @@ def keep_stock(db: Database, trigger: str, steering: str, stock: Stock) -> int:
     return number
 
 
+def keep_own_stock(db: Database, trigger: str, stock: Stock, zoom_outs: int) -> None:
+    """Write a zoom-out down that nobody asked for; not where another has come since it was begun: that saw more.
+
+    Args:
+        zoom_outs: How many there were when it was begun.
+    """
+    if writes.count_zoom_outs(db) == zoom_outs:
+        keep_stock(db, trigger, "", stock)
+
+
 def counted(tried: tuple[Tried, ...], trigger: str, steering: str) -> list[str]:
     """What the program counts: experiments by category and by what became of them, a line each."""
     lines = [f"Taking stock after {len(tried)} experiments ({trigger})."]
