@@ -44,7 +44,7 @@ class _Said:
     categories: tuple[str, ...]
     directions: tuple[Idea, ...]
     added: str
-    """The category that the program named, as the answer names none that was never tried."""
+    """The category that the program named, as the answer names none that will do, and why; empty where it did not."""
 
     wrong: tuple[str, ...]
 
@@ -52,8 +52,9 @@ class _Said:
 async def take_stock(model: LanguageModel, memory: Memory, trigger: str, steering: str) -> Stock:
     """Ask a language model to take stock of the whole history.
 
-    What it names is checked: the categories are the space's open ones, and where some were never tried, and no person
-    said where to look, one of those is among them; told and still without, the program names the first of them.
+    What it names is checked: the categories are the space's open ones, and where no person said where to look, one of
+    those is among them that were never tried, if there are any, and else one that streaks and quotas leave; told and
+    still without, the program names the first of them.
 
     Raises:
         Unreadable: It did not answer the question, however often it was asked.
@@ -64,7 +65,7 @@ async def take_stock(model: LanguageModel, memory: Memory, trigger: str, steerin
     question = Question(Purpose.ZOOM_OUT, _messages(memory, open_to, trigger, steering), schema(open_to))
 
     def read(answer: Answer, last: bool) -> Stock:
-        said = _taken_apart(answer.value or {}, open_to, () if steering else never)
+        said = _taken_apart(answer.value or {}, open_to, () if steering else never, () if steering else worn(memory))
         if said.wrong and not (last and said.categories):
             raise Wrong("; ".join(said.wrong))
         return _stock(said, memory, trigger, steering)
@@ -76,6 +77,11 @@ def never_tried(memory: Memory) -> tuple[str, ...]:
     """Open categories from which nothing was tried, nor is under way."""
     tried = {one.category for one in memory.tried}
     return tuple(category for category in memory.space.categories if category not in tried)
+
+
+def worn(memory: Memory) -> tuple[str, ...]:
+    """Categories that streaks and quotas bar now, whatever the last zoom-out asks for."""
+    return tuple(category for category in memory.barred if category in (memory.allowed or memory.barred))
 
 
 def schema(open_to: tuple[str, ...]) -> Json:
@@ -116,7 +122,7 @@ def _messages(memory: Memory, open_to: tuple[str, ...], trigger: str, steering: 
     return ({"role": "system", "content": _SYSTEM}, {"role": "user", "content": "\n\n".join(parts)})
 
 
-def _taken_apart(value: Json, open_to: tuple[str, ...], never: tuple[str, ...]) -> _Said:
+def _taken_apart(value: Json, open_to: tuple[str, ...], never: tuple[str, ...], worn_out: tuple[str, ...]) -> _Said:
     """What an answer says. It fits the schema where the model's maker keeps to it; nobody is trusted with that."""
     wrong, added = list[str](), ""
     named = [str(each) for each in list_in(value.get("categories"))]
@@ -127,8 +133,12 @@ def _taken_apart(value: Json, open_to: tuple[str, ...], never: tuple[str, ...]) 
         wrong.append("no category is named")
     elif never and not set(never) & set(categories):
         wrong.append(f"categories names none of those that were never tried: {', '.join(never)}")
-        added = never[0]
-        categories = (added, *categories)
+        added = f"{never[0]}: it was never tried, nor named"
+        categories = (never[0], *categories)
+    elif set(categories) <= set(worn_out) and (fresh := [each for each in open_to if each not in worn_out]):
+        wrong.append(f"categories names only what is worn out: {', '.join(categories)}; name another, too")
+        added = f"{fresh[0]}: all that was named is worn out"
+        categories = (fresh[0], *categories)
     directions = _directions(list_in(value.get("directions")), categories)
     if not directions:
         wrong.append(f"no direction is of a category that is named ({', '.join(categories)})")
@@ -154,7 +164,7 @@ def _stock(said: _Said, memory: Memory, trigger: str, steering: str) -> Stock:
         said.text,
         f"Is it the right problem, the right metric? {said.doubts}" if said.doubts else "",
         "\n".join(f"→ {idea.category}: {idea.text}" for idea in said.directions),
-        f"The program adds {said.added}: it was never tried, nor named." if said.added else "",
+        f"The program adds {said.added}." if said.added else "",
         f"Next from: {', '.join(categories)}.",
     ]
     return Stock("\n\n".join(part for part in parts if part), categories, said.directions)
