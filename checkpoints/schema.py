@@ -418,7 +418,7 @@ CREATE INDEX exchanges_spent ON exchanges(at, experiment, tokens_in, tokens_out,
 
 CREATE TABLE refusals (
     number INTEGER PRIMARY KEY, at REAL NOT NULL, proposer TEXT NOT NULL, proposal TEXT NOT NULL, reason TEXT NOT NULL,
-    exchange INTEGER REFERENCES exchanges(number)
+    exchange INTEGER REFERENCES exchanges(number), belief INTEGER REFERENCES hypotheses(number)
 );
 
 CREATE TABLE notes (number INTEGER PRIMARY KEY, text TEXT NOT NULL, at REAL NOT NULL, removed_at REAL);

@@ -85,6 +85,9 @@ class Refusal:
     exchange: int | None
     """The exchange that it came from; None for the playbook."""
 
+    belief: int | None = None
+    """The hypothesis that it should have tested, whatever it says itself; None where any would have done."""
+
 
 @dataclass(frozen=True, slots=True)
 class Note:

@@ -56,21 +56,21 @@ class ThoughtReader(Querying):
         """Proposals that were refused, all or the last so many, in order."""
         limit = "" if last is None else f" LIMIT {int(last)}"
         rows = self._all(
-            f"SELECT number, at, proposer, proposal, reason, exchange FROM refusals ORDER BY number DESC{limit}"
+            f"SELECT number, at, proposer, proposal, reason, exchange, belief FROM refusals ORDER BY number DESC{limit}"
         )
-        return [Refusal(n, at, who, json.loads(what), why, of) for n, at, who, what, why, of in reversed(rows)]
+        return [Refusal(n, at, who, json.loads(what), *rest) for n, at, who, what, *rest in reversed(rows)]
 
     def refusals_before(self, experiment: int) -> list[Refusal]:
         """Proposals that were refused on the way to an experiment, in order: those of its exchanges, and those that
         came of no other experiment since the one before it was proposed."""
         rows = self._all(
-            "SELECT r.number, r.at, r.proposer, r.proposal, r.reason, r.exchange FROM refusals r"
+            "SELECT r.number, r.at, r.proposer, r.proposal, r.reason, r.exchange, r.belief FROM refusals r"
             " LEFT JOIN exchanges e ON e.number = r.exchange WHERE e.experiment = ?1 OR (e.experiment IS NULL"
             " AND r.at > (SELECT coalesce(max(proposed_at), 0) FROM experiments WHERE number < ?1)"
             " AND r.at <= (SELECT proposed_at FROM experiments WHERE number = ?1)) ORDER BY r.number",
             experiment,
         )
-        return [Refusal(n, at, who, json.loads(what), why, of) for n, at, who, what, why, of in rows]
+        return [Refusal(n, at, who, json.loads(what), *rest) for n, at, who, what, *rest in rows]
 
     def refusals_by_experiment(self) -> dict[int, int]:
         """How many proposals were refused before each experiment, as far as an exchange links them."""

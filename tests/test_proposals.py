@@ -140,7 +140,7 @@ def test_a_persons_hypothesis_comes_first_and_outranks_what_is_barred_until_it_w
     proposal = read(said(belief=4), memory, "model")
     check(proposal, memory)
     assert (proposal.belief, proposal.hypothesis) == (4, "hold on less: it holds less")
-    refused = tuple(Refusal(n, 0.0, "model", said(belief=4), "no", None) for n in range(TRIES))
+    refused = tuple(Refusal(n, 0.0, "model", {"text": "…"}, "no", None, 4) for n in range(TRIES))
     assert schema(replace(memory, refusals=refused))["properties"]["hypothesis"]["properties"]["belief"]["enum"] == [
         None,
         4,

@@ -42,11 +42,14 @@ def led_to(db: Database, exchanges: Iterable[int], experiment: int) -> None:
     )
 
 
-def add_refusal(db: Database, proposer: str, proposal: Json, reason: str, exchange: int | None = None) -> int:
-    """Keep a proposal that the program refused; returns its number."""
+def add_refusal(
+    db: Database, proposer: str, proposal: Json, reason: str, exchange: int | None = None, belief: int | None = None
+) -> int:
+    """Keep a proposal that the program refused, with the person's hypothesis that it should have tested; returns its
+    number."""
     cursor = db.execute(
-        "INSERT INTO refusals (at, proposer, proposal, reason, exchange) VALUES (?, ?, ?, ?, ?)",
-        [time.time(), proposer, as_json(proposal), reason, exchange],
+        "INSERT INTO refusals (at, proposer, proposal, reason, exchange, belief) VALUES (?, ?, ?, ?, ?, ?)",
+        [time.time(), proposer, as_json(proposal), reason, exchange, belief],
     )
     assert cursor.lastrowid is not None
     return cursor.lastrowid

@@ -17,8 +17,8 @@ from runner.agent.checks import check
 from runner.agent.memory import Memory
 from runner.agent.memory_text import OPEN
 from runner.agent.playbook import Playbook
-from runner.agent.proposal import Belief, believed, plans, read, schema, wanted
-from runner.agent.quoting import RULE, shortened, visible
+from runner.agent.proposal import Belief, believed, owed, plans, read, schema, wanted
+from runner.agent.quoting import RULE, inline, shortened, visible
 from runner.agent.stock import Stock
 from runner.agent.talk import Reply
 from runner.change import ChangeRefused
@@ -28,6 +28,12 @@ if TYPE_CHECKING:
 
 REPAIRS = 3
 """How often a proposal that was refused is asked for again."""
+
+FIRST = 5
+"""A person's hypotheses that are put before everything else in one prompt."""
+
+_WISH = 400
+"""Characters of one."""
 
 _SHOWN = 4000
 """Characters of its own answer that it is shown again, and that are kept of one that was refused."""
@@ -76,7 +82,7 @@ class Agent:
             if isinstance(found, Proposal):
                 return replace(found, exchanges=(*exchanges, *found.exchanges))
             exchanges.append(found.exchange)
-            await self._keep_refusal(found)
+            await self._keep_refusal(found, memory)
             if len(exchanges) > REPAIRS:
                 break
             turn = replace(first, purpose=Purpose.REPAIR, messages=(*turn.messages, *_told(found)))
@@ -135,13 +141,14 @@ class Agent:
         said = belief.text, belief.category, None, "agent", belief.refuted_by
         return await self.store.do(writes.add_hypothesis, *said)
 
-    async def _keep_refusal(self, refused: _Refused) -> None:
+    async def _keep_refusal(self, refused: _Refused, memory: Memory) -> None:
+        belief = owed(refused.value or {}, memory)
         proposal: Json = refused.value if refused.value is not None else {"text": shortened(refused.text, _SHOWN)}
         if len(json.dumps(proposal, default=str)) > 2 * _SHOWN:
             proposal = {"text": shortened(refused.text, _SHOWN)}
 
         def write(db: Database) -> None:
-            writes.add_refusal(db, self.name, proposal, refused.why, refused.exchange)
+            writes.add_refusal(db, self.name, proposal, refused.why, refused.exchange, belief)
             writes.event(db, Level.WARNING, "proposal", f"refused: {refused.why}")
 
         await self.store.do(write)
@@ -153,7 +160,9 @@ def _messages(memory: Memory) -> tuple[dict[str, str], ...]:
     if open_now not in text:  # it has no room for all of it, and a file that is edited has to be seen whole
         parts = [memory.text(space=False), f"## {OPEN}\n{open_now}"]
     if first := wanted(memory):
-        named = "\n".join(f"H{one.number} ({one.category}): {visible(one.text)}" for one in first)
+        lines = [f"H{one.number} ({one.category}): {inline(one.text, _WISH)}" for one in first[:FIRST]]
+        lines += [f"and {len(first) - FIRST} more"] if len(first) > FIRST else []
+        named = "\n".join(lines)
         parts.append(f"The person wants these tested before anything else; make a change of one of them:\n{named}")
     elif memory.barred:
         parts += [f"Not {category} now: {why}." for category, why in memory.barred.items()]

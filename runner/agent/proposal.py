@@ -52,12 +52,16 @@ def plans(memory: Memory) -> list[Hypothesis]:
 
 def wanted(memory: Memory) -> list[Hypothesis]:
     """A person's hypotheses that come before everything else, as long as they can be made a change of."""
-    refused = Counter(
-        cast(Json, belief).get("belief")
-        for one in memory.refusals
-        if isinstance(belief := one.proposal.get("hypothesis"), dict)
-    )
+    refused = Counter(one.belief for one in memory.refusals)
     return [one for one in plans(memory) if one.source == PERSON and refused[one.number] < TRIES]
+
+
+def owed(value: Json, memory: Memory) -> int | None:
+    """The person's hypothesis on whose account an answer is refused: the one that it takes up, else the first that it
+    should have; each refusal is on one's account, so that none comes first for ever."""
+    first = [one.number for one in wanted(memory)]
+    named = _part(value, "hypothesis").get("belief")
+    return next((number for number in first if number == named), first[0] if first else None)
 
 
 def open_to(memory: Memory) -> tuple[ChangeSpace, tuple[str, ...]]:
