@@ -223,6 +223,8 @@ def status_line(now: Json) -> str:
     judged = " by simulated voters" if now["simulated_votes"] else ""
     against = "of held-out pairs in the right order" if now["judge"] == "val_pref_acc" else "against the reference"
     shown = f", {rate['estimate']:.1%} [{rate['low']:.1%}, {rate['high']:.1%}] {against}{judged}" if rate else ""
+    if (value := now["metric_value"]) and not rate:
+        shown = f", {now['judge']} {value['estimate']:.6g} [{value['low']:.6g}, {value['high']:.6g}]"
     counts = now["experiments"]
     lines = [
         f"{now['name']}: {now['state']}" + (f" ({now['reason']})" if now["reason"] else ""),

@@ -26,6 +26,7 @@ from lanes.order import Source
 from lanes.repeats import COMMAND
 from lanes.train import TrainLane, TrainSettings
 from runner.program_error import ProgramError
+from runner.results import status, status_line
 from runner.session import make_ready
 
 METRIC = Metric(judge="val_pref_acc", rule=RULE)
@@ -85,7 +86,13 @@ async def test_a_baseline_that_breaks_a_guard_reigns_and_that_is_said(
     await trained(store, lane)
     said = "the baseline itself breaks a guard, so what is like it will be discarded: memory_gb 90 is above 80"
     assert said in [event.text for event in store.read.events()]
-    assert (await judged(store, metric, BASELINE, None)).outcome is Outcome.KEEP
+    verdict = await judged(store, metric, BASELINE, None)
+    assert verdict.outcome is Outcome.KEEP
+    attempt = await store.do(writes.start_stage, BASELINE, Lane.ANALYZE, {})
+    await store.do(writes.conclude, verdict, [], False, attempt, 1.0)
+    await store.do(writes.create_run, "night", "better", 3, 1, None)
+    shown = status_line(status(store.folder, store.read))
+    assert "  champion exp-0000, score 1 [1, 1]\n" in shown
 
 
 async def test_what_was_trained_for_a_rule_is_judged_by_it_whatever_the_program_says_by_then(
