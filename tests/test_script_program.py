@@ -179,6 +179,27 @@ def test_a_shorter_script_gets_fresh_seeds_where_it_is_a_little_worse_and_a_long
     )
     assert isinstance(equal, Decide) and equal.outcome is Outcome.KEEP and "simpler by 5 lines" in equal.reason
     assert isinstance(worse, Decide) and worse.outcome is Outcome.DISCARD
+    far = next_run(rule, Trial(champion=trial.champion, screen=[1.2]), NOISY, SHORTER)
+    assert isinstance(far, Decide) and "more than 0.5 sd worse" in far.reason
+
+
+def test_a_row_of_shorter_scripts_each_a_little_worse_than_the_last_does_not_drift_downwards() -> None:
+    rule = MetricRule(direction="min", metric="val_bpb", seeds=5)
+
+    def runs(mean: float, count: int) -> list[float]:
+        return [mean + offset for offset in (-0.015, 0.015, 0.0, -0.02, 0.02)[:count]]
+
+    best, mean, replicates = runs(1.0, 5), 1.0, [runs(1.0, 5)]
+    for step in range(10):
+        trial = Trial(runs(mean, 5), [mean], [mean], runs(mean + 0.008, 3), replicates)
+        found = next_run(rule, trial, Standing(1.0, "the baseline", replicates, best), SHORTER)
+        assert isinstance(found, Decide) and found.equal
+        if found.outcome is Outcome.DISCARD:
+            assert step > 0 and "worse than the best that was kept, 1" in found.reason
+            return
+        mean += 0.008
+        replicates = [*replicates, runs(mean, 5)]
+    pytest.fail(f"it drifted to {mean}")
 
 
 PROSE = """\

@@ -219,9 +219,10 @@ def _screened(rule: MetricRule, trial: Trial, lead: Sequence[Value]) -> Decide |
     if gain > rule.screen * noise.sd:
         return None
     effect = around(gain, noise.sd * math.sqrt(1 + 1 / len(base)), noise.freedom)
+    bar = f"not {rule.screen:g} sd better" if rule.screen >= 0 else f"more than {-rule.screen:g} sd worse"
     reason = (
         f"{rule.metric} {_number(value)} in one run against {_number(statistics.fmean(base))} over"
-        f" {seeds_in(base, lead)} of the champion: not {rule.screen:g} sd better, so no fresh seeds were spent on it"
+        f" {seeds_in(base, lead)} of the champion: {bar}, so no fresh seeds were spent on it"
         f" ({noise.words})."
     )
     return Decide(Outcome.DISCARD, reason, around(value, noise.sd, noise.freedom), effect)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from statistics import fmean
 from typing import cast
 
 from checkpoints.measurements import Measurement, Role
 from checkpoints.reader import Reader
 from checkpoints.records import BASELINE, Experiment, Json, State, model_name
 from lanes.analyze.metric_rule import Decide, MetricRule, Train, better_by
-from lanes.analyze.noise import fresh_groups
+from lanes.analyze.noise import fresh_groups, numbers_of
 from lanes.analyze.trials import fresh_of, trial_of
 from lanes.script.edits import Size, size
 from lanes.script.judging import Standing, next_of_first, next_run
@@ -57,7 +58,9 @@ def _standing(read: Reader, rule: MetricRule, known: list[Measurement]) -> Stand
         value = value_of(known, number)
         if value is not None and (best is None or better_by(rule, value, best) > 0):
             best, who = value, "the baseline" if number == BASELINE else model_name(number)
-    return Standing(best, who, [*fresh_groups(known).values()])
+    fresh = [values for number in sorted(kept) if numbers_of(values := fresh_of(known, number))]
+    strongest = max(fresh, key=lambda values: better_by(rule, fmean(numbers_of(values)), 0.0), default=[])
+    return Standing(best, who, [*fresh_groups(known).values()], strongest)
 
 
 def _size(read: Reader, experiment: Experiment, champion: int) -> Size:

@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from checkpoints.records import Interval, Outcome
+from lanes.analyze.comparing import compare
 from lanes.analyze.metric_rule import Decide, MetricRule, Train, Trial, better_by, next_of_baseline, next_step
-from lanes.analyze.noise import Noise, Value, pooled_noise
+from lanes.analyze.noise import Noise, Value, numbers_of, pooled_noise
 from lanes.script.edits import Size
 
 FLOOR = statistics.NormalDist().inv_cdf(0.975)
@@ -34,6 +35,9 @@ class Standing:
     replicates: Sequence[Sequence[Value]]
     """Repeated runs of one script, a sequence each."""
 
+    fresh_of_best: Sequence[Value] = ()
+    """Fresh seeds of the script with the best mean of them among all that was kept and stands."""
+
 
 def next_of_first(rule: MetricRule, fresh: Sequence[Value]) -> Train | Decide:
     """What to run next of the unchanged script, until its noise is measured, or that it reigns."""
@@ -50,18 +54,26 @@ def next_run(rule: MetricRule, trial: Trial, standing: Standing, size: Size) -> 
         size: How much it adds to the champion's script and takes from it.
     """
     if rule.rule == "confirmed":
-        return _confirmed(rule, trial, size)
+        return _confirmed(rule, trial, standing, size)
     if rule.rule == "previous_step" or not trial.screen:
         return next_step(rule, trial)
     return _record(rule, trial.screen[0], standing, size)
 
 
-def _confirmed(rule: MetricRule, trial: Trial, size: Size) -> Train | Decide:
-    """A shorter script need not be better in its first run, only not clearly worse, to be worth fresh seeds."""
+def _confirmed(rule: MetricRule, trial: Trial, standing: Standing, size: Size) -> Train | Decide:
+    """A shorter script need not be better in its first run, only not clearly worse, to be worth fresh seeds.
+
+    It is held against the best that was kept, too: else each of a row of them could lose a little against the last.
+    """
     found = next_step(replace(rule, screen=-rule.screen) if size.net < 0 else rule, trial)
     if not isinstance(found, Decide) or not found.equal or size.net >= 0:
         return found
-    reason = f"{found.reason.removesuffix('.')}, nor worse; {_shorter(size)}"
+    said, noise = found.reason.removesuffix("."), pooled_noise([*standing.replicates, trial.fresh])
+    best, ours = standing.fresh_of_best, trial.fresh[: rule.confirm]
+    if numbers_of(best) and noise and compare(ours, best, noise, rule.direction == "min").is_worse(rule.alpha):
+        mean = statistics.fmean(numbers_of(best))
+        return replace(found, reason=f"{said}, nor worse, but worse than the best that was kept, {mean:.4g}.")
+    reason = f"{said}, nor worse; {_shorter(size)}"
     return replace(found, outcome=Outcome.KEEP, reason=reason)
 
 
