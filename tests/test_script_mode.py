@@ -139,6 +139,30 @@ async def test_an_edit_that_prints_a_second_number_as_the_metric_is_a_crash(tmp_
         await session.close(keep_workers=False)
 
 
+async def test_data_that_git_does_not_know_is_named_where_the_script_does_not_find_it(tmp_path: Path) -> None:
+    (tmp_path / "corpus").mkdir()
+    (tmp_path / "corpus" / "a.txt").write_text("1 2 3")
+    (tmp_path / ".gitignore").write_text("corpus\n")
+    folder = repository(tmp_path, "open('corpus/a.txt')\n" + SCRIPT, experiments=9)
+    session, _ = await night(folder, [])
+    try:
+        run = session.store.read.run()
+        assert run and run.state is RunState.PAUSED
+        assert "your folder has corpus, git does not know it: name it in script.protected, or commit it" in run.reason
+    finally:
+        await session.close(keep_workers=False)
+
+
+def test_a_link_in_the_place_of_the_script_is_said_before_anything_begins(tmp_path: Path) -> None:
+    (tmp_path / "real.py").write_text(SCRIPT)
+    folder = repository(tmp_path)
+    (folder / "train.py").unlink()
+    (folder / "train.py").symlink_to("real.py")
+    git(folder, "-c", "user.email=a@b", "-c", "user.name=a", "commit", "-qam", "a link")
+    with pytest.raises(ProgramError, match=r"train\.py is a link to real\.py: name the file itself"):
+        make_ready(folder)
+
+
 async def test_a_metric_that_is_never_printed_is_said_after_the_baseline_and_the_run_waits(tmp_path: Path) -> None:
     folder = repository(tmp_path, SCRIPT.replace("val_bpb", "val_loss"), experiments=9)
     session, _ = await night(folder, [edit("less of A", "A = 5", "A = 1")])

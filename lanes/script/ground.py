@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from checkpoints.records import BASELINE, Experiment
 from checkpoints.store import Store
@@ -28,10 +29,11 @@ class Ground:
             GitError: There is no repository, no commit, or git refuses.
         """
         async with self._turn:
+            settings = self._settings()
+            links = linked(settings)
             if self._open is None:
-                settings = self._settings()
-                self._open = await Worktree.open(settings.project, self._store.folder, settings.tag, linked(settings))
-            return self._open
+                self._open = await Worktree.open(settings.project, self._store.folder, settings.tag, links)
+            return replace(self._open, links=links)  # the program may have come to name more
 
     async def commit_of(self, experiment: Experiment) -> str:
         """The commit with an experiment's files, on its parent's; made where it is not there, or is of other files.

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import re
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path, PurePath
 from typing import TypeAlias
 
 from checkpoints import writes
@@ -26,6 +29,9 @@ Repair: TypeAlias = Callable[[Experiment, str, str], Awaitable[Json]]
 raises ``NotRepaired``."""
 
 _MENDABLE = frozenset({FailureKind.CRASH, FailureKind.OOM, FailureKind.NAN})
+
+
+_NOT_FOUND = re.compile(r"No such file or directory: ['\"]([^'\"\n]+)['\"]")
 
 
 class NotRepaired(Exception):
@@ -132,7 +138,8 @@ class ScriptTrainLane:
         if found.failure is FailureKind.INPUT:
             raise StageFailed(FailureKind.INPUT, found.error)
         if first and found.status != "done":
-            raise ScriptCrashed(found)
+            lacks = unknown_to_git(found.tail, self.settings.project, worktree.place)
+            raise ScriptCrashed(found.model_copy(update={"error": f"{found.error}; {lacks}"}) if lacks else found)
         for note in found.notes:
             self._store.submit(writes.event, Level.WARNING, Lane.TRAIN, note, stage.experiment)
         value = found.value if found.status == "done" else None
@@ -180,6 +187,22 @@ class ScriptTrainLane:
         """What a process that was killed in between had found of the experiment's own run."""
         known = [one for one in self._store.read.measurements(number) if one.value is not None]
         return {"value": known[0].value} if known else {}
+
+
+def unknown_to_git(output: str, project: Path, place: Path) -> str:
+    """What to do where a script did not find what the person's folder has and its worktree has not; else empty.
+
+    Args:
+        output: What it said.
+        project: The person's folder.
+        place: The same in the worktree.
+    """
+    for path in reversed(_NOT_FOUND.findall(output)):
+        inside = PurePath(path).is_relative_to(place) or not PurePath(path).is_absolute()
+        name = PurePath(os.path.relpath(place / path, place))
+        if inside and ".." not in name.parts and (project / name).exists() and not (place / name).exists():
+            return f"your folder has {name.parts[0]}, git does not know it: name it in script.protected, or commit it"
+    return ""
 
 
 def _kept(found: ScriptResult) -> Json:

@@ -12,6 +12,9 @@ from lanes.script.edits import EditRefused, decode
 from lanes.script.git import GitError
 from lanes.script.repository import repository
 
+_LINK = "120000"
+"""How git calls the kind of file that is a link."""
+
 
 @dataclass(frozen=True, slots=True)
 class Committed:
@@ -57,8 +60,12 @@ async def _look(folder: Path, paths: Sequence[str]) -> Committed:
     files, lacking = dict[str, str](), dict[str, str]()
     for path in paths:
         try:
-            content = await there.git.raw("cat-file", "blob", f"{there.head}:{there.inside}{path}")
-            files[path] = decode(content, path)
+            name = f"{there.inside}{path}"
+            content = await there.git.raw("cat-file", "blob", f"{there.head}:{name}")
+            if (await there.git.ask("ls-tree", "--full-tree", there.head, "--", name)).startswith(_LINK):
+                lacking[path] = f"{path} is a link to {content.decode(errors='replace')[:200]}: name the file itself"
+            else:
+                files[path] = decode(content, path)
         except GitError:
             lacking[path] = f"{path} is not in the last commit: git add and git commit put it there"
         except EditRefused as refused:
