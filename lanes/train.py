@@ -4,62 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from checkpoints.records import Experiment, FailureKind, Json, Lane, Stage
 from checkpoints.store import Store
-from lanes.arena import on_policy
-from lanes.arena.on_policy import OnPolicy
 from lanes.aside import Aside
 from lanes.lane import StageFailed, StagePaused
 from lanes.launch import AccelerateLaunch, Launcher, LocalProcess
-from lanes.measure import Metric
-from lanes.order import HeldOut, Source, Standby, TrainOrder
+from lanes.order import Standby
 from lanes.recipe import Recipe
-from lanes.repeats import Repeats, champion_of
-from lanes.sources import DataError
+from lanes.repeats import Repeats
 from lanes.standby import PREFIX, StandbyKeeper
+from lanes.train_orders import ARTIFACTS, WORK, TrainSettings, half_the_batch, train_order, write_on_policy
 from lanes.training import Limits, Training, order_folder
 from lanes.trainings import folders_of
 from lanes.worker import Worker, WorkerError
 
+__all__ = ["ARTIFACTS", "WORK", "TrainLane", "TrainSettings"]
+
 PROGRAM = "lanes.workers.train"
-
-WORK = "work"
-"""Folder of the run that holds the workers' folders."""
-
-ARTIFACTS = "artifacts"
-"""Folder of the run that holds what was trained, by the model's name."""
-
-
-@dataclass(frozen=True, slots=True)
-class TrainSettings:
-    """What the program says of training."""
-
-    model: str
-    """Base model: a local folder or a hub id."""
-
-    sources: dict[str, Source]
-    revision: str | None = None
-    trust_remote_code: bool = False
-    heldout: HeldOut = field(default_factory=HeldOut)
-    drop_heldout: bool = False
-    max_broken_rows: int = 0
-    device: str = "auto"
-    gpus: int = 1
-    """More than one starts a training with ``accelerate launch``."""
-
-    threads: int = 1
-    hang_seconds: float = 600.0
-    seconds_per_training: float = 1800.0
-    checkpoint_steps: int = 50
-    eval_rows: int = 200
-    standby: bool = True
-    """Keep the next worker warm."""
-
-    metric: Metric | None = None
-    """What decides, where it is a number: a passage then trains as often as that needs."""
 
 
 class TrainLane:
@@ -96,37 +59,7 @@ class TrainLane:
         Raises:
             ValueError: The experiment has no recipe yet, or none that can be trained.
         """
-        settings = self.settings
-        votes = self._on_policy(experiment)
-        train = TrainOrder(
-            experiment=experiment.number,
-            model=settings.model,
-            revision=settings.revision,
-            trust_remote_code=settings.trust_remote_code,
-            recipe=Recipe.model_validate(experiment.recipe),
-            sources={
-                name: votes.source if votes and on_policy.is_asked_for(source) else source
-                for name, source in settings.sources.items()
-            },
-            heldout=settings.heldout,
-            drop_heldout=settings.drop_heldout,
-            max_broken_rows=settings.max_broken_rows,
-            output=self._store.folder.absolute() / ARTIFACTS / experiment.model,
-            checkpoint_steps=settings.checkpoint_steps,
-            eval_rows=settings.eval_rows,
-            device=settings.device,
-            threads=settings.threads,
-            loss_beta=settings.metric and settings.metric.loss_beta,
-            score_length=settings.metric and settings.metric.score_length,
-        )
-        order: Json = {"folder": str(self.folder(experiment.model)), "train": train.model_dump(mode="json")}
-        order |= {"on_policy": votes.model_dump(mode="json")} if votes else {}
-        if settings.metric:
-            order |= {
-                "metric": settings.metric.model_dump(mode="json"),
-                "champion": champion_of(self._store, experiment),
-            }
-        return order
+        return train_order(self._store, self.settings, experiment, self.folder(experiment.model))
 
     async def run(self, stage: Stage) -> Json:
         """Train, or take a training up; returns its result without the scores of single pairs.
@@ -136,7 +69,7 @@ class TrainLane:
             StagePaused: After ``pause``.
         """
         self._ending = None
-        await self._write_on_policy(stage)
+        await write_on_policy(self._store, self.settings, stage)
         if "metric" in stage.order:
             return await Repeats(self._store, stage, self).run()
         return await self.train(stage)
@@ -191,7 +124,7 @@ class TrainLane:
         tried: list[str] = stage.order.get("tried", [])
         match failure.kind:
             case FailureKind.OOM if "oom" not in tried:
-                train = _half_the_batch(stage.order["train"])
+                train = half_the_batch(stage.order["train"])
                 kind = "oom"
             case FailureKind.CRASH | FailureKind.HANG if "again" not in tried:
                 train = stage.order["train"]
@@ -241,38 +174,6 @@ class TrainLane:
             WorkerError: One does not end.
         """
         await self._end_all_but({order_folder(stage), *folders_of(self._work, stage.experiment)} if stage else set())
-
-    def _on_policy(self, experiment: Experiment) -> OnPolicy | None:
-        """Which of users' votes a training sees; None where its recipe gives them no weight.
-
-        Its parent's, unless their weight is what it changes: one change a time, and not a day's more votes with it.
-        """
-        mix = Recipe.model_validate(experiment.recipe).data.mix
-        asked = [name for name, source in self.settings.sources.items() if on_policy.is_asked_for(source)]
-        weighed = [name for name in asked if mix.get(name)]
-        if not weighed:
-            return None
-        file = self._work / "on_policy" / f"{experiment.model}.jsonl"
-        change, parent = experiment.proposal.change, experiment.parent
-        before = self._store.read.done_stage(parent, Lane.TRAIN) if parent is not None else None
-        theirs = before.order.get("on_policy") if before else None
-        if theirs and not (change and change.field in {f"data.mix.{name}" for name in weighed}):
-            return OnPolicy.model_validate(theirs | {"file": str(file)})
-        excluded = tuple(one.voter for one in self._store.read.exclusions())
-        return OnPolicy(file=file, ballots=on_policy.last_ballot(self._store.folder), excluded=excluded)
-
-    async def _write_on_policy(self, stage: Stage) -> None:
-        """Have the rows that the order names in their file."""
-        if not (found := stage.order.get("on_policy")):
-            return
-        votes, folder = OnPolicy.model_validate(found), self._store.folder
-        try:
-            count = await asyncio.to_thread(on_policy.write, folder, votes, self.settings.heldout)
-        except DataError as error:
-            raise StageFailed(FailureKind.INPUT, str(error)) from error
-        if count < on_policy.FEWEST:
-            line = f"users' votes give {count} rows of the {on_policy.FEWEST} needed; weigh them 0 until there are more"
-            raise StageFailed(FailureKind.INPUT, line)
 
     def folder(self, model: str) -> Path:
         """Where the next attempt at a model works: where a worker stands by, else in a folder of its own."""
@@ -338,14 +239,3 @@ async def _see_off(worker: Worker) -> None:
     found = worker.result()
     if found and found.get("status") == "done":
         await asyncio.to_thread(shutil.rmtree, worker.folder / "checkpoints", ignore_errors=True)
-
-
-def _half_the_batch(order: Json) -> Json | None:
-    """The same training with half the rows in memory at a time and as many a step; None when it is one row already."""
-    training: Json = order["recipe"]["training"]
-    batch, accumulation = training["per_device_train_batch_size"], training["gradient_accumulation_steps"]
-    if batch == 1:
-        return None
-    half = batch // 2
-    halved = {"per_device_train_batch_size": half, "gradient_accumulation_steps": -(-batch * accumulation // half)}
-    return order | {"recipe": order["recipe"] | {"training": training | halved}}
