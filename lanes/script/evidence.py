@@ -58,8 +58,8 @@ def _standing(read: Reader, rule: MetricRule, known: list[Measurement]) -> Stand
         value = value_of(known, number)
         if value is not None and (best is None or better_by(rule, value, best) > 0):
             best, who = value, "the baseline" if number == BASELINE else model_name(number)
-    fresh = [values for number in sorted(kept) if numbers_of(values := fresh_of(known, number))]
-    strongest = max(fresh, key=lambda values: better_by(rule, fmean(numbers_of(values)), 0.0), default=list[float | None]())
+    fresh = [numbers for number in sorted(kept) if (numbers := numbers_of(fresh_of(known, number)))]
+    strongest = max(fresh, key=lambda numbers: better_by(rule, fmean(numbers), 0.0), default=list[float]())
     return Standing(best, who, [*fresh_groups(known).values()], strongest)
 
 
