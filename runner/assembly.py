@@ -132,13 +132,14 @@ def lacking(program: AnyProgram) -> tuple[str, ...]:
     return program.missing() or ((f"{program.path.name}: {why}",) if why else ())
 
 
-def unlike(before: AnyProgram, after: AnyProgram) -> tuple[str, ...]:
+def unlike(before: AnyProgram, after: AnyProgram, measured: bool = True) -> tuple[str, ...]:
     """One line for each thing that no edit of the program may change while a run goes on: what went before could not
-    be compared with what comes."""
+    be compared with what comes. While nothing was ``measured`` that is less: what made a script's baseline fail can be
+    mended."""
     if type(before) is not type(after):
         return (f"{after.path.name}: a run of recipes stays one, and so does a run of a script; begin another run",)
     if isinstance(before, ScriptProgram) and isinstance(after, ScriptProgram):
-        return after.unlike(before)
+        return after.unlike(before, measured)
     if isinstance(before, Program) and isinstance(after, Program):
         return after.unlike(before)
     return ()

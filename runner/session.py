@@ -63,8 +63,8 @@ def _unlike_the_last(run: Path, program: AnyProgram) -> tuple[str, ...]:
     """What was changed while the run stood still that no edit may change."""
     try:
         with contextlib.closing(Reader(run)) as read:
-            last = read.program()
-        return unlike(parse_program(last.text, program.path), program) if last else ()
+            last, measured = read.program(), read.champion() is not None
+        return unlike(parse_program(last.text, program.path), program, measured) if last else ()
     except (OSError, sqlite3.Error, ProgramError):
         return ()  # no run yet, none that can be read (said where it is taken), or a program of an earlier version
 
@@ -203,7 +203,8 @@ class Session:
             return  # an editor replaces the file: it is back in a moment, and that is the next change
         try:
             program = read_program(path)
-            if problems := unlike(self.program, program) or await asyncio.to_thread(lacking, program):
+            measured = self.store.read.champion() is not None
+            if problems := unlike(self.program, program, measured) or await asyncio.to_thread(lacking, program):
                 raise ProgramError(problems)
         except ProgramError as error:
             await self.store.do(writes.read_program, text, _sha256(text), str(error))

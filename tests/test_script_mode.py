@@ -174,6 +174,13 @@ async def test_a_metric_that_is_never_printed_is_said_after_the_baseline_and_the
         assert session.store.read.count(State.TRAINING) == 0
     finally:
         await session.close(keep_workers=False)
+    program = folder / "program.md"  # it is mended, and the same run goes on
+    program.write_text(program.read_text().replace("name: val_bpb", "name: val_loss").replace("ents: 9", "ents: 1"))
+    session, _ = await night(folder, [edit("less of A", "A = 5", "A = 1")])
+    try:
+        assert [state for state, _ in verdicts(session)] == ["kept", "kept"]
+    finally:
+        await session.close(keep_workers=False)
 
 
 @pytest.mark.slow

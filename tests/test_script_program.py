@@ -88,6 +88,7 @@ def test_what_is_measured_does_not_change_while_a_run_goes_on() -> None:
     longer = ScriptProgram.parse(VALID.replace("seconds: 20", "seconds: 30"), Path("/nowhere/program.md"))
     assert longer.unlike(before) == ()
     assert [line.split(": changes")[0] for line in other.unlike(before)] == ["program.md:7: script.metric"]
+    assert other.unlike(before, measured=False) == ()
 
 
 def blocks(search: str, replace: str, field: str = "train.py") -> Change:

@@ -86,18 +86,23 @@ class ScriptProgram(ScriptSettings):
         """Files that cannot be changed yet: none."""
         return frozenset()
 
-    def unlike(self, before: ScriptProgram) -> tuple[str, ...]:
-        """One line for each field that cannot change while a run goes on: the numbers would be of another kind."""
+    def unlike(self, before: ScriptProgram, measured: bool = True) -> tuple[str, ...]:
+        """One line for each field that cannot change while a run goes on: the numbers would be of another kind.
+
+        Args:
+            before: The program in force.
+            measured: Whether there are any numbers; until then only the files stay that the baseline was bound to.
+        """
         document = read_document(self.text, self.path.name)
         new, old = self.script, before.script
-        pairs: dict[tuple[str, ...], bool] = {
-            (SCRIPT, "command"): new.command == old.command,
+        fixed: dict[tuple[str, ...], bool] = {
+            (SCRIPT, "command"): new.command == old.command or not measured,
             (SCRIPT, "editable"): new.editable == old.editable,
-            (SCRIPT, "metric"): new.metric.measured == old.metric.measured,
-            (SCRIPT, "seed_env"): new.seed_env == old.seed_env,
+            (SCRIPT, "metric"): new.metric.measured == old.metric.measured or not measured,
+            (SCRIPT, "seed_env"): new.seed_env == old.seed_env or not measured,
         }
         what = "changes what a run measures, so it stays as it was when the run began; begin another run"
-        return tuple(Problem(path, what).line(document) for path, same in pairs.items() if not same)
+        return tuple(Problem(path, what).line(document) for path, same in fixed.items() if not same)
 
     def missing(self) -> tuple[str, ...]:
         """One line for each thing that a run needs of git and that is not there."""
