@@ -33,14 +33,10 @@ from checkpoints.store import Store
 from lanes.analyze.metric_rule import Decide, Train, Whose, next_of_baseline, next_step
 from lanes.analyze.trials import fresh_of, next_seed
 from lanes.lane import StageFailed, StagePaused
-from lanes.measure import Measured, Metric, broken_guard, by_command, by_result
-from lanes.order import RESULT, CommandOrder, CommandResult, ScoreOrder, TrainOrder
+from lanes.measure import Measured, Metric, by_command, by_result
+from lanes.measuring import check_command, run_command, score_locked
+from lanes.order import RESULT
 from lanes.trainings import TRAININGS, command_folder, entry_name, entry_path, read_entry, trial
-
-COMMAND, SCORE = "lanes.workers.command", "lanes.workers.score"
-
-GRACE_SECONDS = 30.0
-"""How much longer than its time-out a command's worker may take."""
 
 
 class Hands(Protocol):
@@ -212,40 +208,15 @@ class Repeats:
             file = Path(entry["folder"]) / RESULT
             found = await asyncio.to_thread(by_result, metric.judge, file)
         else:
-            assert metric.command, "the program is refused without one"
-            order = CommandOrder(
-                command=metric.command, folder=metric.folder, model=Path(entry["train"]["output"]),
-                name=metric.rule.metric, pattern=metric.pattern, seconds=metric.seconds,
-            )  # fmt: skip
             await self._tell(run, "measuring")
-            seconds = metric.seconds + GRACE_SECONDS
-            said = await self._hands.work_aside(
-                command_folder(self._work, run.experiment, run.seed), COMMAND, order.model_dump(mode="json"), seconds
-            )
-            result = CommandResult.model_validate(said)
-            if run == _Run(BASELINE, self._own_seed, Role.FRESH):
-                self._check_the_command(result)
-            found = by_command(metric, result)
+            folder = command_folder(self._work, run.experiment, run.seed)
+            said = await run_command(metric, self._hands.work_aside, folder, Path(entry["train"]["output"]))
+            if run == _Run(BASELINE, self._own_seed, Role.FRESH) and (warning := check_command(metric, said)):
+                self._store.submit(writes.event, Level.WARNING, Lane.TRAIN, warning, BASELINE)
+            found = by_command(metric, said)
         if found.value is None and run == self._own:
             raise StageFailed(FailureKind.CRASH, found.failure)
         return found
-
-    def _check_the_command(self, result: CommandResult) -> None:
-        """What is wrong with the command itself is said after the first training, before a night is spent.
-
-        Raises:
-            StageFailed: No number was found, or none that a guard bounds.
-        """
-        if result.failure is FailureKind.INPUT:
-            raise StageFailed(FailureKind.INPUT, result.error)
-        if result.status != "done":
-            return
-        for name in self._metric.guards:
-            if name not in result.named:
-                raise StageFailed(FailureKind.INPUT, broken_guard({name: self._metric.guards[name]}, result.named))
-        if broken := broken_guard(self._metric.guards, result.named):
-            text = f"the baseline itself breaks a guard, so what is like it will be discarded: {broken}"
-            self._store.submit(writes.event, Level.WARNING, Lane.TRAIN, text, BASELINE)
 
     async def _keep(self, run: _Run, found: Measured, rows: HeldRows = HeldRows.OPEN) -> None:
         measurement = Measurement(
@@ -262,13 +233,11 @@ class Repeats:
         known = self._store.read.measurements(run.experiment, rows=HeldRows.LOCKED)
         if known:
             return
-        order = ScoreOrder(train=TrainOrder.model_validate((await self._entry(run))["train"]), pairs=metric.locked)
+        train = (await self._entry(run))["train"]
         await self._tell(run, "scoring locked pairs")
         folder = self._work / f"score-{run.name}"
-        seconds = GRACE_SECONDS + metric.seconds
         try:
-            await self._hands.work_aside(folder, SCORE, order.model_dump(mode="json"), seconds)
-            found = await asyncio.to_thread(by_result, metric.judge, folder / RESULT)
+            found = await score_locked(metric, self._hands.work_aside, folder, train, metric.locked)
         except StageFailed as failure:
             if self._hands.ending:
                 raise

@@ -1,4 +1,4 @@
-"""Metric mode when somebody or something comes between: steps of a person, edits of the program, guards, another champion."""
+"""Metric mode when something comes between: steps of a person, edits of the program, guards, another champion."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scripted import Scripted, lines, script
 from test_metric_lane import CHAMPION, CHANGED, FLAT, RULE, begin, by_command, counted, done, judged, seeds, trained
 
 from checkpoints import writes
-from checkpoints.measurements import Role
+from checkpoints.measurements import HeldRows, Measurement, Role
 from checkpoints.ownership import RUN
 from checkpoints.records import BASELINE, FailureKind, Lane, Outcome
 from checkpoints.store import Store
@@ -22,8 +22,8 @@ from lanes.aside import Aside
 from lanes.evaluate import EvaluateLane, EvaluateSettings
 from lanes.lane import StageFailed, StagePaused
 from lanes.measure import Bound, Metric
+from lanes.measuring import COMMAND
 from lanes.order import Source
-from lanes.repeats import COMMAND
 from lanes.train import TrainLane, TrainSettings
 from runner.program_error import ProgramError
 from runner.results import status, status_line
@@ -98,15 +98,10 @@ async def test_a_baseline_that_breaks_a_guard_reigns_and_that_is_said(
 async def test_what_was_trained_for_a_rule_is_judged_by_it_whatever_the_program_says_by_then(
     store: Store, lane: TrainLane
 ) -> None:
-    await trained(store, lane)
-    await judged(store, METRIC, BASELINE, None)
-    await trained(store, lane, CHANGED)
+    await as_if_trained(store, lane, CHAMPION, [0.5])
     strict = Metric(judge="val_pref_acc", rule=replace(RULE, seeds=50, confirm=40))
-    await store.do(writes.start_stage, 1, Lane.UPLOAD, {})
-    await store.do(writes.finish_stage, 1, Lane.UPLOAD, 1, {}, 1.0)
     evaluate = EvaluateLane(store, EvaluateSettings(model="m", prompts=None, metric=strict))
-    order = evaluate.order(replace(store.read.experiment(1), opponent=BASELINE))
-    assert Metric.model_validate(order["metric"]) == METRIC
+    assert Metric.model_validate(evaluate.order(store.read.experiment(BASELINE))["metric"]) == METRIC
 
 
 async def test_whom_a_person_kept_is_measured_before_anything_is_compared_with_it(
@@ -132,13 +127,11 @@ async def test_whom_a_person_kept_is_measured_before_anything_is_compared_with_i
 
 async def test_a_candidate_whose_opponent_was_replaced_is_not_taken_for_better(store: Store, lane: TrainLane) -> None:
     """Measured against exp-0000; by the time it is judged a person has pinned another, of one run."""
-    model = script(steps=1, seconds=0, right=FLAT | {"0.002": [50]})
-    lane.settings = replace(lane.settings, model=model)
-    await trained(store, lane)
+    await as_if_trained(store, lane, CHAMPION, [0.5, 0.51, 0.49])
     await judged(store, METRIC, BASELINE, None)
-    await trained(store, lane, 0.002)
+    await as_if_trained(store, lane, 0.002, [0.5])
     await judged(store, METRIC, 1)
-    await trained(store, lane, CHANGED)
+    await as_if_trained(store, lane, CHANGED, [0.6] * 6)
     await store.do(writes.change_champion, 1, "a person pinned it", True)
     verdict = await judged(store, METRIC, 2, opponent=1)
     assert verdict.outcome is Outcome.INCONCLUSIVE
@@ -146,6 +139,19 @@ async def test_a_candidate_whose_opponent_was_replaced_is_not_taken_for_better(s
         "val_pref_acc was not measured often enough against this champion; its change was made to the recipe of"
         " exp-0000, while exp-0001 was champion when it was judged."
     )
+
+
+async def as_if_trained(store: Store, lane: TrainLane, rate: float, values: list[float]) -> None:
+    """An experiment through the train lane, with what its seeds got; after the baseline the first is its screen."""
+    stage = await begin(store, lane, rate)
+    number = stage.experiment
+    roles = [Role.SCREEN if number and not seed else Role.FRESH for seed in range(len(values))]
+    measured = [
+        Measurement(number, 42 + seed, role, HeldRows.OPEN, value, None, "", number, float(seed))
+        for seed, (role, value) in enumerate(zip(roles, values, strict=True))
+    ]
+    await store.do(writes.add_measurements, measured)
+    await done(store, stage, {})
 
 
 def test_a_run_does_not_go_on_under_a_program_that_measures_otherwise(tmp_path: Path) -> None:
