@@ -17,7 +17,7 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
 from sleeping import SleepingAnalyst, SleepingLane
 
-import runner.session
+import runner.assembly
 import tui.app
 from checkpoints.records import Lane
 from checkpoints.store import Store
@@ -39,10 +39,10 @@ def keep_the_names(path: str) -> None:
 
 
 if __name__ == "__main__":
-    session = vars(runner.session)
-    session["TrainLane"], session["UploadLane"] = lane(Lane.TRAIN), lane(Lane.UPLOAD)
-    session["EvaluateLane"] = lane(Lane.EVALUATE)
-    session["AnalyzeLane"] = lambda *_: SleepingAnalyst(SECONDS, frozenset({1, 3}))
+    lanes = vars(runner.assembly)
+    lanes["TrainLane"], lanes["UploadLane"] = lane(Lane.TRAIN), lane(Lane.UPLOAD)
+    lanes["EvaluateLane"] = lane(Lane.EVALUATE)
+    lanes["AnalyzeLane"] = lambda *_: SleepingAnalyst(SECONDS, frozenset({1, 3}))
     if "SLEEPING_FAULT" in os.environ:
         tui.app.Dashboard.action_show_help = broken  # type: ignore[method-assign]
     if "SLEEPING_MODULES" in os.environ:

@@ -188,6 +188,7 @@ def test_the_header_says_money_where_there_is_a_price_and_hours_where_there_is_n
     run = Run("demo", "", RunState.RUNNING, "", 10, 0.0, 7)
     counts = counted([*ROWS, *ROWS[1:]])
     assert counts.seconds == 80
-    assert spent(run, counts).plain == "trained 0:01"
+    assert spent(run, counts, 0).plain == "trained 0:01"
     priced = Run("demo", "", RunState.RUNNING, "", 10, 0.0, 7, usd_per_hour=90.0)
-    assert spent(priced, counts).plain == "$2.00"
+    assert spent(priced, counts, 0).plain == "$2.00"
+    assert spent(run, counts, 17).plain == "17 trainings 0:01"
