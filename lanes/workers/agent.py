@@ -2,9 +2,9 @@
 
 The first line of the input says whom to ask (``model``, ``api_base``); the first of the output is ``ready``, with the
 USD of a token in and out (null where nobody knows), or ``failed``, with which the process ends. Each further line is
-a question (``id``, ``messages``, ``schema``, ``form``, ``seconds``) or takes one back (``cancel``). Each line of the
-output has the ``id`` of a question with what is being said (``saying``), or at last ``done`` or ``failed``. Questions
-are asked side by side. It ends by itself when its input does.
+a question (``id``, ``messages``, ``schema``, ``form``, ``room``, ``seconds``) or takes one back (``cancel``). Each
+line of the output has the ``id`` of a question with what is being said (``saying``), or at last ``done`` or
+``failed``. Questions are asked side by side. It ends by itself when its input does.
 """
 
 from __future__ import annotations

@@ -7,13 +7,15 @@ import contextlib
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from checkpoints.records import Json
 from lanes.workers.agent_forms import TEXT, is_about_the_form, ladder, request
 from lanes.workers.agent_reading import Unfit, holds_json, read
+from lanes.workers.agent_reply import Reply
+from lanes.workers.agent_room import Full, Room, most_bytes, most_out
 from lanes.workers.litellm_client import asked_to_wait, missing_keys, passing, said_by, without_whole_keys
 
 TRIES = 4
@@ -21,9 +23,6 @@ TRIES = 4
 
 LONGEST_WAIT = 60.0
 """Most seconds that a service may ask to be left alone (``Retry-After``) and is waited for."""
-
-MOST_BYTES = 200_000
-"""Of one answer, its thoughts included; the connection is closed at the next."""
 
 SAY_SECONDS = 0.25
 SAID = 2000
@@ -60,6 +59,8 @@ class Service:
     api_base: str | None
     key: str | None
     streams: bool = True
+    limits: bool = True
+    """Whether it takes a limit on the length of an answer."""
 
     @property
     def where(self) -> str:
@@ -79,37 +80,6 @@ class Service:
         return None
 
 
-@dataclass
-class Reply:
-    """An answer while it comes."""
-
-    content: list[str] = field(default_factory=list[str])
-    arguments: list[str] = field(default_factory=list[str])
-    """Of the tool that it calls."""
-
-    refusal: str = ""
-    finish: str = ""
-    size: int = 0
-    """Bytes."""
-
-    usage: Any = None
-
-    @property
-    def text(self) -> str:
-        """What it says, or calls the tool with."""
-        return "".join(self.arguments or self.content)
-
-    def take(self, part: Any) -> None:
-        """Add a piece, or the whole: litellm's ``delta`` or ``message``."""
-        calls = getattr(part, "tool_calls", None) or ()
-        said, called = part.content or "", "".join(call.function.arguments or "" for call in calls)
-        self.content.append(said)
-        if called:
-            self.arguments.append(called)
-        self.refusal += getattr(part, "refusal", None) or ""
-        self.size += sum(len(each.encode()) for each in (said, called, getattr(part, "reasoning_content", None) or ""))
-
-
 class Turn:
     """One question and what becomes of it."""
 
@@ -118,14 +88,16 @@ class Turn:
 
         Args:
             service: Whom to ask.
-            asked: ``messages``, ``schema`` (null for words), ``form`` (one that the model has answered in, or null) and
-                ``seconds``, the longest that all of it may take.
+            asked: ``messages``, ``schema`` (null for words), ``form`` (one that the model has answered in, or null),
+                ``room`` (see ``Room``) and ``seconds``, the longest that all of it may take.
             say: Takes what is being said, while it is.
         """
         self._service, self._litellm, self._say = service, service.litellm, say
         self._messages: list[Json] = asked["messages"]
         self._schema: Json | None = asked["schema"]
         self._known: str | None = asked["form"]
+        self._room = Room(**asked["room"])
+        self._out: int | None = None
         self._seconds: float = asked["seconds"]
         self._until = time.monotonic() + self._seconds
         self._form, self._reply, self._trouble, self._said_at = TEXT, Reply(), "", 0.0
@@ -203,10 +175,14 @@ class Turn:
                 return await self._request()
             except (Failed, TimeoutError):
                 raise
-            except known.ContextWindowExceededError:
+            except known.ContextWindowExceededError as error:
+                if self._goes_without_limit(error):
+                    continue
                 line = f"{model}: the question is too long for it; lower agent.memory_tokens, {PLAYBOOK}"
                 raise Failed("context", line) from None
             except known.BadRequestError as error:
+                if self._goes_without_limit(error):
+                    continue
                 if not self._service.streams or "stream" not in said_by(error).lower():
                     raise
                 self._service.streams = False
@@ -227,6 +203,12 @@ class Turn:
                 raise Failed("service", f"{self._name} cannot be asked: {said_by(error)}") from None
         raise Failed("service", f"{self._name} gave no answer in {TRIES} tries")
 
+    def _goes_without_limit(self, error: Exception) -> bool:
+        """Whether it was the limit on the answer that was refused; the next request has none."""
+        about_it = any(word in said_by(error).lower() for word in ("max_tokens", "completion", "output tokens"))
+        refused, self._service.limits = self._service.limits and about_it, self._service.limits and not about_it
+        return refused
+
     def _shut_out(self) -> str:
         """Why the service lets nobody in; its own words may quote a part of the key."""
         if missing := missing_keys(self._litellm, self._service.model):
@@ -243,9 +225,19 @@ class Turn:
         return asked
 
     async def _request(self) -> None:
-        """One request; what it used is counted however it ends."""
-        self._reply, service = Reply(), self._service
+        """One request; what it used is counted however it ends.
+
+        Raises:
+            Failed: The caps leave no room for it.
+        """
+        service = self._service
+        try:
+            self._out = self._room.out(self._tokens_in + self._tokens_out, self._usd, service.price)
+        except Full as full:
+            raise Failed("reply", f"{full}; {self._trouble or 'what came so far is not what was asked for'}") from None
+        self._reply = Reply()
         more: Json = {"stream": True, "stream_options": {"include_usage": True}} if service.streams else {}
+        more |= {"max_tokens": most_out(self._litellm, service.model, self._out)} if service.limits else {}
         response: Any = await self._litellm.acompletion(
             model=service.model, api_base=service.api_base, api_key=service.key, num_retries=0, max_retries=0,
             # Our own limit comes first: it is on the whole answer, not on the time between two pieces of it.
@@ -279,8 +271,8 @@ class Turn:
                 self._say({"saying": without_whole_keys(said)[-SAID:], "form": self._form})
 
     def _refuse_if_long(self) -> None:
-        if self._reply.size > MOST_BYTES:
-            raise Failed("reply", f"it was cut off at {MOST_BYTES:,} bytes; say it shorter")
+        if self._reply.size > (most := most_bytes(self._out)):
+            raise Failed("reply", f"it was cut off at {most:,} bytes; say it shorter")
 
     def _count(self) -> None:
         """Add what a request used: as the service says, else counted here, off the network."""

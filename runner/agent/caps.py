@@ -55,6 +55,12 @@ class Caps:
         if max_usd is not None and usd > max_usd:
             self._refuse(f"{spent.usd:.4g} of {max_usd:.4g} USD, agent.max_usd")
 
+    def left(self, max_usd: float | None, max_tokens: int | None) -> tuple[int | None, float | None]:
+        """Tokens and USD that nobody has used or will use by a guess; None where there is no cap."""
+        spent, coming = self._spent(), self._under_way
+        tokens = None if max_tokens is None else max_tokens - spent.tokens - sum(each.tokens for each in coming)
+        return tokens, None if max_usd is None else max_usd - spent.usd - sum(each.usd for each in coming)
+
     def begin(self, guess: Guess) -> None:
         """Count a question that is asked now."""
         self._under_way.append(guess)

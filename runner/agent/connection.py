@@ -55,7 +55,7 @@ class Connection:
         self,
         question: Question,
         seconds: float,
-        allow: Callable[[Prices], None],
+        allow: Callable[[Prices], Json],
         on_saying: Callable[[str, str], None],
     ) -> Heard:
         """Ask; whatever comes of it is returned.
@@ -63,7 +63,8 @@ class Connection:
         Args:
             question: What is asked.
             seconds: Longest that an answer may take.
-            allow: Called with the model's prices before anything is sent; what it raises is raised.
+            allow: Called with the model's prices before anything is sent; what it raises is raised. Returns what the
+                question may use, as the worker's ``Room`` has it.
             on_saying: Called with the end of what is being said, and the form, a few times a second.
         """
         probe = self._breaker.enter()
@@ -102,7 +103,7 @@ class Connection:
         self,
         question: Question,
         seconds: float,
-        allow: Callable[[Prices], None],
+        allow: Callable[[Prices], Json],
         on_saying: Callable[[str, str], None],
     ) -> Heard:
         """Ask, with another process where the first has died."""
@@ -112,7 +113,7 @@ class Connection:
             "form": self._form if question.schema is not None else None,
         }
         process = await self._started()
-        allow(process.prices)
+        asked["room"] = allow(process.prices)
         try:
             return await process.ask(asked, seconds, on_saying)
         except Hung:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from checkpoints import writes
-from checkpoints.records import Level
+from checkpoints.records import Json, Level
 from checkpoints.store import Store, StoreError
 from checkpoints.text import clean
 from checkpoints.thought import Exchange
@@ -95,12 +95,14 @@ class Model:
         """What came of a question, shown while it comes."""
         guess: Guess | None = None
 
-        def allow(prices: Prices) -> None:
+        def allow(prices: Prices) -> Json:
             nonlocal guess
             asking.prices = prices
             self._say_if_unpriced(settings, prices)
             self._caps.check(settings.max_usd, settings.max_tokens, self._guess(asking))
+            tokens, usd = self._caps.left(settings.max_usd, settings.max_tokens)
             self._caps.begin(guess := self._guess(asking))
+            return {"tokens": tokens, "usd": usd, "asking": asking.tokens_in}
 
         def on_saying(text: str, form: str) -> None:
             asking.said, asking.form = text, form

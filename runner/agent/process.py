@@ -146,7 +146,7 @@ class Process:
         """Have one question asked; cancelling it takes it back.
 
         Args:
-            question: ``messages``, ``schema`` and ``form``.
+            question: ``messages``, ``schema``, ``form`` and ``room``.
             seconds: Longest that all of it may take.
             on_saying: Called with the end of what is being said, and the form, a few times a second.
 
