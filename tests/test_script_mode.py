@@ -210,6 +210,7 @@ async def test_a_crash_is_repaired_twice_at_most(tmp_path: Path) -> None:
         await session.close(keep_workers=False)
 
 
+@pytest.mark.slow
 async def test_the_playbook_edits_no_script_so_the_baseline_is_run_and_the_run_waits(tmp_path: Path) -> None:
     folder = repository(tmp_path, model="playbook")
     session, _ = session_of(folder, [], linger=True)
