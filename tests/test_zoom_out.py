@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from checkpoints.records import Change, Experiment, Outcome, Proposal, Row, State, Verdict, ZoomOut
+from runner.agent.diversity import barred
 from runner.agent.zoom_out import due
 from runner.settings import ZoomOut as Settings
 
@@ -65,6 +66,14 @@ def test_it_is_due_after_so_many_proposals_of_one_category_without_a_keep() -> N
     assert due([*rows, row(4, None, "data")], [], settings) == "streak"
     kept = [BASE, row(1, category="data"), row(2, Outcome.KEEP, "data"), row(3, category="data"), row(4, None, "data")]
     assert due(kept, [], settings) is None
+
+
+def test_a_keep_that_a_person_vetoed_ends_no_streak_and_what_a_person_kept_does() -> None:
+    settings = NEVER.model_copy(update={"streak": 3})
+    rows = [BASE, row(1, Outcome.KEEP, "data", State.VETOED), row(2, category="data"), row(3, None, "data")]
+    assert due(rows, [], settings) == "streak" and list(barred(rows, [], None, CATEGORIES, 3, {})) == ["data"]
+    rows[2] = row(2, Outcome.DISCARD, "data", State.KEPT)
+    assert due(rows, [], settings) is None and barred(rows, [], None, CATEGORIES, 3, {}) == {}
 
 
 def test_what_was_cancelled_counts_for_nothing() -> None:

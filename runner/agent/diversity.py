@@ -16,7 +16,7 @@ def barred(
     zoom_outs: Sequence[ZoomOut],
     binding: ZoomOut | None,
     categories: Sequence[str],
-    streak: int,
+    longest: int,
     quotas: Mapping[str, float],
 ) -> dict[str, str]:
     """Categories that the next proposal may not come from, with the reason of each; never all of them.
@@ -26,28 +26,37 @@ def barred(
         zoom_outs: All of the run, the newest last.
         binding: The last one, while its categories bind.
         categories: That are open.
-        streak: Most proposals of one category in a row without a keep.
+        longest: Most proposals of one category in a row without a keep.
         quotas: Largest share of the proposals since the last zoom-out by category.
     """
     proposed = [row for row in rows if row.experiment.number != BASELINE and row.experiment.state != State.CANCELLED]
     named = binding.categories if binding and {*binding.categories} & {*categories} else categories
     asked = f"zoom-out {binding.number} asks for {', '.join(binding.categories)}" if binding else ""
     found = {category: asked for category in categories if category not in named}
-    worn = _streak(proposed, streak) | _over_quota(proposed, zoom_outs, quotas)
+    worn = _worn(proposed, longest) | _over_quota(proposed, zoom_outs, quotas)
     if any(category not in worn for category in categories if category not in found):
         found |= {category: why for category, why in worn.items() if category in categories and category not in found}
     return found
 
 
-def _streak(proposed: Sequence[Row], streak: int) -> dict[str, str]:
-    if not proposed:
-        return {}
-    category, length = proposed[-1].experiment.proposal.category, 0
+def streak(proposed: Sequence[Row]) -> int:
+    """How many of the newest proposals are of one category, back to the last one that is kept: one that a person vetoed
+    is not, one that a person kept anyway is."""
+    length = 0
     for row in reversed(proposed):
-        if row.experiment.proposal.category != category or row.experiment.state is State.KEPT:
+        last = proposed[-1].experiment.proposal.category
+        if row.experiment.proposal.category != last or row.experiment.state is State.KEPT:
             break
         length += 1
-    return {category: f"the last {length} proposals were {category}, none was kept"} if length >= streak else {}
+    return length
+
+
+def _worn(proposed: Sequence[Row], most: int) -> dict[str, str]:
+    length = streak(proposed)
+    if not length or length < most:
+        return {}
+    category = proposed[-1].experiment.proposal.category
+    return {category: f"the last {length} proposals were {category}, none was kept"}
 
 
 def _over_quota(proposed: Sequence[Row], zoom_outs: Sequence[ZoomOut], quotas: Mapping[str, float]) -> dict[str, str]:

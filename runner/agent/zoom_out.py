@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import takewhile
 
 from checkpoints.records import BASELINE, Outcome, Row, State, ZoomOut
+from runner.agent.diversity import streak
 from runner.settings import ZoomOut as Settings
 
 
@@ -34,18 +35,6 @@ def due(rows: Sequence[Row], zoom_outs: Sequence[ZoomOut], settings: Settings) -
     outcomes = [verdict.outcome for verdict in reversed(verdicts)]
     if len([*takewhile(lambda outcome: outcome is not Outcome.KEEP, outcomes)]) >= settings.plateau:
         return "plateau"
-    if _streak(proposed) >= settings.streak:
+    if streak(proposed) >= settings.streak:
         return "streak"
     return None
-
-
-def _streak(proposed: list[Row]) -> int:
-    """How many of the newest proposals are of one category, back to the last keep."""
-    length = 0
-    for row in reversed(proposed):
-        if row.verdict and row.verdict.outcome is Outcome.KEEP:
-            break
-        if row.experiment.proposal.category != proposed[-1].experiment.proposal.category:
-            break
-        length += 1
-    return length
