@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from checkpoints.records import Interval, Row
-
-EVEN = 0.5
-"""Win rate of two models that are the same."""
+from runner.agent.gained import found_effect
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +61,3 @@ def calibrated(rows: Iterable[Row]) -> Calibrated:
         covered=sum(found.low <= expected <= found.high for expected, found in both),
         in_votes=in_votes,
     )
-
-
-def found_effect(row: Row) -> Interval | None:
-    """What an experiment gained over its opponent: in win rate above even, or in the metric's unit."""
-    if row.verdict is None:
-        return None
-    if row.verdict.effect:
-        return row.verdict.effect
-    rate = row.verdict.win_rate
-    return rate and Interval(rate.estimate - EVEN, rate.low - EVEN, rate.high - EVEN)

@@ -10,14 +10,12 @@ from statistics import fmean
 from typing import TYPE_CHECKING, cast
 
 from checkpoints.records import PERSON, Change, Hypothesis, HypothesisStatus, Interval, Json, Outcome, ZoomOut
+from runner.agent.gained import EVEN
 from runner.agent.quoting import inline, visible
 from runner.agent.shortening import Draft, Rank
 
 if TYPE_CHECKING:
     from runner.agent.memory import Memory, Tried
-
-EVEN = 0.5
-"""Win rate of two models that are the same."""
 
 RECENT = 10
 """Newest experiments, which stay in a shortened table before all others."""
@@ -186,9 +184,7 @@ def _size(gain: float, in_votes: bool) -> str:
 
 def _estimate(one: Tried) -> float:
     """Middle of what it gained; what was not measured is behind all else."""
-    if one.effect:
-        return one.effect.estimate
-    return one.win_rate.estimate - EVEN if one.win_rate else -inf
+    return one.gain.estimate if one.gain else -inf
 
 
 def _best(group: Sequence[Tried]) -> str:

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from checkpoints.records import BASELINE, Interval, Row, State
+from runner.agent.gained import found_effect
 
 _OPEN = frozenset({State.KEPT, State.DISCARDED, State.INCONCLUSIVE})
 """Ends of an experiment that may be branched from: it was judged, and nobody took it back."""
@@ -84,15 +85,8 @@ def _highest(scores: Mapping[int, float], champion: int) -> int:
 
 
 def _gain(row: Row) -> Interval | None:
-    """Over its opponent: what the metric says, or the win rate above even; None where nobody judged it."""
-    verdict = row.verdict
-    if verdict is None or row.experiment.number == BASELINE:
-        return None
-    if verdict.effect:
-        return verdict.effect
-    if rate := verdict.win_rate:
-        return Interval(rate.estimate - 0.5, rate.low - 0.5, rate.high - 0.5)
-    return None
+    """Over its opponent; None where nobody judged it, and of the baseline."""
+    return None if row.experiment.number == BASELINE else found_effect(row)
 
 
 def _sd(gain: Interval) -> float:
