@@ -27,6 +27,9 @@ counts of votes and the ranking are of people (or simulated voters) and leave it
 PERSON = "person"
 """Who proposed what a person asked for."""
 
+PLAYBOOK = "playbook"
+"""Who proposes without a model."""
+
 REFUSED = "refused: "
 """How the effect of a person's step begins that was not done."""
 
@@ -507,7 +510,7 @@ class Hypothesis:
     status: HypothesisStatus
     experiments: tuple[int, ...]
     source: str = "agent"
-    """Whose it is: ``agent``, ``person`` or ``zoom-out``."""
+    """Whose it is: ``agent``, ``person``, ``zoom-out`` or ``playbook``."""
 
     refuted_by: str = ""
     """What would refute it, where somebody said so."""

@@ -14,10 +14,8 @@ from checkpoints.records import (
     PERSON,
     Change,
     Experiment,
-    HypothesisStatus,
     Json,
     Level,
-    Outcome,
     Proposal,
     Standing,
     State,
@@ -44,8 +42,6 @@ if TYPE_CHECKING:
 
 AGAIN = 3
 """How often a proposer that says the same as before is asked anew, before there is nothing left to try."""
-
-_SETTLED = {Outcome.KEEP: HypothesisStatus.SUPPORTED, Outcome.DISCARD: HypothesisStatus.REFUTED}
 
 
 class Stale(Exception):
@@ -248,12 +244,10 @@ class Planner:
             Conflict: The experiment was cancelled, or its opponent is no longer champion.
         """
         crowned = verdict.experiment != BASELINE
-        status = _SETTLED.get(verdict.outcome)
 
         def write(db: Database) -> None:
             writes.conclude(db, verdict, standings, crowned, attempt, seconds)
-            if status:
-                writes.settle_hypothesis(db, verdict.experiment, status)
+            writes.settle_hypothesis(db, verdict.experiment)
 
         await self.store.do(write)
 
@@ -270,11 +264,17 @@ class Planner:
         """What a proposal may rest on now."""
         return await self._recollection.now()
 
+    def _check_base(self, proposal: Proposal) -> None:
+        if self._was_taken_back(proposal.base):
+            assert proposal.base is not None
+            raise ChangeRefused(f"{model_name(proposal.base)}, which it branches from, was taken back meanwhile")
+
     async def _put(self, proposal: Proposal) -> bool:
         """Put a proposal before the train lane, if it is acceptable as things are now; else its refusal is kept."""
         assert proposal.change is not None
-        memory = await self._recollection.for_check(proposal)
         try:
+            self._check_base(proposal)
+            memory = await self._recollection.for_check(proposal)
             check(proposal, memory, obliged=proposal.proposer != PLAYBOOK)
         except ChangeRefused as refused:
             await self.store.do(_keep_refusal, proposal, str(refused))

@@ -18,7 +18,6 @@ from checkpoints.records import (
     Change,
     Choice,
     FailureKind,
-    HypothesisStatus,
     Interval,
     Json,
     Lane,
@@ -210,10 +209,7 @@ class Story:
         ]
         writes.conclude(db, verdict, standings, number > 0, attempt, 0.2)
         if number:
-            supported = outcome is Outcome.KEEP
-            status = HypothesisStatus.SUPPORTED if supported else HypothesisStatus.REFUTED
-            if outcome is not Outcome.INCONCLUSIVE:
-                writes.settle_hypothesis(db, number, status)
+            writes.settle_hypothesis(db, number)
         if outcome is Outcome.KEEP and number:
             field, value, *_ = _change(number)
             self.champion, self.recipe = number, _changed(self.recipe, field, value)

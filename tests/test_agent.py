@@ -173,17 +173,6 @@ async def test_a_loop_with_a_model_that_never_answers_goes_through_its_experimen
     assert {one.proposal.proposer for one in store.read.experiments()} == {"program", "playbook"}
 
 
-async def test_the_last_decisive_verdict_says_what_becomes_of_a_belief_with_two_experiments(store: Store) -> None:
-    _, planner = await asked(store, said(new=0.2), said(new=0.3, belief=1))
-    await planner.propose()
-    await store.do(writes.cancel, 1, "out of the way")
-    await planner.propose()
-    assert store.read.hypotheses()[0].experiments == (1, 2)
-    await store.do(writes.settle_hypothesis, 1, HypothesisStatus.REFUTED)
-    await store.do(writes.settle_hypothesis, 2, HypothesisStatus.SUPPORTED)
-    assert store.read.hypotheses()[0].status is HypothesisStatus.SUPPORTED
-
-
 def row(expected: float | None, rate: tuple[float, float, float] | None) -> Row:
     foreseen = None if expected is None else Expected(expected, "")
     proposal = Proposal("", "data", None, "model", expected=foreseen)

@@ -16,7 +16,6 @@ from checkpoints.records import (
     PERSON,
     Change,
     Expected,
-    HypothesisStatus,
     Interval,
     Lane,
     Outcome,
@@ -73,9 +72,9 @@ async def told(store: Store) -> Store:
     await store.do(writes.propose, Proposal("the program's own", "baseline", None, "program"))
     await judged(store, 0, Outcome.KEEP, None)
     await judged(store, await proposed(store, 0.2), Outcome.KEEP)
-    await store.do(writes.settle_hypothesis, 1, HypothesisStatus.SUPPORTED)
+    await store.do(writes.settle_hypothesis, 1)
     await judged(store, await proposed(store, 0.3), Outcome.DISCARD, 1)
-    await store.do(writes.settle_hypothesis, 2, HypothesisStatus.REFUTED)
+    await store.do(writes.settle_hypothesis, 2)
     return store
 
 
@@ -116,7 +115,7 @@ async def test_a_veto_is_remembered_with_its_reason_and_the_change_is_not_free_a
         '#1 loss: training.beta 0.1 → 0.2: vetoed by the person, +10.0 [+1.0, +19.0]: "it forgets the user\'s name"'
     )
     assert section(now, "Vetoed") == [vetoed]
-    assert section(now, "Hypotheses that")[0] == 'H1 supported (#1 vetoed): "0.2 is better"'
+    assert section(now, "Hypotheses that")[0] == 'H1 refuted (#1 vetoed): "0.2 is better"'
 
 
 async def test_a_crash_is_remembered_with_its_reason(told: Store) -> None:

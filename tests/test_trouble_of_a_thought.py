@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -198,3 +199,49 @@ async def test_a_stock_that_was_begun_before_another_came_is_not_kept(store: Sto
     await store.do(keep_own_stock, "scheduled", Stock("older", ("loss",)), 0)
     await store.do(keep_own_stock, "scheduled", Stock("newer", ("loss",)), 1)
     assert [one.text for one in store.read.zoom_outs()] == ["the person's", "newer"]
+
+
+class Waiting(Playbook):
+    """Proposes when it is let, by what it was handed before."""
+
+    name = "openai/waiting"
+
+    def __init__(self) -> None:
+        self.handed: list[Memory] = []
+        self.let = asyncio.Event()
+
+    async def propose(self, memory: Memory) -> Proposal | None:
+        self.handed.append(memory)
+        proposal = await super().propose(memory)
+        await self.let.wait()
+        return proposal and replace(proposal, proposer=self.name)
+
+    async def take_stock(self, memory: Memory, trigger: str, steering: str) -> Stock:
+        return Stock("the person's", ("data",))
+
+
+async def test_a_thought_that_a_forced_zoom_out_found_under_way_is_begun_anew(store: Store) -> None:
+    _, planner = await asked(store, said())
+    planner.change_proposer(waiting := Waiting())
+    proposing = asyncio.create_task(planner.propose())
+    async with asyncio.timeout(5):
+        while not waiting.handed:
+            await asyncio.sleep(0.01)
+        await planner.force_zoom_out("", lambda *_: None)
+        waiting.let.set()
+        assert await proposing
+    assert [one.proposal.zoom_out for one in store.read.experiments(State.PROPOSED)] == [1]
+
+
+async def test_a_proposal_that_was_made_before_things_changed_is_not_put_after_it(store: Store) -> None:
+    _, planner = await asked(store, said())
+    planner.change_proposer(waiting := Waiting())
+    proposing = asyncio.create_task(planner.propose())
+    while not waiting.handed:
+        await asyncio.sleep(0.001)
+    async with planner.proposing:
+        waiting.let.set()
+        await asyncio.sleep(0.1)  # it is made, and waits to be put
+        planner.think_anew()
+    async with asyncio.timeout(5):
+        assert await proposing and len(waiting.handed) == 2

@@ -31,10 +31,10 @@ from checkpoints.thought import Message
 from lanes.analyze.metric_rule import MetricRule
 from runner.agent.asking import Answer, Question
 from runner.agent.checks import check
-from runner.agent.memory import Memory, remember
+from runner.agent.memory import ZOOM_OUT, Memory, remember
 from runner.agent.playbook import Playbook
 from runner.agent.proposer import Proposer
-from runner.agent.stock import SOURCE, Stock
+from runner.agent.stock import Stock
 from runner.agent.taking_stock import take_stock
 from runner.agent.talk import Reply
 from runner.agent.zoom_out import due
@@ -229,7 +229,7 @@ async def _stock(proposer: Proposer, kept: Kept) -> None:
     kept.stocks.append(ZoomOut(number, trigger, "", stock.text, stock.categories, at, directions))
     for idea in stock.directions:
         open_now = HypothesisStatus.OPEN
-        kept.beliefs.append(Hypothesis(len(kept.beliefs) + 1, idea.text, idea.category, open_now, (), SOURCE))
+        kept.beliefs.append(Hypothesis(len(kept.beliefs) + 1, idea.text, idea.category, open_now, (), ZOOM_OUT))
 
 
 async def _accepted(proposer: Proposer, kept: Kept) -> Proposal:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from checkpoints.records import PERSON, Answer, HypothesisStatus, Level, Metric, Proposal
+from checkpoints.records import PERSON, PLAYBOOK, Answer, HypothesisStatus, Level, Metric, Proposal, State
 from checkpoints.writes.experiment import propose
 from checkpoints.writes.log import as_json, event
 from checkpoints.writes.thought import led_to
@@ -55,7 +55,7 @@ def put_forward(db: Database, proposal: Proposal, change_hash: str) -> int:
     number = propose(db, proposal, change_hash)
     if proposal.belief is None:
         refuted_by = proposal.expected.refuted_by if proposal.expected else ""
-        source = PERSON if proposal.proposer == PERSON else "agent"
+        source = proposal.proposer if proposal.proposer in (PERSON, PLAYBOOK) else "agent"
         add_hypothesis(db, proposal.hypothesis, proposal.category, number, source, refuted_by)
     else:
         db.execute(
@@ -66,16 +66,24 @@ def put_forward(db: Database, proposal: Proposal, change_hash: str) -> int:
     return number
 
 
-def settle_hypothesis(db: Database, experiment: int, status: HypothesisStatus) -> None:
-    """What the verdict of an experiment says of the belief that it tested.
+def settle_hypothesis(db: Database, experiment: int) -> None:
+    """What has become of an experiment says what becomes of the belief that it tested.
 
-    A belief with several experiments is as the last decisive verdict says, a keep or a discard; what was inconclusive
-    or crashed leaves it as it was.
+    A belief is supported where its last decisive experiment is kept now, refuted where that was discarded or vetoed,
+    open where none was decisive: what was inconclusive, crashed or was cancelled says nothing. The last is the one
+    whose verdict fell last; a person's word stands above the verdict. So a veto speaks against, "keep anyway" speaks
+    for the belief, and where that is undone it is as the verdict says again.
     """
     db.execute(
-        "UPDATE hypotheses SET status = ? WHERE EXISTS (SELECT 1 FROM json_each(experiments) WHERE value = ?)",
-        [status, experiment],
-    )
+        "UPDATE hypotheses SET status = coalesce((SELECT iif(e.state = ?, ?, ?) FROM json_each(experiments) AS tested"
+        " JOIN experiments AS e ON e.number = tested.value JOIN verdicts AS v ON v.experiment = e.number"
+        " WHERE e.state IN (?, ?, ?) ORDER BY v.decided_at DESC, e.number DESC LIMIT 1), ?)"
+        " WHERE EXISTS (SELECT 1 FROM json_each(experiments) WHERE value = ?)",
+        [
+            State.KEPT, HypothesisStatus.SUPPORTED, HypothesisStatus.REFUTED, State.KEPT, State.DISCARDED, State.VETOED,
+            HypothesisStatus.OPEN, experiment,
+        ],
+    )  # fmt: skip
 
 
 def add_zoom_out(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from checkpoints.records import BASELINE, PERSON, Json, Level, Outcome, State, Step
 from checkpoints.writes.experiment import OUTCOME_ENDS, Conflict, cancel, state_of
+from checkpoints.writes.findings import settle_hypothesis
 from checkpoints.writes.log import as_json, event
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def veto(db: Database, number: int, reason: str) -> None:
     if (state := state_of(db, number)) is not State.KEPT:
         raise Conflict(f"experiment {number} is {state}; only a kept one can be vetoed")
     db.table("experiments").update(number, {"state": State.VETOED, "note": reason})
+    settle_hypothesis(db, number)
     event(db, Level.WARNING, "verdict", f"vetoed: {reason}" if reason else "vetoed", number)
 
 
@@ -68,6 +70,7 @@ def keep(db: Database, number: int, note: str) -> None:
     if (state := state_of(db, number)) not in (State.DISCARDED, State.INCONCLUSIVE, State.VETOED):
         raise Conflict(f"experiment {number} is {state}; only one that was judged can be kept anyway")
     db.table("experiments").update(number, {"state": State.KEPT, "note": note})
+    settle_hypothesis(db, number)
     event(db, Level.GOOD, "verdict", note or "kept again: its veto was undone", number)
 
 
@@ -75,6 +78,7 @@ def unkeep(db: Database, number: int) -> None:
     """Take a person's word back: the experiment is again what its verdict says."""
     outcome = Outcome(db.execute("SELECT outcome FROM verdicts WHERE experiment = ?", [number]).fetchone()[0])
     db.table("experiments").update(number, {"state": OUTCOME_ENDS[outcome], "note": ""})
+    settle_hypothesis(db, number)
     event(db, Level.WARNING, "verdict", f"{OUTCOME_ENDS[outcome]} again: keeping it anyway was undone", number)
 
 

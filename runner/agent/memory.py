@@ -8,8 +8,11 @@ from dataclasses import dataclass, field, replace
 from checkpoints.reader import Reader
 from checkpoints.records import (
     BASELINE,
+    PERSON,
+    PLAYBOOK,
     Change,
     Hypothesis,
+    HypothesisStatus,
     Interval,
     Json,
     Outcome,
@@ -19,7 +22,7 @@ from checkpoints.records import (
 )
 from checkpoints.thought import Note, Refusal
 from runner.agent.diversity import barred
-from runner.agent.history import EVEN
+from runner.agent.gained import gained
 from runner.agent.left import left
 from runner.agent.memory_text import sections
 from runner.agent.shortening import Section
@@ -35,6 +38,12 @@ each of some five hundred experiments."""
 
 REFUSALS = 40
 """Newest refusals that are looked at."""
+
+ZOOM_OUT = "zoom-out"
+"""Whose a belief is that came up in a zoom-out."""
+
+_WHOSE = {PERSON: 0, ZOOM_OUT: 1}
+"""Whose plans come first."""
 
 _NOT_TRIED = frozenset({State.CANCELLED})
 
@@ -70,9 +79,7 @@ class Tried:
     @property
     def gain(self) -> Interval | None:
         """What it gained over its opponent, above 0 is better: in win rate above even, or in the metric's unit."""
-        if self.effect or not self.win_rate:
-            return self.effect
-        return Interval(self.win_rate.estimate - EVEN, self.win_rate.low - EVEN, self.win_rate.high - EVEN)
+        return gained(self.win_rate, self.effect)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +147,22 @@ class Memory:
     def allowed(self) -> tuple[str, ...]:
         """Categories that the next proposal must come from; empty when any will do."""
         return self.zoom_out.categories if self.zoom_out else ()
+
+    @property
+    def plans(self) -> list[Hypothesis]:
+        """Open hypotheses that nothing tests yet: a person's first, then the zoom-outs', the agent's own newest first.
+
+        What the playbook believed goes with its proposal: it is no idea of anybody's, and it comes up again by itself.
+        """
+        tried = {one.experiment for one in self.tried}
+        untested = [
+            one
+            for one in self.hypotheses
+            if one.status is HypothesisStatus.OPEN and one.source != PLAYBOOK and tried.isdisjoint(one.experiments)
+        ]
+        return sorted(
+            untested, key=lambda one: (_WHOSE.get(one.source, 2), one.number if one.source == PERSON else -one.number)
+        )
 
     def sections(self, whole: bool = False, space: bool = True) -> tuple[Section, ...]:
         """The memory in parts, as a person or a model reads them; the same memory has the same ones.

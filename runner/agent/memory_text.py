@@ -5,7 +5,7 @@ from __future__ import annotations
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from checkpoints.records import BASELINE, PERSON, Change, Hypothesis, HypothesisStatus, model_name
+from checkpoints.records import BASELINE, PERSON, Change, Hypothesis, model_name
 from checkpoints.thought import Note
 from runner.agent import history
 from runner.agent.history import more, tried_line
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
 OPEN = "What may be changed, and nothing else"
 """Title of what is open."""
-
-ZOOM_OUT = "zoom-out"
-"""Whose a belief is that came up in a zoom-out."""
 
 _LONGEST = 600
 """Characters from which a line of the program is broken, so that a part of it can stay."""
@@ -146,13 +143,7 @@ def _bound(memory: Memory) -> Draft[str]:
 
 def _plans(memory: Memory) -> Draft[Hypothesis]:
     """What nobody has tested yet: a person's first, then the last zoom-out's, then the agent's own."""
-    tried = {one.experiment for one in memory.tried}
-    first = {PERSON: 0, ZOOM_OUT: 1}
-    plans = sorted(
-        (one for one in memory.hypotheses if one.status is HypothesisStatus.OPEN and tried.isdisjoint(one.experiments)),
-        key=lambda one: (first.get(one.source, 2), one.number if one.source == PERSON else -one.number),
-    )
-    return Draft("Open plans, not tested yet: the person's come first", plans, _plan, 3, more("plans"))
+    return Draft("Open plans, not tested yet: the person's come first", memory.plans, _plan, 3, more("plans"))
 
 
 def _plan(one: Hypothesis) -> str:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from checkpoints.records import Change, Outcome, Proposal
+from checkpoints.records import PLAYBOOK, Change, Outcome, Proposal
 from checkpoints.thought import Message
 from runner.agent.categories import CATEGORIES, category_of
 from runner.agent.checks import check
@@ -53,10 +53,6 @@ _NOBODY = (
     "Nobody is there to answer: the playbook proposes. Name a model in program.md, for example"
     " `agent: {model: openai/gpt-5}`, with its key in the environment."
 )
-
-
-PLAYBOOK = "playbook"
-"""Who proposes without a model."""
 
 
 class Playbook:

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any, cast
 
-from checkpoints.records import BASELINE, PERSON, Change, Expected, Hypothesis, HypothesisStatus, Json, Proposal
+from checkpoints.records import BASELINE, PERSON, Change, Expected, Hypothesis, Json, Proposal
 from runner.agent.memory import Memory
 from runner.agent.mending import closed, list_in, text_in
 from runner.change import ChangeRefused
@@ -23,7 +23,6 @@ PLANS = 40
 TRIES = 4
 """Refused proposals after which a person's hypothesis no longer goes before everything else."""
 
-_WHOSE = {PERSON: 0, "zoom-out": 1}
 _HALF = 0.5
 
 
@@ -39,15 +38,8 @@ class Belief:
 
 
 def plans(memory: Memory) -> list[Hypothesis]:
-    """Open hypotheses that nothing tests yet: a person's first, then the zoom-outs', the agent's own newest first."""
-    tried = {one.experiment for one in memory.tried}
-    untested = [
-        one
-        for one in memory.hypotheses
-        if one.status is HypothesisStatus.OPEN and not tried.intersection(one.experiments)
-    ]
-    untested.sort(key=lambda one: (_WHOSE.get(one.source, 2), one.number if one.source == PERSON else -one.number))
-    return untested[:PLANS]
+    """Those that can be named."""
+    return memory.plans[:PLANS]
 
 
 def wanted(memory: Memory) -> list[Hypothesis]:

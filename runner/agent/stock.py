@@ -9,13 +9,10 @@ from typing import TYPE_CHECKING
 from checkpoints import writes
 from checkpoints.records import Level
 from checkpoints.thought import Idea
-from runner.agent.memory import Tried
+from runner.agent.memory import ZOOM_OUT, Tried
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
-
-SOURCE = "zoom-out"
-"""Whose a belief is that came up in a zoom-out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +37,7 @@ def keep_stock(db: Database, trigger: str, steering: str, stock: Stock) -> int:
     directions = [idea.text for idea in stock.directions]
     number = writes.add_zoom_out(db, trigger, steering, stock.text, stock.categories, directions)
     for idea in stock.directions:
-        writes.add_hypothesis(db, idea.text, idea.category, source=SOURCE)
+        writes.add_hypothesis(db, idea.text, idea.category, source=ZOOM_OUT)
     if stock.instead:
         writes.event(db, Level.WARNING, "zoom-out", f"the playbook took stock: {stock.instead}")
     return number
