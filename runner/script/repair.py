@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import cast
 
 from checkpoints import writes
-from checkpoints.records import Experiment, Json, State
+from checkpoints.records import Experiment, Json, Lane, Level, State
 from checkpoints.store import Store
 from checkpoints.thought import Purpose
 from lanes.script.train_lane import NotRepaired
@@ -18,6 +19,9 @@ from runner.script.space import FileSpace
 
 ASKED = 2
 """How often it is asked for one repair: an answer that is no edit is told so."""
+
+PATIENCE = 60.0
+"""Seconds that the train lane stands still for one repair, however often is asked; then the crash stands."""
 
 _TAIL = 12_000
 """Characters of the output's end."""
@@ -52,11 +56,22 @@ class Mender:
             tail: The end of the output: a stranger's words.
 
         Raises:
-            NotRepaired: Nobody can be asked, or what came is no edit.
+            NotRepaired: Nobody can be asked, nothing came in time, or what came is no edit.
         """
-        model, space, recipe = self._model(), self._space(), experiment.recipe or {}
+        model = self._model()
         if model is None:
             raise NotRepaired("there is no language model to ask")
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await self._asked(model, experiment, failure, tail)
+        except TimeoutError:
+            why = f"{model.name} gave no repair in {PATIENCE:g} s, and the train lane does not wait longer"
+            self._store.submit(writes.event, Level.WARNING, Lane.TRAIN, why, experiment.number)
+            raise NotRepaired(why) from None
+
+    async def _asked(self, model: LanguageModel, experiment: Experiment, failure: str, tail: str) -> Json:
+        """The recipe repaired, by a model that is told what was wrong with its answer."""
+        space, recipe = self._space(), experiment.recipe or {}
         messages: tuple[dict[str, str], ...] = (
             {"role": "system", "content": _SYSTEM},
             {"role": "user", "content": _report(experiment, failure, tail, space, recipe)},
