@@ -13,7 +13,7 @@ from scipy import stats
 from checkpoints.measurements import HeldRows, Measurement, Role
 from checkpoints.records import Outcome
 from lanes.analyze.metric_rule import Decide, MetricRule, Trial, next_of_baseline, settle
-from lanes.analyze.noise import Value, noise_floor
+from lanes.analyze.noise import Value, noise_floor, pooled_noise
 from lanes.measure import by_pairs
 from lanes.order import PairScore
 from runner.assembly import unlike
@@ -68,6 +68,16 @@ def test_a_seed_that_diverged_is_no_part_of_what_a_recipe_is_said_to_be_worth(fa
     assert kept.outcome is Outcome.KEEP and kept.value
     assert kept.value.estimate == pytest.approx(0.6, abs=0.005)
     assert "4 seeds, 1 far off and 1 without a number left out" in kept.reason
+
+
+def test_a_recipe_that_varies_more_than_the_others_has_not_diverged() -> None:
+    """Its seeds are far apart by the noise of a champion that was hardly trained, and not by their own."""
+    calm, wide = (0.5, 0.50001, 0.49999, 0.50001, 0.49999), (0.505, 0.53, 0.58)
+    noise = pooled_noise([calm, wide])
+    assert noise and noise.replicates == 8 and noise.sd > 0.01
+    found = settle(MetricRule(confirm=2), Trial(calm, [0.5], [0.6], [0.49, 0.53]))
+    assert found.outcome is Outcome.DISCARD
+    assert "over 2 seeds against" in found.reason
 
 
 def test_the_floor_of_a_champion_whose_two_seeds_lie_far_apart_is_around_both() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from checkpoints.records import Interval
-from lanes.analyze.noise import Noise, Value, numbers_of
+from lanes.analyze.noise import Noise, Value, has_diverged, numbers_of
 
 LEVEL = 0.95
 """Of every interval that is shown, whatever the test's own level."""
@@ -96,7 +96,8 @@ def _without_spikes(values: Sequence[Value], noise: Noise, sign: float) -> list[
     """Numbers without one that is too good to be of the same kind: a spike would carry its recipe."""
     numbers = numbers_of(values)
     middle = statistics.median(numbers)
-    return [value for value in numbers if sign * (value - middle) <= noise.fence]
+    far = (sign * (value - middle) > 0 and has_diverged(numbers, i, noise.fence) for i, value in enumerate(numbers))
+    return [value for value, is_far in zip(numbers, far, strict=True) if not is_far]
 
 
 def _error(noise: Noise, ours: int, theirs: int, rows: RowsError | None) -> tuple[float, float]:

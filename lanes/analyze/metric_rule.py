@@ -182,8 +182,7 @@ def _confirmed(rule: MetricRule, trial: Trial) -> Train | Decide:
         if _lacks(lead, rule.seeds):
             return Train(Whose.CHAMPION, Role.FRESH)
         if len(numbers_of(lead)) < FEWEST:
-            words = f"{len(lead)} trainings of the champion's recipe gave {len(numbers_of(lead))} numbers"
-            return Decide(Outcome.INCONCLUSIVE, f"{words}: there is nothing to compare with.")
+            return _nothing_to_compare_with(lead)
         if not trial.screen:
             return Train(Whose.CANDIDATE, Role.SCREEN)
         if (failed := _screened(rule, trial, lead)) is not None:
@@ -192,7 +191,12 @@ def _confirmed(rule: MetricRule, trial: Trial) -> Train | Decide:
         return Train(Whose.CANDIDATE, Role.FRESH)
     if None not in trial.fresh and _lacks_one_more(rule, trial):
         return Train(Whose.CHAMPION, Role.FRESH)
-    return _tested(rule, trial, lead)
+    return _tested(rule, trial, lead) if len(numbers_of(lead)) >= FEWEST else _nothing_to_compare_with(lead)
+
+
+def _nothing_to_compare_with(lead: Sequence[Value]) -> Decide:
+    words = f"{len(lead)} trainings of the champion's recipe gave {len(numbers_of(lead))} numbers"
+    return Decide(Outcome.INCONCLUSIVE, f"{words}: there is nothing to compare with.")
 
 
 def _lacks(values: Sequence[Value], wanted: int) -> bool:
@@ -246,10 +250,11 @@ def _tested(rule: MetricRule, trial: Trial, lead: Sequence[Value]) -> Train | De
     seconds = typical(baseline, noise) if better else []
     shown = seconds if len(seconds) >= FEWEST else found.ours
     value = around(statistics.fmean(shown), noise.sd / math.sqrt(len(shown)), noise.freedom)
+    rows = f"; {trial.rows.rows:,} held-out rows" if trial.rows else ""
     words = (
         f"{rule.metric} {_number(statistics.fmean(found.ours))} over {seeds_in(found.ours, confirming)} against"
         f" {_number(statistics.fmean(found.theirs))} over {seeds_in(found.theirs, lead)} of the champion: a gain of"
-        f" {_interval(found.effect)} at {100 * LEVEL:g} % ({noise.words}{_of_rows(trial.rows)})"
+        f" {_interval(found.effect)} at {100 * LEVEL:g} % ({noise.words}{rows})"
     )
     test = f"by a one-sided t at α = {rule.alpha:g}"
     if not better:
@@ -294,7 +299,3 @@ def _number(value: float) -> str:
 
 def _interval(found: Interval) -> str:
     return f"{found.estimate:+.3g} [{found.low:+.3g}, {found.high:+.3g}]"
-
-
-def _of_rows(rows: RowsError | None) -> str:
-    return f"; {rows.rows:,} held-out rows" if rows else ""

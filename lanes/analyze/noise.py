@@ -17,8 +17,8 @@ GUESS = 8
 """Fewer replicates than this say little of the noise: of 5, the sd is .42 to 1.54 times the true one (90 %)."""
 
 FENCE = 10.0
-"""Of the noise's robust scale: a run further from its recipe's median has diverged, and is no noise. So far out because
-the scale comes from as few as five runs."""
+"""Of the noise's robust scale, over all recipes and over the others of its own: a run further from its recipe's median
+has diverged, and is no noise. So far out because the scale comes from as few as five runs."""
 
 _MAD_TO_SD = 1.4826
 """A normal distribution's sd over its median absolute deviation."""
@@ -40,7 +40,7 @@ class Noise:
     """Runs of recipes that were trained more than once, without those beyond the fence."""
 
     fence: float
-    """Distance from its recipe's median at which a run has diverged; infinite where nothing says."""
+    """Distance from its recipe's median below which no run has diverged; infinite where nothing says."""
 
     @property
     def is_guess(self) -> bool:
@@ -72,9 +72,9 @@ class NoiseFloor:
 def pooled_noise(groups: Iterable[Sequence[Value]]) -> Noise | None:
     """The sd of one run, pooled over all recipes that were trained more than once.
 
-    ``s² = Σ_g Σ_i (x_gi − mean_g)² / Σ_g (n_g − 1)``, the pooled variance of a one-way layout; runs further from their
-    recipe's median than `FENCE` robust scales (1.4826 times the median absolute deviation, over all recipes) are left
-    out: a run that diverged says nothing of how runs vary that did not.
+    ``s² = Σ_g Σ_i (x_gi − mean_g)² / Σ_g (n_g − 1)``, the pooled variance of a one-way layout. Runs that diverged are
+    left out, as they say nothing of how runs vary that did not: those further from their recipe's median than `FENCE`
+    robust scales (1.4826 times the median absolute deviation) over all recipes, and over the others of their own.
 
     Args:
         groups: What the trainings of each recipe got; those without a number are no measurements.
@@ -126,15 +126,26 @@ def fresh_groups(measurements: Iterable[Measurement]) -> dict[int, list[Value]]:
 
 
 def inside(values: Sequence[float], fence: float) -> list[float]:
-    """Those that have not diverged: within the fence around their median."""
-    middle = statistics.median(values)
-    return [value for value in values if abs(value - middle) <= fence]
+    """Those that have not diverged."""
+    return [value for index, value in enumerate(values) if not has_diverged(values, index, fence)]
+
+
+def has_diverged(values: Sequence[float], index: int, fence: float) -> bool:
+    """Whether one run of a recipe is far from the others: by the noise of all recipes, and by that of its own others.
+
+    A recipe that varies more than the rest has not diverged, and of two runs nobody can tell which one has.
+    """
+    others = [*values[:index], *values[index + 1 :]]
+    if len(others) < 2 or abs(values[index] - statistics.median(values)) <= fence:
+        return False
+    middle = statistics.median(others)
+    scale = _MAD_TO_SD * statistics.median(abs(value - middle) for value in others)
+    return abs(values[index] - middle) > FENCE * scale
 
 
 def typical(values: Iterable[Value], noise: Noise) -> list[float]:
-    """A recipe's numbers without those that have diverged; all of them where none stands out from the others."""
-    numbers = numbers_of(values)
-    return (inside(numbers, noise.fence) or numbers) if numbers else []
+    """A recipe's numbers without those that have diverged."""
+    return inside(numbers_of(values), noise.fence)
 
 
 def numbers_of(values: Iterable[Value]) -> list[float]:
