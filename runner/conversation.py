@@ -39,7 +39,7 @@ async def converse(store: Store, planner: Planner, step: Intervention) -> None:
     text = marked(reply.text, range(store.read.count()))
 
     def write(db: Database) -> None:
-        writes.add_message(db, "person", question)
+        writes.add_message(db, "person", question, at=step.at)
         writes.add_message(db, "agent", text, reply.ideas, reply.exchange)
         ideas = f", with {len(reply.ideas)} ideas" if len(reply.ideas) > 1 else ", with an idea" * len(reply.ideas)
         writes.acknowledge(db, step.number, f"answered{ideas}")

@@ -1,5 +1,6 @@
 """What the dashboard shows of the agent: what it says, what it was told, what it believes, what it was refused."""
 
+import json
 import math
 import shutil
 import time
@@ -7,17 +8,20 @@ from pathlib import Path
 
 import pytest
 from agent_runs import INSTEAD, REPAIRED, write_agent_run, write_metric_run
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
+from sqlite_utils import Database
 from test_dashboard import NARROW, WIDE, Recorded, choose, text_of, until, until_shown
 
 from checkpoints import writes
 from checkpoints.records import Experiment, Interval, Outcome, Proposal, Row, State, Step, Verdict
 from checkpoints.store import Store
-from checkpoints.thought import Exchange, Purpose
+from checkpoints.thought import Exchange, Purpose, Spent
 from runner.trails import less_is_better
 from tui.app import Dashboard
 from tui.branches import branches
+from tui.screens.ask import so_far
+from tui.widgets.header import used
 from tui.widgets.progress_plot import ProgressPlot
 
 TALL = (120, 90)
@@ -60,6 +64,7 @@ async def test_what_the_agent_has_cost_stands_in_the_first_line(written: Path) -
     async with Dashboard(written, Recorded()).run_test(size=WIDE) as pilot:
         screen = await until_shown(pilot, "champion #10")
     assert "agent >$0.03" in screen.splitlines()[0]
+    assert used(Spent(5, 1234, 0.0, 4)) == "agent 1.2k tokens", "more than nothing tells nobody anything"
 
 
 async def test_the_detail_holds_what_was_expected_against_what_came_and_what_was_refused_before(written: Path) -> None:
@@ -247,3 +252,61 @@ def _of_a_metric(number: int, value: float, first: float, less: bool) -> Row:
     own = Interval(value, value, value)
     verdict = Verdict(number, Outcome.KEEP, 0, 0, 0, None, None, None, None, "", 0.0, value=own, effect=effect)
     return Row(_experiment(number, 0 if number else None), verdict)
+
+
+async def test_the_words_of_a_half_answer_are_shown_without_the_json_that_they_come_in(folder: Path) -> None:
+    with Store(folder) as store:
+        await store.do(writes.speak, Purpose.ASK, '{"answer": "Beta was \\"too\\" low.\\n\\nTry tw', 1.0)
+        async with Dashboard(folder, Recorded(), store.listen).run_test(size=WIDE) as pilot:
+            assert "answering you… answer: Beta was too low." in await until_shown(pilot, "answering you…")
+            await pilot.press("A")
+            screen = await until_shown(pilot, 'Beta was "too" low.', "Try tw")
+    assert "{" not in screen and "\\" not in screen
+
+
+@given(st.text(), st.integers(0, 400))
+@example('it is \u00e9\n"so" \\', 25)
+def test_of_an_answer_that_comes_in_pieces_its_words_are_shown_as_far_as_they_came(answer: str, came: int) -> None:
+    whole = json.dumps({"answer": answer, "ideas": []})
+    words = so_far(whole[:came])
+    assert so_far(whole) == answer and answer.startswith(words[:-1]) and len(words) <= len(answer)
+
+
+async def test_nothing_is_said_by_an_agent_whose_process_was_killed(folder: Path) -> None:
+    async with Dashboard(folder, Recorded(), driven=lambda: False).run_test(size=WIDE) as pilot:
+        await until_shown(pilot, "champion #10")
+        assert not app_says(pilot.app, "answering you")
+        await pilot.press("A")
+        await until_shown(pilot, "And what about beta?", "waits for its answer…")
+        assert not app_says(pilot.app, "agent, as it speaks")
+
+
+async def test_what_a_zoom_out_says_itself_is_not_said_again_below_it(folder: Path) -> None:
+    with Store(folder) as store:
+        text = "Stock.\n\n→ data: weigh rows\n\nNext from: data, schedule."
+        await store.do(writes.add_zoom_out, "plateau", "", text, ["data", "schedule"], ["weigh rows"])
+    async with Dashboard(folder, Recorded()).run_test(size=WIDE) as pilot:
+        await until_shown(pilot, "champion #10")
+        await pilot.press("Z")
+        screen = await until_shown(pilot, "Stock.")
+    assert screen.count("weigh rows") == 1 and screen.lower().count("next from: data, schedule") == 1
+
+
+async def test_a_belief_that_nothing_has_tested_names_no_experiment(folder: Path) -> None:
+    with Store(folder) as store:
+        await store.do(writes.add_hypothesis, "rows of names teach nothing", "data")
+    async with Dashboard(folder, Recorded()).run_test(size=WIDE) as pilot:
+        screen = await until_shown(pilot, "champion #10", "? rows of names teach nothing")
+    assert "()" not in screen
+
+
+async def test_a_training_that_has_only_begun_is_not_said_to_log_no_loss(folder: Path) -> None:
+    with Store(folder) as store:
+        await store.do(_forget_the_curve_of, 14)
+    async with Dashboard(folder, Recorded()).run_test(size=WIDE) as pilot:
+        screen = await until_shown(pilot, "champion #10", "Loss #14")
+    assert "the curve comes with the first steps" in screen and "has logged no" not in screen
+
+
+def _forget_the_curve_of(db: Database, number: int) -> None:
+    db.execute("DELETE FROM metrics WHERE experiment = ?", [number])

@@ -68,6 +68,7 @@ async def test_a_question_is_answered_from_the_memory_and_kept_with_what_the_age
     assert (person.role, person.text, agent.role) == ("person", "What stands?", "agent")
     assert agent.text == "Nothing stands yet: #0 is all there is, and #7 (there is no such experiment) is none."
     assert agent.ideas == (Idea("fewer rows of b teach more", "data"),)
+    assert person.at == store.read.interventions()[0].at, "asked when it was typed, not when it was answered"
     [asked] = model.asked
     assert asked.purpose is Purpose.ASK and "sleep better" in asked.messages[1]["content"]
     assert asked.messages[-1] == {"role": "user", "content": "What stands?"}

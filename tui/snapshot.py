@@ -171,7 +171,7 @@ def look(reader: Reader, before: Snapshot, trouble: str = "", driven: bool = Tru
         before,
         run=run,
         at_work=tuple(reader.at_work()),
-        speech=reader.speech(),
+        speech=reader.speech() if driven else None,
         trouble=trouble,
         driven=driven or run is None or run.state is RunState.FINISHED,
         at=time.time(),

@@ -96,7 +96,7 @@ def _origin(snapshot: Snapshot, row: Row) -> str:
         if zoom_out.number == proposal.zoom_out:
             origin += f" from zoom-out {zoom_out.number} ({zoom_out.trigger})"
     if held := _held(snapshot, row):
-        whose = f" (a belief of the {held.source})" if held.source not in ("agent", proposal.proposer) else ""
+        whose = f", a belief of the {held.source}" if held.source not in ("agent", proposal.proposer) else ""
         origin += f"{whose}; now {held.status}"
     return origin
 

@@ -91,11 +91,21 @@ def restore_note(db: Database, number: int) -> None:
         raise Conflict(f"note {number} was not taken back")
 
 
-def add_message(db: Database, role: str, text: str, ideas: Sequence[Idea] = (), exchange: int | None = None) -> int:
-    """Keep one turn of the conversation about the run; returns its number."""
+def add_message(
+    db: Database, role: str, text: str, ideas: Sequence[Idea] = (), exchange: int | None = None, at: float | None = None
+) -> int:
+    """Keep one turn of the conversation about the run; returns its number.
+
+    Args:
+        role: Whose words they are, ``person`` or ``agent``.
+        text: The words.
+        ideas: What the agent would try.
+        exchange: The exchange with a language model that it came from.
+        at: When it was said, in seconds since the epoch; None is now.
+    """
     cursor = db.execute(
         "INSERT INTO messages (role, text, ideas, at, exchange) VALUES (?, ?, ?, ?, ?)",
-        [role, text, as_json([asdict(idea) for idea in ideas]), time.time(), exchange],
+        [role, text, as_json([asdict(idea) for idea in ideas]), time.time() if at is None else at, exchange],
     )
     assert cursor.lastrowid is not None
     return cursor.lastrowid

@@ -119,7 +119,8 @@ def _no_json(text: str) -> str:
     except RecursionError:
         return "the JSON in it is nested too deeply"
     except json.JSONDecodeError as error:
-        return f"the JSON in it is broken at line {error.lineno}, column {error.colno}: {error.msg}"
+        what = error.msg.removesuffix(" starting at")
+        return f"the JSON in it is broken at line {error.lineno}, column {error.colno}: {what}"
     except ValueError as error:
         return str(error)
     return "there is no JSON object in it"

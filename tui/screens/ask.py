@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -27,6 +29,12 @@ from tui.signs import BLUE, BRIGHT, CURSOR, GREY, ORANGE, PINK, YELLOW
 from tui.snapshot import Snapshot
 from tui.widgets.lines import Lines, fitted, paragraphs, said, styled, wrapped
 from tui.words import clock
+
+_ANSWER = re.compile(r'"answer"\s*:\s*"((?:[^"\\]|\\.)*)', re.DOTALL)
+"""What is said to the person, as far as it has come."""
+
+_HALF = re.compile(r"\\u[0-9a-fA-F]{0,3}$")
+"""An escaped character of which the end is missing."""
 
 ASKING = (
     Action("read(1)", ("down",), "↓", "Down", "The conversation a line down"),
@@ -234,7 +242,18 @@ def _said(snapshot: Snapshot, turns: Sequence[Message]) -> Iterator[Text]:
             yield Text()
     if snapshot.speech and snapshot.speech.purpose is Purpose.ASK:
         yield _who("agent, as it speaks", snapshot.speech.at, PINK)
-        yield paragraphs(snapshot.speech.text.strip() or "…")
+        yield paragraphs(so_far(snapshot.speech.text).strip() or "…")
+
+
+def so_far(text: str) -> str:
+    """The words of an answer of which only the beginning is there: it comes as JSON."""
+    found = _ANSWER.search(text)
+    if not found:
+        return "" if text.lstrip().startswith("{") else text
+    try:
+        return json.loads(f'"{_HALF.sub("", found[1])}"', strict=False)
+    except ValueError:
+        return found[1]
 
 
 def _who(name: str, at: float, colour: str) -> Text:

@@ -53,7 +53,7 @@ class MemoryPage(Sectioned):
     def __init__(self, folder: Path, snapshot: Snapshot, want: Want, put: Put) -> None:
         super().__init__(Text("Memory"), Text("reading the run…", GREY), _HINT)
         self._folder, self._snapshot, self._want, self._put = folder, snapshot, want, put
-        self._notes: tuple[Note, ...] = ()
+        self._notes: tuple[Note, ...] | None = None
         self._drawn_of: object = None
 
     def show(self, snapshot: Snapshot) -> None:
@@ -80,30 +80,31 @@ class MemoryPage(Sectioned):
 
     def action_change_note(self) -> None:
         """Write one anew: which one is asked first, where there are several."""
-        if len(self._notes) == 1:
-            self._write_anew(self._notes[0].number)
-        elif self._any_note():
-            asked = Question("Change a note", Text(), self._choices())
-            self._put(asked, lambda answer: self._write_anew(int(answer.name)))
+        notes = self._some_notes()
+        if len(notes) == 1:
+            self._write_anew(notes[0])
+        elif notes:
+            by_number = {str(note.number): note for note in notes}
+            asked = Question("Change a note", Text(), _choices(notes))
+            self._put(asked, lambda answer: self._write_anew(by_number[answer.name]))
 
     def action_remove_note(self) -> None:
         """Take one back."""
-        if self._any_note():
-            asked = Question("Drop a note", Text("The agent is not handed it any more."), self._choices())
+        if notes := self._some_notes():
+            asked = Question("Drop a note", Text("The agent is not handed it any more."), _choices(notes))
             self._ask(asked, lambda answer: {"of": int(answer.name)})
 
-    def _write_anew(self, number: int) -> None:
-        words = next((said(note.text).plain for note in self._notes if note.number == number), "")
-        asked = Question("Change a note", Text(), [Choice(str(number), "")], "its new words", needed=True, words=words)
-        self._ask(asked, lambda answer: {"of": number, "text": answer.text})
+    def _write_anew(self, note: Note) -> None:
+        words, choice = said(note.text).plain, Choice(str(note.number), "")
+        asked = Question("Change a note", Text(), [choice], "its new words", needed=True, words=words)
+        self._ask(asked, lambda answer: {"of": note.number, "text": answer.text})
 
-    def _any_note(self) -> bool:
+    def _some_notes(self) -> tuple[Note, ...]:
+        """The notes; where there are none, that is said."""
         if not self._notes:
-            self.notify("there is no note of yours: a adds one", markup=False)
-        return bool(self._notes)
-
-    def _choices(self) -> list[Choice]:
-        return [Choice(str(note.number), said(note.text).plain[:_LABEL]) for note in reversed(self._notes)]
+            why = "the notes are being read" if self._notes is None else "there is no note of yours: a adds one"
+            self.notify(why, markup=False)
+        return self._notes or ()
 
     def _ask(self, question: Question, detail: Callable[[Answered], Json]) -> None:
         """Ask, and have the step recorded."""
@@ -160,6 +161,10 @@ def _read(folder: Path, rows: Sequence[Row]) -> _Read:
             return _Read(notes, *memory_of(reader, rows), foresight=foresight)
         except NotRemembered as why:
             return _Read(notes, (), 0, str(why), foresight)
+
+
+def _choices(notes: Sequence[Note]) -> list[Choice]:
+    return [Choice(str(note.number), said(note.text).plain[:_LABEL]) for note in reversed(notes)]
 
 
 def _lines(read: _Read, width: int) -> tuple[list[Text], list[int]]:

@@ -77,8 +77,9 @@ def _zoom_out(zoom_out: ZoomOut, rows: Sequence[Row]) -> Iterator[RenderableType
         yield _indented(Text().append("asked to: ", GREY).append_text(said(zoom_out.steering, BRIGHT)))
     yield _indented(paragraphs(zoom_out.text.strip() or "it says nothing"))
     binding = ", ".join(zoom_out.categories) or "nothing, as everything was tried"
-    yield _indented(Text().append("next from: ", GREY).append_text(said(binding, PINK)))
-    for direction in zoom_out.directions:
+    if f"next from: {binding}" not in zoom_out.text.replace("Next", "next"):
+        yield _indented(Text().append("next from: ", GREY).append_text(said(binding, PINK)))
+    for direction in (one for one in zoom_out.directions if one not in zoom_out.text):
         yield _indented(Text().append("→ ", PINK).append_text(said(direction, BRIGHT)))
     yield _indented(Text().append(_came(rows), GREY))
     for row in rows:

@@ -23,6 +23,9 @@ _STATE = 0
 _KEPT = 2
 """Rank of the counts: what ranks higher leaves before the reason of the state does."""
 
+_CENT = 0.01
+"""USD below which a price that is known only in part says less than the tokens."""
+
 _REASON, _REASON_ENOUGH, _REASON_LEAST = 48, 20, 14
 """Cells that the reason of a state has at most, for which other parts leave, and below which it is left out."""
 
@@ -107,10 +110,10 @@ def spent(run: Run, counts: Counts, trainings: int) -> Text:
 
 
 def used(spent: Spent | None) -> str:
-    """``agent $0.42``, or the tokens where nobody knows the price; ``>`` where somebody knows only some of it."""
+    """``agent $0.42``, or the tokens where nobody knows a price; ``>`` where somebody knows only some of it."""
     if spent is None or not spent.exchanges:
         return ""
-    if spent.unpriced == spent.exchanges:
+    if spent.unpriced == spent.exchanges or (spent.unpriced and spent.usd < _CENT):
         return f"agent {tokens(spent.tokens)}"
     return f"agent {'>' if spent.unpriced else ''}${spent.usd:.2f}"
 

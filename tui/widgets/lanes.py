@@ -27,6 +27,9 @@ SAYING = {
 _HEARD = 400
 """Characters of what it says that the last words are taken from."""
 
+_MARKS = str.maketrans("", "", '{}[]"\\')
+"""What an answer is full of that tells a person nothing: it comes as JSON."""
+
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
@@ -76,7 +79,10 @@ def _work(snapshot: Snapshot, lane: Lane, width: int) -> Text:
     if progress is None:
         return name.append("—", style=GREY)
     if progress.experiment is None:
-        return name.append_text(said(_waiting(progress, width - name.cell_len - 1), GREY))
+        room = max(width - name.cell_len - 1, 0)
+        waiting = said(_waiting(progress, room), GREY)
+        waiting.truncate(room, overflow="ellipsis")
+        return name.append_text(waiting)
     room = max(width - name.cell_len, 12)
     what = _what(snapshot, progress) if room >= 48 else _numbers(snapshot, lane)
     what = fitted(what, room * 5 // 10) if room >= 48 else what
@@ -87,7 +93,7 @@ def _work(snapshot: Snapshot, lane: Lane, width: int) -> Text:
 def spoken(speech: Speech, room: int) -> Text:
     """What the agent does, and its last words, as far as there is room for some."""
     text = styled(SAYING[speech.purpose], PINK)
-    words = said(speech.text[-_HEARD:], GREY)
+    words = said(speech.text[-_HEARD:].translate(_MARKS), GREY)
     left = room - text.cell_len - 1
     if not words.plain or left < 8:
         return text
@@ -102,7 +108,8 @@ def _tail(words: Text, room: int) -> Text:
     while cell_len(plain) > room - 1:
         plain = plain[max(1, cell_len(plain) - room) :] if plain.isascii() else plain[1:]
     head, space, rest = plain.partition(" ")
-    return Text(f"…{rest if space and cell_len(head) < room // 2 else plain}", style=words.style, no_wrap=True, end="")
+    tail = rest if space and cell_len(head) < room // 2 else plain
+    return Text(tail, style=words.style, no_wrap=True, end="")
 
 
 def _waiting(progress: Progress, room: int) -> str:

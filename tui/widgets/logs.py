@@ -128,7 +128,8 @@ def _sentence(event: Event) -> Text:
 def _belief(hypothesis: Hypothesis, width: int) -> list[Text]:
     mark, colour = _BELIEFS[hypothesis.status]
     text = said(hypothesis.text, GREY if hypothesis.status is HypothesisStatus.REFUTED else "")
-    text.append(f" ({numbers(hypothesis.experiments)})", style=GREY)
+    if hypothesis.experiments:
+        text.append(f" ({numbers(hypothesis.experiments)})", style=GREY)
     return _marked(styled(f" {mark} ", f"bold {colour}"), text, width)
 
 

@@ -38,7 +38,7 @@ class TrainingPlot(Plot):
 
     def nothing(self) -> str:
         """Before the first step, or where the trainer logs no such thing."""
-        if (now := self.snapshot) and now.candidate and self._all():
+        if (now := self.snapshot) and now.candidate and logged(now.candidate):
             return f"#{now.candidate.experiment} has logged no {_small(self._name)} · d: {_small(self._next())}"
         row = now.row(now.candidate.experiment) if now and now.candidate else None
         if row and row.train_seconds is not None:
