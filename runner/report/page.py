@@ -238,7 +238,8 @@ def _notes(facts: Facts) -> tuple[str, ...]:
     if facts.scalar:
         return (
             "A number varies from one training to the next: a keep was measured over fresh seeds, and the run that let"
-            " it be looked at is no part of that.",
+            " it be looked at is no part of that. Intervals are of 95 %, from the sd of one run over all recipes; the"
+            " test that keeps is one-sided, at evaluate.metric.alpha.",
             f"Made {day_and_time(facts.at)}.",
         )
     judged = (
