@@ -14,6 +14,7 @@ from lanes.script.git import GitError
 from lanes.script.ground import Ground
 from lanes.script.lane_settings import ScriptLaneSettings
 from lanes.script.runs import Job, Runs
+from lanes.script.stoppable import Stoppable
 
 
 class ScriptUploadLane:
@@ -43,7 +44,7 @@ class ScriptUploadLane:
         """Nothing goes on."""
 
 
-class ScriptEvaluateLane:
+class ScriptEvaluateLane(Stoppable):
     """Runs the checks of what would be kept."""
 
     name = Lane.EVALUATE
@@ -51,7 +52,7 @@ class ScriptEvaluateLane:
     def __init__(self, store: Store, settings: ScriptLaneSettings, ground: Ground) -> None:
         self.settings = settings
         self._store, self._ground = store, ground
-        self._runs = Runs(store, Lane.EVALUATE, lambda: self.settings)
+        super().__init__(Runs(store, Lane.EVALUATE, lambda: self.settings))
 
     def order(self, experiment: Experiment) -> Json:
         """By what rule it is judged, decided now."""
@@ -72,20 +73,6 @@ class ScriptEvaluateLane:
     def revise(self, stage: Stage, failure: StageFailed) -> Json | None:
         """No use: what could not be run now cannot be run a moment later."""
         return None
-
-    async def pause(self) -> None:
-        """Have the check end; it is run anew."""
-        self._runs.pause()
-
-    async def abort(self, experiment: int | None = None) -> None:
-        """Kill the check and wait until it is gone."""
-        await self._runs.abort()
-
-    async def close(self, keep_workers: bool) -> None:
-        """Leave the check for the next owner, or end it."""
-        if not keep_workers:
-            await self._runs.abort()
-            await self._runs.end_all_but(None)
 
     async def _fails(self, stage: Stage, experiment: Experiment, index: int, command: str) -> str:
         """Why a check does not pass; empty where it does."""

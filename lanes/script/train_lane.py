@@ -23,6 +23,7 @@ from lanes.script.ground import Ground
 from lanes.script.lane_settings import ScriptLaneSettings
 from lanes.script.order import ScriptResult
 from lanes.script.runs import Job, Runs
+from lanes.script.stoppable import Stoppable
 
 Repair: TypeAlias = Callable[[Experiment, str, str], Awaitable[Json]]
 """Asks for other files after a crash: the experiment, what went wrong, the end of its output. Returns a new recipe;
@@ -47,7 +48,7 @@ class ScriptCrashed(StageFailed):
         self.mendable = self.kind in _MENDABLE and not found.tampering
 
 
-class ScriptTrainLane:
+class ScriptTrainLane(Stoppable):
     """Works in the train lane."""
 
     name = Lane.TRAIN
@@ -66,7 +67,7 @@ class ScriptTrainLane:
         """
         self.settings = settings
         self._store, self._ground, self._following, self._repair = store, ground, following, repair
-        self._runs = Runs(store, Lane.TRAIN, lambda: self.settings)
+        super().__init__(Runs(store, Lane.TRAIN, lambda: self.settings))
 
     def order(self, experiment: Experiment) -> Json:
         """Whom it is compared with, decided now."""
@@ -88,20 +89,6 @@ class ScriptTrainLane:
             return None
         assert isinstance(failure, ScriptCrashed)
         return stage.order | {"repairs": repairs + 1, "failure": str(failure), "tail": failure.tail}
-
-    async def pause(self) -> None:
-        """Have the run end; a script has no checkpoints, so it is run anew."""
-        self._runs.pause()
-
-    async def abort(self, experiment: int | None = None) -> None:
-        """Kill the run and wait until it is gone."""
-        await self._runs.abort()
-
-    async def close(self, keep_workers: bool) -> None:
-        """Leave the run for the next owner, or end it."""
-        if not keep_workers:
-            await self._runs.abort()
-            await self._runs.end_all_but(None)
 
     async def end_all_but(self, stage: Stage | None) -> None:
         """End every run but that of a passage that is open."""
