@@ -35,12 +35,6 @@ FIRST = 5
 _WISH = 400
 """Characters of one."""
 
-FIRST = 5
-"""A person's hypotheses that are put before everything else in one prompt."""
-
-_WISH = 400
-"""Characters of one."""
-
 _SHOWN = 4000
 """Characters of its own answer that it is shown again, and that are kept of one that was refused."""
 
