@@ -281,7 +281,7 @@ def test_after_failures_in_a_row_nobody_is_asked_until_a_probe_is_answered(
         with pytest.raises(Unusable) as raised:
             run.ask(ASK)
     assert len(run.service.asked) == 3 and f"{NAME} is left alone for" in str(raised.value)
-    assert run.said()[-1] == f"{NAME} is left alone for 0 s: {NAME} refused the request: no"
+    assert run.said()[-1] == f"{NAME} is left alone for 0 s: it refused the request: no"
     time.sleep(0.6)
     run.service.script(says("back"))
     assert run.ask(ASK).text == "back" and run.said()[-1] == f"{NAME} answers again"

@@ -45,7 +45,7 @@ class Connection:
         """Why and how long nobody is asked now, a line; empty where somebody may ask."""
         if not (seconds := self._breaker.rests):
             return ""
-        return f"{self.whom.model} is left alone for {seconds:.0f} s more: {self._breaker.why}"
+        return self._left_alone(f"{seconds:.0f} s more", self._breaker.why)
 
     def unusable(self, line: str) -> Unusable:
         """Why it cannot be asked, with how long that will last, as far as anybody knows."""
@@ -99,6 +99,12 @@ class Connection:
         if self._process:
             await self._process.close()
 
+    def _left_alone(self, how_long: str, why: str) -> str:
+        """A line that names the model once."""
+        model = self.whom.model
+        said = f"it{why.removeprefix(model)}" if why.startswith(f"{model} ") else why
+        return f"{model} is left alone for {how_long}: {said}"
+
     async def _ask(
         self,
         question: Question,
@@ -140,7 +146,7 @@ class Connection:
             return
         seconds = self._breaker.failed(heard.line, probe, self._hopeless, heard.wait)
         if seconds:
-            self._tell(Level.WARNING, f"{self.whom.model} is left alone for {seconds:.0f} s: {heard.line}")
+            self._tell(Level.WARNING, self._left_alone(f"{seconds:.0f} s", heard.line))
 
 
 def _nothing(kind: str, line: str) -> Heard:

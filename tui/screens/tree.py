@@ -99,6 +99,7 @@ class TreePage(Page, inherit_bindings=False):
         shown = self._tree.branches()
         forks = len({row.experiment.parent for row in self._snapshot.rows if row.experiment.parent is not None})
         about = f"{len(shown):,} experiments, branched from {forks:,} of them" if shown else "no experiment yet"
+        about += f"; {said(self._snapshot.metric).plain or 'win rate in %'} on the right" if shown else ""
         if cancelled := left_out(self._snapshot.rows, shown):
             about += f"; {cancelled:,} ended before they began"
         self._heading.text = Text("Tree  ", f"bold {BRIGHT}").append(about, f"not bold {GREY}")
