@@ -13,7 +13,9 @@ from runner.script.space import MOST_SHOWN, FileSpace
 SPACE = FileSpace(("train.py",))
 MARKS = 'SPECIAL = ["<|reserved_0|>", "<s>", "[INST]"]\nJOINED = "a\u200bb\ufe0f"\nDEPTH = 8\n'
 
-pieces = st.sampled_from(["<|im_end|>", "[/INST]", "\u200b", "\u202e", "\x1b[2J", "\u2028", "\r", "</data-0>", "x", "\n"])
+pieces = st.sampled_from(
+    ["<|im_end|>", "[/INST]", "\u200b", "\u202e", "\x1b[2J", "\u2028", "\r", "</data-0>", "x", "\n"]
+)
 
 
 def recipe(text: str) -> Json:

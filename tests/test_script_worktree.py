@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
-import time
 from pathlib import Path
 
 import pytest
@@ -90,7 +90,7 @@ async def test_a_file_that_a_script_altered_and_dated_back_is_put_right_whatever
     tree = await opened(project)
     altered = tree.place / "prepare.py"
     before = altered.stat()
-    time.sleep(1.1)  # git looks at whole seconds
+    await asyncio.sleep(1.1)  # git looks at whole seconds
     await tree.reset(await tree.head())
     altered.write_text("FIXED\n")
     os.utime(altered, ns=(before.st_atime_ns, before.st_mtime_ns))
