@@ -61,8 +61,8 @@ def last_words(path: Path) -> str:
             text = file.read().decode(errors="replace")
     except OSError:
         return ""
-    lines = (plain(line) for line in reversed(re.split(r"[\r\n]+", text)))
-    return next((line for line in lines if line), "")
+    lines = (plain(line).removeprefix("| ") for line in reversed(re.split(r"[\r\n]+", text)))
+    return next((line for line in lines if re.search(r"\w", line)), "")
 
 
 def plain(text: str) -> str:

@@ -14,7 +14,10 @@ from runner.settings import Agent
 SECONDS = 20.0
 """Longest wait for the word."""
 
-ONE_WORD = {"messages": [{"role": "user", "content": "Say the word: ready"}], "schema": None, "form": None}
+ONE_WORD = {
+    "messages": [{"role": "user", "content": "Say the word: ready"}], "schema": None, "form": None,
+    "room": {"tokens": None, "usd": None, "asking": 10},
+}  # fmt: skip
 
 
 def examine_agent(agent: Agent) -> Finding:
