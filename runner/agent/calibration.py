@@ -41,7 +41,7 @@ class Calibrated:
         )
 
     def _size(self, effect: float) -> str:
-        return f"{100 * effect:+.1f} points" if self.in_votes else f"{effect:+.4g}"
+        return f"{100 * effect:+z.1f} points" if self.in_votes else f"{effect:+.4g}"
 
 
 def calibrated(rows: Iterable[Row]) -> Calibrated:
