@@ -184,3 +184,11 @@ def test_a_noise_that_is_none_is_refused(sd: str, capsys: pytest.CaptureFixture[
     with pytest.raises(SystemExit):
         main(["replay", "f", "--metric", "m", "--direction", "min", "--sd", sd])
     assert "is no standard deviation" in capsys.readouterr().err
+
+
+def test_our_own_record_says_its_noise_and_a_person_may_say_otherwise() -> None:
+    header = "commit\tval_bpb\tmemory_gb\tstatus\tdescription\texperiment\tsd\n"
+    rows = "a\t1.0\t1\tkeep\tbaseline\t0\t0.01\nb\t0.9\t1\tkeep\tlr\t1\t0.02\nc\t0.8\t1\tcrash\tlr\t2\t"
+    history = read_table(header + rows, "val_bpb", False)
+    ours, told = judge(history).noise, judge(history, 0.5).noise
+    assert ours and told and (ours.sd, told.sd) == (0.02, 0.5)

@@ -62,6 +62,9 @@ class History:
     has_status: bool
     """Whether the record says what was kept."""
 
+    sd: float | None = None
+    """Standard deviation of a single run, where the record says it, as ours does; the newest one."""
+
 
 class NoHistory(Exception):
     """The file is no record that can be judged; the message is one line for a person."""

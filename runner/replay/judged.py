@@ -34,10 +34,10 @@ class Noise:
 
     sd: float
     groups: int
-    """Recipes that were run more than once; 0 where a person said the noise."""
+    """Recipes that were run more than once; 0 where a person or the record said the noise."""
 
     freedom: int
-    """Degrees of freedom, replicates less groups; 0 where a person said it."""
+    """Degrees of freedom, replicates less groups; 0 where a person or the record said it."""
 
     @property
     def most(self) -> float:
@@ -116,9 +116,11 @@ def judge(history: History, sd: float | None = None) -> Judged:
 
     Args:
         history: As it was read.
-        sd: Standard deviation of a single run; None estimates it from runs of the same recipe.
+        sd: Standard deviation of a single run; None takes what the record says, or estimates it from runs of the same
+            recipe.
     """
-    noise = _measured(history) if sd is None else Noise(sd, 0, 0)
+    said = history.sd if sd is None else sd
+    noise = _measured(history) if said is None else Noise(said, 0, 0)
     keeps = tuple(_keeps(history, noise))
     changes = [one for one in history.entries if not SEED.search(one.description) and not _is_baseline(one)]
     named = Counter(filter(None, (category_of_words(one.description) for one in changes)))

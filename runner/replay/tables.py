@@ -46,7 +46,17 @@ def read_table(text: str, metric: str, higher_is_better: bool) -> History:
     if status is None:
         complaints.append("the table has no status column: a row that beats all before it is taken for a keep")
         entries = list(by_record(entries, higher_is_better))
-    return History(metric, higher_is_better, tuple(entries), tuple(complaints), status is not None)
+    sd = _said_noise(lines, header)
+    return History(metric, higher_is_better, tuple(entries), tuple(complaints), status is not None, sd)
+
+
+def _said_noise(lines: list[str], header: list[str]) -> float | None:
+    """The newest number above 0 in the column ``sd`` of a table that is ours."""
+    if not {"experiment", "sd"} <= set(header):
+        return None
+    place = header.index("sd")
+    said = (number(cells[place]) for cells in map(_cells, lines[1:]) if len(cells) == len(header))
+    return next((sd for sd in reversed([*said]) if sd), None)
 
 
 def _rows(lines: list[str], header: list[str], complaints: list[str]) -> Iterator[_Row]:
