@@ -192,4 +192,5 @@ def test_what_was_expected_is_compared_with_what_came() -> None:
         " +6.5 points expected on average, +2.0 points came"
     )
     assert "no effect" in str(calibrated([]))
-    assert str(calibrated([row(0.03, (0.4999, 0.4, 0.6))])).endswith(", +0.0 points came"), "nothing has no sign of its own"
+    nothing = str(calibrated([row(0.03, (0.4999, 0.4, 0.6))]))
+    assert nothing.endswith(", +0.0 points came"), "nothing has no sign"
