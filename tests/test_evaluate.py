@@ -329,6 +329,7 @@ async def test_a_published_folder_that_is_damaged_is_an_input_failure_that_names
     await store.do(writes.cancel, stage.experiment, "done")
 
 
+@pytest.mark.slow
 async def test_a_server_that_does_not_come_up_fails_the_stage_and_is_tried_once_more(
     tmp_path: Path, adapters: Path
 ) -> None:

@@ -44,6 +44,7 @@ def test_a_kill_before_or_after_a_commit_loses_nothing(tmp_path: Path, first: in
     check(tmp_path, 3)
 
 
+@pytest.mark.slow
 def test_kills_at_random_moments_lose_nothing(tmp_path: Path) -> None:
     chance = random.Random(1)
     for _ in range(12):

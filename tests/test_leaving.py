@@ -115,6 +115,7 @@ def test_detached_the_run_goes_on_and_the_same_command_shows_and_steers_it(pytho
     assert not held_by(folder)
 
 
+@pytest.mark.slow
 def test_a_second_dashboard_only_looks_until_it_takes_the_wheel_and_its_hang_up_ends_nothing(
     python: Path, folder: Path
 ) -> None:
@@ -229,6 +230,7 @@ def test_a_second_termination_signal_stops_what_the_first_would_have_finished(py
     assert not held_by(folder)
 
 
+@pytest.mark.slow
 def test_a_screen_that_breaks_comes_back_and_at_last_leaves_the_run_alone(python: Path, folder: Path) -> None:
     many(folder)
     screen = start(python, folder, SLEEPING_FAULT="1")

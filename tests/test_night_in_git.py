@@ -89,6 +89,7 @@ async def test_a_veto_is_one_more_commit_and_rewrites_none(project: Path) -> Non
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["just before", "just after"])
+@pytest.mark.slow
 async def test_killed_at_any_call_of_git_nothing_is_lost_or_done_twice(
     project: Path, after: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -131,6 +131,7 @@ async def test_a_path_that_leads_out_or_through_a_link_is_refused(project: Path,
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["just before", "just after"])
+@pytest.mark.slow
 async def test_killed_at_any_call_of_git_the_run_goes_on_with_the_same_branch(
     project: Path, after: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

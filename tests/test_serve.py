@@ -206,6 +206,7 @@ def test_a_taken_port_is_said_and_a_free_one_used_and_sigterm_ends_it(tmp_path: 
             served.process.wait(10)
 
 
+@pytest.mark.slow
 def test_a_server_that_nobody_asks_ends_by_itself(tmp_path: Path) -> None:
     with serving(tmp_path / "server", idle_seconds=0.5) as served:
         assert served.process.wait(15) == 0

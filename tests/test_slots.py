@@ -174,6 +174,7 @@ async def test_fewer_slots_at_the_next_start_take_up_what_is_open_one_after_the_
     assert broken_laws(store.read, 5, VOTES, slots=3) == []
 
 
+@pytest.mark.slow
 def test_kills_at_random_moments_with_three_open_lose_nothing(tmp_path: Path) -> None:
     chance, command = random.Random(4), [sys.executable, str(LOOP), str(tmp_path), "15", "0", "3"]
     for _ in range(8):

@@ -16,6 +16,8 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from served import PROMPTS, Served, make_adapters, serving
 
+pytestmark = pytest.mark.slow
+
 LONG: dict[str, Any] = {"temperature": 2, "seed": 14, "max_tokens": 200}
 """An answer that no end token cuts short, with bytes in it that are no characters."""
 

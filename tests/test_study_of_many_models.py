@@ -56,6 +56,7 @@ async def test_of_many_models_those_that_matter_are_studied_and_the_others_are_c
     assert [(one.model, one.reference) for one in alone] == [(one.model, one.reference) for one in study.strengths]
 
 
+@pytest.mark.slow
 async def test_a_verdict_waits_for_the_strengths_alone_and_not_for_long(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -236,6 +236,7 @@ def test_a_vote_whose_answer_was_lost_is_sent_again_and_counts_once(arena: Arena
     assert len(tries) == 2 and tries[0] == tries[1] and len(arena.ballots("lost")) == 1
 
 
+@pytest.mark.slow
 def test_a_vote_outlives_a_killed_service_and_a_closed_page(
     context: BrowserContext, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

@@ -6,6 +6,8 @@ import random
 from functools import partial
 from pathlib import Path
 
+import pytest
+
 from bench.parts.habits import Counted, count
 from bench.parts.habitual import Habit, Habitual, climb
 from bench.parts.landscape import ABOVE, KNOBS, LOWER, UPPER, Landscape, program, values
@@ -22,6 +24,7 @@ HABIT = Habit(stay=0.4, open=0.05)
 PLAN = program(every=6, plateau=4, streak=3, experiments=12)
 
 
+@pytest.mark.slow
 async def test_its_loop_in_memory_decides_as_the_planner_with_a_store_does(tmp_path: Path) -> None:
     seed, experiments = 8, 12
     short = await climb(Habitual(HABIT, seed), PLAN, seed, experiments)
