@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 from checkpoints import writes
@@ -32,6 +32,9 @@ from runner.pipeline import Pipeline
 from runner.planner import Planner
 from runner.program import Program
 from runner.steering import Steering
+
+Gate = Callable[[int], Awaitable[None]]
+"""What work on an experiment waits for before its sleep: an order of events that no pace of the machine can change."""
 
 VOTES = 3
 """Votes that the sleeping evaluation casts for each experiment."""
@@ -71,11 +74,13 @@ class SleepingLane:
         seconds: float,
         failures: Mapping[int, StageFailed] | None = None,
         no_orders: Mapping[int, StageFailed] | None = None,
+        gate: Gate | None = None,
     ) -> None:
         self.name = name
         self.seconds = seconds
         self.failures = dict(failures or {})
         self.no_orders = dict(no_orders or {})
+        self.gate = gate
         self._store = store
         self._hands: dict[int, asyncio.Task[None]] = {}
         self._why: dict[int, Exception] = {}
@@ -99,13 +104,18 @@ class SleepingLane:
 
     async def _sleep(self, experiment: int) -> None:
         self._why.pop(experiment, None)
-        hand = self._hands[experiment] = asyncio.create_task(asyncio.sleep(self.seconds))
+        hand = self._hands[experiment] = asyncio.create_task(self._work(experiment))
         try:
             await hand
         except asyncio.CancelledError:
             if experiment not in self._why:
                 raise
             raise self._why[experiment] from None
+
+    async def _work(self, experiment: int) -> None:
+        if self.gate:
+            await self.gate(experiment)
+        await asyncio.sleep(self.seconds)
 
     async def _vote(self, experiment: int) -> None:
         for number in range(VOTES):
@@ -183,13 +193,16 @@ async def drive(
     slots: int = 1,
     policy: str = "greedy",
     effect: Interval | None = None,
+    gates: Mapping[Lane, Gate] | None = None,
 ) -> None:
     """Drive a run of sleeping lanes to its end, with steering."""
     plan = program(store.folder, experiments, slots=slots, policy=policy)
     await store.do(writes.create_run, plan.name, plan.goal, experiments, plan.seed)
     planner = Planner(store, plan, proposer or Playbook())
     workers = {
-        lane: SleepingLane(store, lane, seconds[lane], (failures or {}).get(lane), (no_orders or {}).get(lane))
+        lane: SleepingLane(
+            store, lane, seconds[lane], (failures or {}).get(lane), (no_orders or {}).get(lane), (gates or {}).get(lane)
+        )
         for lane in (Lane.TRAIN, Lane.UPLOAD, Lane.EVALUATE)
     }
     pipeline = Pipeline(store, workers, SleepingAnalyst(seconds[Lane.ANALYZE], keeps, effect), planner)

@@ -69,9 +69,9 @@ def open_now(store: Store) -> list[int]:
     return [stage.experiment for stage in store.read.open_stages(Lane.EVALUATE)]
 
 
-async def three_open(store: Store) -> None:
+async def are_open(store: Store, many: int) -> None:
     async with asyncio.timeout(10):
-        while len(open_now(store)) < 3:
+        while len(open_now(store)) < many:
             await asyncio.sleep(0.005)
 
 
@@ -79,7 +79,7 @@ async def test_as_many_candidates_as_there_are_slots_are_judged_at_once_and_trai
     store: Store,
 ) -> None:
     async with running(store, 7, seconds=SLOW_VOTES | {Lane.EVALUATE: 0.6}, slots=3):
-        await three_open(store)
+        await are_open(store, 3)
         await asyncio.sleep(0.3)
         assert len(open_now(store)) == 3
         between = store.read.experiments(State.TRAINED, State.UPLOADING, State.UPLOADED)
@@ -90,7 +90,14 @@ async def test_as_many_candidates_as_there_are_slots_are_judged_at_once_and_trai
 
 
 async def test_a_keep_puts_those_beside_it_back_to_be_judged_against_the_new_champion(store: Store) -> None:
-    async with running(store, 6, seconds=SLOW_VOTES | {Lane.EVALUATE: 0.5}, keeps=frozenset({1}), slots=3):
+    async def first_ends_first(number: int) -> None:
+        if number == 1:
+            await are_open(store, 2)
+        elif number > 1:
+            await until(store, State.KEPT, 1)
+
+    seconds, gates = SLOW_VOTES | {Lane.EVALUATE: 0.5}, {Lane.EVALUATE: first_ends_first}
+    async with running(store, 6, seconds=seconds, keeps=frozenset({1}), slots=3, gates=gates):
         await until(store, State.KEPT, 1)
     kept_at = store.read.championships()[1].since
     first = [stage for stage in store.read.stages() if stage.lane is Lane.EVALUATE and stage.attempt == 1]
@@ -120,7 +127,7 @@ async def test_a_veto_while_three_are_open_judges_all_of_them_again_and_cancels_
 ) -> None:
     async with running(store, 8, seconds=SLOW_VOTES | {Lane.EVALUATE: 0.4}, keeps=frozenset({1}), slots=3):
         await until(store, State.KEPT, 1)
-        await three_open(store)
+        await are_open(store, 3)
         beside = open_now(store)
         on_it = [one.number for one in store.read.experiments() if one.parent == 1 and one.ended_at is None]
         effect = await intervene(store, Step.VETO, 1, "it flatters")
@@ -136,7 +143,7 @@ async def test_a_veto_while_three_are_open_judges_all_of_them_again_and_cancels_
 
 async def test_a_skip_ends_one_and_leaves_the_others_as_they_are(store: Store) -> None:
     async with running(store, 4, seconds=SLOW_VOTES | {Lane.EVALUATE: 0.5}, slots=3):
-        await three_open(store)
+        await are_open(store, 3)
         first, second, third = open_now(store)
         await intervene(store, Step.SKIP, second, "no use")
         await until(store, State.CANCELLED, second)
@@ -148,7 +155,7 @@ async def test_a_skip_ends_one_and_leaves_the_others_as_they_are(store: Store) -
 
 async def test_pause_now_interrupts_all_of_them_and_resume_takes_each_up(store: Store) -> None:
     async with running(store, 4, seconds=SLOW_VOTES | {Lane.EVALUATE: 0.6}, slots=3):
-        await three_open(store)
+        await are_open(store, 3)
         paused = open_now(store)
         await intervene(store, Step.PAUSE, when="now")
         await asyncio.sleep(0.7)
@@ -161,7 +168,7 @@ async def test_pause_now_interrupts_all_of_them_and_resume_takes_each_up(store: 
 
 async def test_fewer_slots_at_the_next_start_take_up_what_is_open_one_after_the_other(store: Store) -> None:
     async with running(store, 5, seconds=SLOW_VOTES | {Lane.EVALUATE: 0.6}, slots=3):
-        await three_open(store)
+        await are_open(store, 3)
         await intervene(store, Step.STOP, how="now")
     left = open_now(store)
     assert len(left) == 3
