@@ -81,7 +81,7 @@ class Commits:
         except (GitError, OSError) as error:
             text = f"what was kept is not committed yet: {error}"
             if text != self._said:
-                self._store.submit(writes.event, Level.WARNING, "git", text)
+                await self._store.do(writes.event, Level.WARNING, "git", text)
             self._said = text
 
     async def _branch(self, found: Repository) -> Branch:

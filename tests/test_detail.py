@@ -8,7 +8,7 @@ from runs import write_run
 from test_dashboard import WIDE, Recorded, choose, text_of, until, until_shown
 
 from checkpoints import writes
-from checkpoints.records import Answer, Choice, Experiment, Proposal, Row, State, Step, Tally, Vote
+from checkpoints.records import Answer, Change, Choice, Experiment, Lane, Proposal, Row, State, Step, Tally, Vote
 from checkpoints.store import Store
 from tui.app import Dashboard
 from tui.evidence import count
@@ -42,6 +42,28 @@ async def test_it_shows_the_evidence_the_recipe_beside_parent_and_champion_and_t
     assert differing.split() == ["data.mix.expert", "1.0", "1.5", "1.0"]
     assert "built on the keeps #1; the later keeps #10 contain it" in screen
     assert any("Hello Ana" in line and "Thank you" in line for line in screen.splitlines())
+
+
+async def test_of_a_script_it_shows_what_the_file_has_otherwise_than_its_parents_not_the_file(tmp_path: Path) -> None:
+    lines = [f"layer_{number} = {number}" for number in range(200)]
+    edited = [*lines[:100], "layer_100 = 7", *lines[101:]]
+    change = Change("train.py", "0" * 64, {"whole": "\n".join(edited) + "\n"})
+    folder = tmp_path / "run"
+    with Store(folder) as store:
+        await store.do(writes.create_run, "script", "a lower loss", 5, 1)
+        for number, text in enumerate((lines, edited)):
+            await store.do(writes.propose, Proposal("it is faster", "code", change if number else None, "agent"))
+            recipe = {"files": {"train.py": "\n".join(text) + "\n"}, "commit": f"c{number}"}
+            await store.do(writes.start_stage, number, Lane.TRAIN, {}, recipe=recipe, parent=0 if number else None)
+    async with Dashboard(folder, Recorded()).run_test(size=TALL) as pilot:
+        await until_shown(pilot, "train.py")
+        await choose(pilot, 1)
+        await pilot.press("enter")
+        screen = await until_shown(pilot, "Recipe over parent #0", "train.py beside parent #0")
+    assert "-layer_100 = 100" in screen and "+layer_100 = 7" in screen and " layer_99 = 99" in screen
+    assert "layer_90" not in screen and "… 180 more lines" in screen
+    differing = next(line for line in screen.splitlines() if line.strip().startswith("commit"))
+    assert differing.split() == ["commit", "c0", "c1"]
 
 
 async def test_a_persons_steps_on_it_stand_there_with_their_reason_and_what_came_of_them(written: Path) -> None:

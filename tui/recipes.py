@@ -1,22 +1,26 @@
-"""A recipe beside those that it is compared with: its parent's, and the present champion's."""
+"""A recipe beside those that it is compared with: its parent's, and the present champion's; files as their diffs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from checkpoints.records import BASELINE, Json, Row, State
+from lanes.script.edits import difference as unified
 from tui.signs import FAINT, GREEN, GREY, RED
 from tui.snapshot import Snapshot
-from tui.widgets.lines import said
+from tui.widgets.lines import paragraphs, said, styled
 from tui.words import numbers
 
 Other: TypeAlias = tuple[str, int]
 """An experiment to compare with: what it is to this one, and its number."""
+
+LONGEST_DIFF = 400
+"""Lines of a file's diff that are shown; the rest is counted."""
 
 
 def compared(snapshot: Snapshot, row: Row, recipes: Mapping[int, Json]) -> list[Other]:
@@ -47,30 +51,62 @@ def difference(before: Mapping[str, Any], after: Mapping[str, Any], path: str = 
 
 
 def _differences(number: int, recipes: Mapping[int, Json], others: Sequence[Other], width: int) -> RenderableType:
-    """The fields in which any of them differ, with the values of all; those that agree with this one are faint."""
+    """What any of them have otherwise: values in a table, files as diffs."""
     own, beside = recipes[number], [recipes[other] for _, other in others]
-    found = [{path: old for path, old, _ in difference(recipe, own)} for recipe in beside or [{}]]
-    fields = sorted({path for differing in found for path in differing})
-    if not fields:
+    found = [{path: (old, new) for path, old, new in difference(recipe, own)} for recipe in beside or [_empty(own)]]
+    values = {path: pair[1] for differing in found for path, pair in sorted(differing.items())}
+    if not values:
         return Text("the same", style=GREY)
+    files = {path for differing in found for path, pair in differing.items() if any(map(_is_file, pair))}
+    parts: list[RenderableType] = []
+    if fields := {path: value for path, value in sorted(values.items()) if path not in files}:
+        parts.append(_table(number, fields, others, found, width))
+    for other, differing in zip(others or [None], found, strict=True):
+        parts += [_file(path, *differing[path], other) for path in sorted(files & {*differing})]
+    return Group(*parts)
+
+
+def _empty(own: Json) -> Json:
+    """What a recipe that stands beside none is compared with: nothing, in the same sections."""
+    return {name: {} for name, value in own.items() if name == "files" and isinstance(value, dict)}
+
+
+def _table(
+    number: int,
+    fields: Mapping[str, Any],
+    others: Sequence[Other],
+    found: Sequence[Mapping[str, tuple[Any, Any]]],
+    width: int,
+) -> Table:
+    """The fields in which any of them differ, with the values of all; those that agree with this one are faint."""
     table = Table.grid(padding=(0, 2))
     for _ in range(len(others) + 2):
         table.add_column(overflow="fold", max_width=max(8, width // (len(others) + 2) + 4))
     heads = [f"{name} #{other}" for name, other in others]
     table.add_row(*(Text().append(head, GREY) for head in ("field", *heads, f"this #{number}")))
-    for path in fields:
-        value = _at(own, path)
-        olds = [_cell(differing[path], RED) if path in differing else _cell(value, FAINT) for differing in found]
+    for path, value in fields.items():
+        olds = [_cell(differing[path][0], RED) if path in differing else _cell(value, FAINT) for differing in found]
         table.add_row(_cell(path, ""), *olds[: len(others)], _cell(value, f"bold {GREEN}"))
     return table
 
 
-def _at(recipe: Json, path: str) -> object:
-    """The value of a field; None where the recipe has no such field."""
-    here: Any = recipe
-    for name in path.split("."):
-        here = cast(Json, here).get(name) if isinstance(here, dict) else None
-    return here
+def _is_file(value: object) -> bool:
+    return isinstance(value, str) and "\n" in value
+
+
+def _file(path: str, old: str | None, new: str | None, other: Other | None) -> Text:
+    """One file as a diff against another's; where there is no other, how long it is."""
+    name = path.removeprefix("files.")
+    if other is None:
+        return Text.assemble(said(name), (f": {len((new or '').splitlines())} lines", GREY))
+    lines = unified(old or "", new or "", name).splitlines()[2:]
+    shown = [styled(f"{name} beside {other[0]} #{other[1]}", GREY)]
+    for line in lines[:LONGEST_DIFF]:
+        colour = {"+": GREEN, "-": RED, "@": FAINT}.get(line[:1], "")
+        shown.append(paragraphs(line, colour))
+    if more := len(lines) - LONGEST_DIFF:
+        shown += [styled(f"… {more} more lines", GREY)] if more > 0 else []
+    return Text("\n").join(shown)
 
 
 def _cell(value: object, style: str) -> Text:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from checkpoints.records import Change, Hypothesis, Interval, Json, Row
 from checkpoints.thought import Exchange, Purpose, Refusal, Spent
-from runner.agent.calibration import found_effect
+from runner.agent.gained import found_effect
 from tui.signs import BRIGHT, GREEN, GREY, ORANGE, RED
 from tui.snapshot import Snapshot
 from tui.widgets.lines import paragraphs, said, styled
@@ -24,6 +24,9 @@ PURPOSES = {
     Purpose.ASK: "answer to a person",
 }
 """What came of an exchange, by what was asked for."""
+
+SHOWN_OF_A_FILE = 20
+"""Lines of a file given as a whole that are shown: what it changes stands under the recipe."""
 
 _REFUSALS = 20
 """Refusals before one experiment that are shown, the last ones."""
@@ -78,7 +81,10 @@ def edit(change: Change | None) -> Sequence[Text]:
         return []
     said_of = cast(Json, new)
     if isinstance(whole := said_of.get("whole"), str):
-        return [styled("the whole file is now:", GREY), *_block("+ ", whole, GREEN)]
+        lines = whole.splitlines()
+        rest = [styled(f"… {len(lines) - SHOWN_OF_A_FILE} more lines", GREY)] if len(lines) > SHOWN_OF_A_FILE else []
+        head = "\n".join(lines[:SHOWN_OF_A_FILE])
+        return [styled(f"the whole file is now, in {len(lines)} lines:", GREY), *_block("+ ", head, GREEN), *rest]
     blocks: list[Text] = []
     for one in cast(Sequence[object], said_of.get("edits") or ()):
         if isinstance(one, dict):
