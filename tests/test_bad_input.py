@@ -358,6 +358,7 @@ async def test_a_place_that_cannot_be_written_is_one_line_with_what_to_do(tmp_pa
 # The evaluate lane.
 
 
+@pytest.mark.slow
 async def test_a_published_champion_that_somebody_removed_is_published_again_from_what_was_trained(
     tmp_path: Path,
 ) -> None:

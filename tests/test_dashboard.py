@@ -170,7 +170,16 @@ async def test_a_small_terminal_shows_one_panel_at_a_time(
     assert len(screen.splitlines()) <= NARROW[1]
 
 
-@pytest.mark.parametrize("size", [(60, 16), (80, 24), (99, 50), (100, 30), (200, 60), (40, 10), (20, 5)])
+@pytest.mark.parametrize(
+    "size",
+    [
+        (60, 16),
+        (80, 24),
+        (100, 30),
+        (200, 60),
+        *(pytest.param(size, marks=pytest.mark.slow) for size in [(99, 50), (40, 10), (20, 5)]),
+    ],
+)
 async def test_no_size_breaks_it(folder: Path, recorded: Recorded, size: tuple[int, int]) -> None:
     async with Dashboard(folder, recorded).run_test(size=WIDE, notifications=True) as pilot:
         await until_shown(pilot, "champion #10")
@@ -470,6 +479,7 @@ def test_looks_are_coalesced_to_two_a_second(folder: Path) -> None:
     assert 2 <= len(looks) <= 7
 
 
+@pytest.mark.slow
 def test_a_look_at_a_quiet_run_never_comes(folder: Path) -> None:
     looks: list[Snapshot] = []
     watcher = Watcher(folder, looks.append, None, lambda: "")

@@ -118,6 +118,7 @@ async def leave(store: Store, stage: Stage, result: Json) -> None:
     await store.do(writes.finish_stage, stage.experiment, Lane.EVALUATE, stage.attempt, result, 1.0)
 
 
+@pytest.mark.slow
 async def test_the_baseline_meets_the_reference_and_nobody_decides_on_it(store: Store) -> None:
     lane = EvaluateLane(store, settings())
     stage = await enter_as(store, lane, 0, None)
@@ -191,6 +192,7 @@ async def test_an_interrupted_evaluation_ends_as_if_it_had_never_been_interrupte
     await lane.close(keep_workers=True)
 
 
+@pytest.mark.slow
 async def test_pause_keeps_the_votes_and_frees_the_device_and_the_stage_goes_on(store: Store, adapters: Path) -> None:
     lane = EvaluateLane(store, settings(rule=Rule(min_votes=60, max_votes=60)))
     stage = await enter(store, lane, adapters)
@@ -220,6 +222,7 @@ async def test_abort_fails_the_stage(store: Store, adapters: Path) -> None:
     await lane.close(keep_workers=True)
 
 
+@pytest.mark.slow
 async def test_people_vote_by_file_and_time_ends_what_they_do_not_decide(store: Store, adapters: Path) -> None:
     lane = EvaluateLane(store, settings(voters="file", seconds=6.0, votes_per_prompt=2))
     stage = await enter(store, lane, adapters)

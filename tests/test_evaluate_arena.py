@@ -185,6 +185,7 @@ async def test_a_guard_takes_a_candidate_out_at_once_and_the_verdict_says_its_se
     await lane.close(keep_workers=True)
 
 
+@pytest.mark.slow
 async def test_a_candidate_that_may_be_shown_no_more_is_judged_by_the_votes_that_are_there(
     store: Store, adapters: Path
 ) -> None:

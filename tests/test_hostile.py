@@ -82,7 +82,9 @@ def visited(folder: Path) -> bytes:
         terminal.child.close(force=True)
 
 
-@pytest.mark.parametrize("group", PAYLOADS)
+@pytest.mark.parametrize(
+    "group", ["orders", *(pytest.param(group, marks=pytest.mark.slow) for group in PAYLOADS if group != "orders")]
+)
 def test_no_text_gives_orders_to_the_terminal_or_ends_the_screen(written: Path, tmp_path: Path, group: str) -> None:
     folder = Path(shutil.copytree(written, tmp_path / "run"))
     poison(folder, PAYLOADS[group])

@@ -76,6 +76,7 @@ def test_who_always_takes_the_first_calls_everything_equal(
     assert {(each.first, each.second) for each in readings} == {(Choice.A, Choice.B)}
 
 
+@pytest.mark.slow
 def test_a_busy_service_is_asked_again_when_it_says(judge: Judge, service: ChatService, loop: asyncio.Runner) -> None:
     at: list[float] = []
 

@@ -59,6 +59,7 @@ async def ended(task: asyncio.Task[None]) -> None:
         await task
 
 
+@pytest.mark.slow
 async def test_it_judges_so_many_pairs_of_a_candidate_and_a_rival_and_no_more(
     store: Store, service: ChatService
 ) -> None:

@@ -149,6 +149,7 @@ def test_without_a_calibration_that_it_passed_last_it_does_not_vote(
         cast(loop, store, voter, [prepared(0)])
 
 
+@pytest.mark.slow
 def test_fresh_labels_that_disagree_end_its_votes_until_it_is_calibrated_again(
     judge: Judge, service: ChatService, loop: asyncio.Runner, store: Store
 ) -> None:
@@ -183,6 +184,7 @@ def test_few_fresh_labels_end_its_votes_only_where_they_leave_no_doubt(
         cast(loop, store, voter, [prepared(20)])
 
 
+@pytest.mark.slow
 def test_after_a_hundred_pairs_it_is_held_against_fresh_labels_before_it_goes_on(
     judge: Judge, service: ChatService, loop: asyncio.Runner, store: Store
 ) -> None:

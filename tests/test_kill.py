@@ -33,7 +33,7 @@ def check(folder: Path, experiments: int) -> None:
     read.close()
 
 
-@pytest.mark.parametrize("first", [1, 2, 5])
+@pytest.mark.parametrize("first", [pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow), 5])
 def test_a_kill_before_or_after_a_commit_loses_nothing(tmp_path: Path, first: int) -> None:
     """Each process dies at a later commit of its life than the one before: start, middle and end are all met."""
     fatal, deaths = first, 0

@@ -83,6 +83,7 @@ def wait_for(true: Callable[[], object], seconds: float = 30) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_detached_the_run_goes_on_and_the_same_command_shows_and_steers_it(python: Path, folder: Path) -> None:
     many(folder)
     screen = start(python, folder)
@@ -140,6 +141,7 @@ def test_a_second_dashboard_only_looks_until_it_takes_the_wheel_and_its_hang_up_
     assert first.ended() == 0
 
 
+@pytest.mark.slow
 def test_a_run_without_a_screen_outlives_the_terminal_that_it_was_started_in(python: Path, folder: Path) -> None:
     screen = start(python, "run", "--headless", folder)
     screen.until("exp-0000")
@@ -286,6 +288,7 @@ def test_the_process_of_the_dashboard_never_imports_what_trains(python: Path, fo
     assert not HEAVY & imported
 
 
+@pytest.mark.slow
 def test_whoever_took_the_run_before_the_process_without_a_screen_did_is_named(
     python: Path, folder: Path, tmp_path: Path
 ) -> None:
@@ -304,7 +307,9 @@ def test_whoever_took_the_run_before_the_process_without_a_screen_did_is_named(
     assert "NOT" not in screen.text
 
 
-@pytest.mark.parametrize("keys", [("\r",), ("j", "j", "\r")], ids=["detach", "stop"])
+@pytest.mark.parametrize(
+    "keys", [pytest.param(("\r",), id="detach"), pytest.param(("j", "j", "\r"), id="stop", marks=pytest.mark.slow)]
+)
 def test_leaving_while_the_disk_is_full_says_why_it_waits_and_ctrl_c_ends_it(
     python: Path, small_disk: SmallDisk, keys: tuple[str, ...]
 ) -> None:

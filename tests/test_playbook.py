@@ -77,7 +77,7 @@ def proposals(memory: Memory, outcomes: Iterable[Outcome | None]) -> Iterator[tu
 
 
 @given(st.lists(st.sampled_from([*Outcome, None]), min_size=60, max_size=60))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_whatever_the_verdicts_every_proposal_is_new_and_fits_the_space(outcomes: list[Outcome | None]) -> None:
     hashes: list[str] = []
     for memory, proposal in proposals(blank(), outcomes):

@@ -212,6 +212,7 @@ def test_a_server_that_nobody_asks_ends_by_itself(tmp_path: Path) -> None:
         assert served.process.wait(15) == 0
 
 
+@pytest.mark.slow
 def test_a_model_that_is_not_there_is_an_input_failure_with_one_line(tmp_path: Path) -> None:
     order = write_order(tmp_path / "server", model=str(tmp_path / "nowhere"))
     process = start(order)

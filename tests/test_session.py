@@ -126,6 +126,7 @@ async def test_an_invalid_edit_is_refused_with_its_line_and_the_last_good_one_st
     await session.close(keep_workers=False)
 
 
+@pytest.mark.slow
 async def test_an_edit_that_names_what_is_not_there_is_refused_too(folder: Path) -> None:
     session = sleeping(folder, training=0.3)
     async with running(session) as store:

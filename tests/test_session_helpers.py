@@ -60,6 +60,7 @@ async def test_a_store_that_is_damaged_under_the_steering_ends_the_run_with_its_
     await session.close(keep_workers=False)
 
 
+@pytest.mark.slow
 async def test_an_edit_is_seen_where_the_system_can_watch_no_more_folders(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -67,7 +67,9 @@ def still(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     time.tzset()
 
 
-@pytest.mark.parametrize("look", ["120x40", "80x24", "60x16", "120x40-NO_COLOR"])
+@pytest.mark.parametrize(
+    "look", ["120x40", "80x24", *(pytest.param(look, marks=pytest.mark.slow) for look in ("60x16", "120x40-NO_COLOR"))]
+)
 async def test_every_screen_looks_as_it_did(
     run: Path, look: str, snapshot: SnapshotAssertion, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

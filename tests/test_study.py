@@ -69,6 +69,7 @@ async def test_excluded_voters_and_judges_are_no_part_of_it(store: Store) -> Non
     assert study.votes == 40 and study.strengths[0].model == "exp-0001"
 
 
+@pytest.mark.slow
 async def test_the_votes_of_a_promotion_test_are_studied_when_it_has_ended(store: Store) -> None:
     studies, seen = Studies(store), list[int]()
 

@@ -62,6 +62,7 @@ def test_it_paints_follows_the_size_and_leaves_the_terminal_as_it_was(terminal: 
     assert b"\x1b[?1049l" in terminal.sent and b"\x1b[?25h" in terminal.sent
 
 
+@pytest.mark.slow
 def test_an_idle_run_sends_nothing(folder: Path, terminal: Terminal) -> None:
     terminal.until("champion #5", "candidate #8")
     with Store(folder) as store:

@@ -130,6 +130,7 @@ async def test_progress_says_how_far_it_is_how_fast_and_how_long_it_will_take(
     running.cancel()
 
 
+@pytest.mark.slow
 async def test_metrics_come_in_few_batches(store: Store, make_lane: MakeLane) -> None:
     commits = 0
 

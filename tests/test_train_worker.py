@@ -234,6 +234,7 @@ def test_a_standby_worker_starts_at_once_refuses_a_second_and_pauses_with_a_chec
     assert not (tmp_path / "adapter").exists()
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_not_finite_ends_the_training_at_once(tmp_path: Path) -> None:
     found = work(tmp_path, order(tmp_path, {"training": {"beta": 1e38, "learning_rate": 1.0, "max_grad_norm": 0}}))
     assert (found.status, found.failure) == ("failed", "nan")

@@ -77,7 +77,7 @@ def test_fewer_votes_leave_the_correlation_wider() -> None:
     assert few.interval.high - few.interval.low > 2 * (many.interval.high - many.interval.low)
 
 
-few_values = st.lists(st.integers(0, 4).map(float), min_size=3, max_size=6)
+few_values = st.lists(st.integers(0, 4).map(float), min_size=3, max_size=5)
 
 
 @settings(deadline=None, max_examples=40)

@@ -260,6 +260,7 @@ def test_a_vote_outlives_a_killed_service_and_a_closed_page(
     assert [ballot.choice for ballot in arena.ballots("killed")] == ["tie", "a"]
 
 
+@pytest.mark.slow
 def test_a_vote_that_is_too_fast_gets_a_friendly_line_and_is_cast_again(arena: Arena, context: BrowserContext) -> None:
     arena.put(*fresh("fast", 2), min_seconds=2.5)
     page = opened(context, arena.link("fast"))
@@ -274,6 +275,7 @@ def test_a_vote_that_is_too_fast_gets_a_friendly_line_and_is_cast_again(arena: A
     assert [(ballot.choice, ballot.comment) for ballot in arena.ballots("fast")] == [("b", "B is right")]
 
 
+@pytest.mark.slow
 def test_attention_checks_look_like_any_pair_and_are_told_apart_in_the_ledger(
     arena: Arena, context: BrowserContext
 ) -> None:
