@@ -118,7 +118,6 @@ async def leave(store: Store, stage: Stage, result: Json) -> None:
     await store.do(writes.finish_stage, stage.experiment, Lane.EVALUATE, stage.attempt, result, 1.0)
 
 
-@pytest.mark.slow
 async def test_the_baseline_meets_the_reference_and_nobody_decides_on_it(store: Store) -> None:
     lane = EvaluateLane(store, settings())
     stage = await enter_as(store, lane, 0, None)
