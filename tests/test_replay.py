@@ -192,3 +192,11 @@ def test_our_own_record_says_its_noise_and_a_person_may_say_otherwise() -> None:
     history = read_table(header + rows, "val_bpb", False)
     ours, told = judge(history).noise, judge(history, 0.5).noise
     assert ours and told and (ours.sd, told.sd) == (0.02, 0.5)
+
+
+def test_a_category_that_the_record_says_is_taken_before_the_words() -> None:
+    header = "commit\tval_bpb\tmemory_gb\tstatus\tdescription\texperiment\tcategory\n"
+    rows = "a\t1.0\t1\tkeep\tas is\t0\tbaseline\nb\t0.9\t1\tkeep\twider\t1\tdata\nc\t0.8\t1\tdiscard\tlora\t2\t"
+    judged = judge(read_table(header + rows, "val_bpb", False))
+    assert dict(judged.tried) == {"data": 1, "adapter": 1}
+    assert judged.unnamed == 0 and "capacity" in judged.never and "data" not in judged.never

@@ -57,7 +57,7 @@ def test_what_is_not_finite_or_not_there_is_no_measurement(text: str) -> None:
 
 
 def line(number: int, value: float | None, text: str = "a change") -> Line:
-    return Line(number, "a1b2c3d4e5f6", value, 3 << 29, "keep", text, 61.23, parent=0)
+    return Line(number, "a1b2c3d4e5f6", value, 3 << 29, "keep", text, 61.23, parent=0, category="capacity")
 
 
 def test_results_begin_with_the_columns_of_the_original_and_a_line_is_a_line(tmp_path: Path) -> None:
@@ -69,6 +69,8 @@ def test_results_begin_with_the_columns_of_the_original_and_a_line_is_a_line(tmp
     assert lines[0].split("\t")[:5] == ["commit", "val_bpb", "memory_gb", "status", "description"]
     assert lines[1].split("\t")[:5] == ["a1b2c3d", "0.997900", "1.5", "keep", "tabs\\tand\\nnewlines"]
     assert [one.split("\t")[1] for one in lines[2:]] == ["0.000000"]
+    header = lines[0].split("\t")
+    assert lines[1].split("\t")[header.index("category")] == "capacity"
 
 
 def test_a_table_that_is_there_keeps_its_columns_and_its_last_line(tmp_path: Path) -> None:

@@ -125,6 +125,7 @@ async def _line(read: Reader, number: int, worktree: Worktree) -> Line:
         seconds=float(result.get("seconds", 0.0)),
         sd=noise.sd if noise else None,
         parent=experiment.parent if number != BASELINE else None,
+        category=experiment.proposal.category,
     )
 
 

@@ -44,6 +44,9 @@ class Line:
     parent: int | None = None
     """Experiment whose files were changed."""
 
+    category: str = ""
+    """Of the change, as its proposer named it."""
+
     numbers: Mapping[str, float] = field(default_factory=dict[str, float])
     """Further columns, the same in every line: guards for example."""
 
@@ -85,6 +88,7 @@ def _values(metric: str, line: Line) -> dict[str, str]:
         "seconds": f"{line.seconds:.1f}",
         "sd": "" if line.sd is None else f"{line.sd:.6g}",
         "parent": "" if line.parent is None else str(line.parent),
+        "category": _field(line.category),
         **{_field(name): f"{number:.6g}" for name, number in line.numbers.items()},
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -47,6 +47,8 @@ class Entry:
     fate: Fate
     description: str
     commit: str
+    category: str = ""
+    """Of its change, where the record says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,5 +98,5 @@ def by_record(entries: Sequence[Entry], higher_is_better: bool) -> tuple[Entry, 
             better = before is None or (one.value > before if higher_is_better else one.value < before)
             fate = Fate.KEEP if better else Fate.DISCARD
             best[one.segment] = one.value if better or before is None else before
-        judged.append(Entry(one.row, one.line, one.segment, one.value, fate, one.description, one.commit))
+        judged.append(replace(one, fate=fate))
     return tuple(judged)

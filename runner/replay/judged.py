@@ -102,13 +102,13 @@ class Judged:
 
     plateaus: tuple[Plateau, ...]
     tried: tuple[tuple[str, int], ...]
-    """Runs by category, of those whose words say it, most first."""
+    """Runs by category, of those whose record or words say it, most first."""
 
     never: tuple[str, ...]
     """Categories without a run."""
 
     unnamed: int
-    """Runs whose words say no category."""
+    """Runs of which neither the record nor its words say a category."""
 
 
 def judge(history: History, sd: float | None = None) -> Judged:
@@ -123,7 +123,7 @@ def judge(history: History, sd: float | None = None) -> Judged:
     noise = _measured(history) if said is None else Noise(said, 0, 0)
     keeps = tuple(_keeps(history, noise))
     changes = [one for one in history.entries if not SEED.search(one.description) and not _is_baseline(one)]
-    named = Counter(filter(None, (category_of_words(one.description) for one in changes)))
+    named = Counter(filter(None, (one.category or category_of_words(one.description) for one in changes)))
     return Judged(
         history=history,
         noise=noise,
@@ -258,4 +258,4 @@ def _plateaus(history: History, keeps: Sequence[Keep]) -> Iterator[Plateau]:
 
 
 def _is_baseline(one: Entry) -> bool:
-    return one.description.lower().startswith("baseline")
+    return one.category == "baseline" or one.description.lower().startswith("baseline")

@@ -110,7 +110,8 @@ def _entry(row: int, found: _Row, header: list[str], metric: str, status: int | 
         )
     description = next((cells[header.index(name)] for name in _DESCRIPTIONS if name in header), "")
     commit = cells[header.index("commit")].strip() if "commit" in header else ""
-    return Entry(row, found.line, 0, value, fate, description.strip(), commit)
+    category = cells[header.index("category")].strip().lower() if "category" in header else ""
+    return Entry(row, found.line, 0, value, fate, description.strip(), commit, category)
 
 
 def _cells(line: str) -> list[str]:
