@@ -289,4 +289,4 @@ def _keep_refusal(db: Database, proposal: Proposal, why: str) -> None:
     said = asdict(proposal)
     exchange = proposal.exchanges[-1] if proposal.exchanges else None
     writes.add_refusal(db, proposal.proposer, said, why, exchange, proposal.belief)
-    writes.event(db, Level.WARNING, "proposal", f"refused: {why}")
+    writes.event(db, Level.WARNING, "proposal", f"a proposal of {proposal.proposer} was refused: {why}")

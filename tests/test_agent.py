@@ -80,7 +80,7 @@ async def test_what_was_wrong_is_told_kept_and_put_right(store: Store) -> None:
     assert [question.purpose for question in model.asked] == [Purpose.PROPOSE] + [Purpose.REPAIR] * 3
     reasons = [(refusal.proposer, refusal.exchange) for refusal in store.read.refusals()]
     assert reasons == [("openai/scripted", number) for number in (1, 2, 3)]
-    assert len([text for text in said_by(store, "proposal") if text.startswith("refused: ")]) == 3
+    assert len([text for text in said_by(store, "proposal") if "was refused: " in text]) == 3
     [one] = store.read.experiments(State.PROPOSED)
     assert [each.number for each in store.read.exchanges(one.number)] == [1, 2, 3, 4]
 

@@ -149,7 +149,7 @@ class Agent:
 
         def write(db: Database) -> None:
             writes.add_refusal(db, self.name, proposal, refused.why, refused.exchange, belief)
-            writes.event(db, Level.WARNING, "proposal", f"refused: {refused.why}")
+            writes.event(db, Level.WARNING, "proposal", f"a proposal of {self.name} was refused: {refused.why}")
 
         await self.store.do(write)
 
