@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from checkpoints.reader import Reader
 from checkpoints.records import (
@@ -48,7 +49,7 @@ _WHOSE = {PERSON: 0, ZOOM_OUT: 1}
 _NOT_TRIED = frozenset({State.CANCELLED})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: what it gained is worked out once
 class Tried:
     """One change that was tried, or is under way."""
 
@@ -76,7 +77,7 @@ class Tried:
     parent: int | None = None
     """Champion whose recipe it was applied to."""
 
-    @property
+    @cached_property
     def gain(self) -> Interval | None:
         """What it gained over its opponent, above 0 is better: in win rate above even, or in the metric's unit."""
         return gained(self.win_rate, self.effect)
