@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench.parts.habits import Counted, count
-from bench.parts.habitual import Habit, Habitual, climb
+from bench.parts.habitual import Habit, Habitual, Stubborn, climb
 from bench.parts.landscape import ABOVE, KNOBS, LOWER, UPPER, Landscape, program, values
 from bench.worlds import Judging, Recipe
 from checkpoints import writes
@@ -18,6 +18,7 @@ from checkpoints.store import Store
 from lanes.analyze.metric_rule import MetricRule
 from runner.agent.categories import category_of
 from runner.planner import Planner
+from runner.settings import ZoomOut
 from runner.space import get
 
 HABIT = Habit(stay=0.4, open=0.05)
@@ -80,3 +81,10 @@ def alone(landscape: Landscape, field: str, new: object) -> float:
 def test_staying_and_opening_are_counted_in_a_recorded_night() -> None:
     early = ["loss", "loss", None, "data", *["loss"] * 7]
     assert count([*early, "data", None, "adapter", "adapter"]) == Counted(8, 10, 1, 2)
+
+
+async def test_a_model_whose_stock_cannot_be_used_costs_the_stock_not_the_night() -> None:
+    rules = ZoomOut()
+    whole = program(rules.every, rules.plateau, rules.streak, experiments=50)
+    night = await climb(Stubborn(Habit(stay=0.367, open=0.022), 6), whole, 6, 50)
+    assert len(night.worths) == 51 and night.zoom_outs

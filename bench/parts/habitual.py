@@ -29,7 +29,7 @@ from checkpoints.records import (
 )
 from checkpoints.thought import Message
 from lanes.analyze.metric_rule import MetricRule
-from runner.agent.asking import Answer, Question
+from runner.agent.asking import Answer, Question, Unreadable
 from runner.agent.checks import check
 from runner.agent.memory import ZOOM_OUT, Memory, remember
 from runner.agent.playbook import Playbook
@@ -104,9 +104,12 @@ class Stubborn(Habitual):
     """Asked to step outside the frame as a language model is, it names only where it has been most."""
 
     async def take_stock(self, memory: Memory, trigger: str, steering: str) -> Stock:
-        """What the program makes of that answer."""
+        """What the program makes of that answer; the playbook's where it makes nothing of it."""
         been = Counter(one.category for one in memory.tried).most_common(2)
-        return await take_stock(_Says(tuple(category for category, _ in been)), memory, trigger, steering)
+        try:
+            return await take_stock(_Says(tuple(category for category, _ in been)), memory, trigger, steering)
+        except Unreadable:
+            return await super().take_stock(memory, trigger, steering)
 
 
 class _Says:
