@@ -60,6 +60,7 @@ def chat_service() -> Iterator[ChatService]:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else a head and its body are forty milliseconds apart
     server: ChatService
 
     def do_POST(self) -> None:

@@ -180,6 +180,7 @@ def scripted_model() -> Iterator[ScriptedModel]:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else a head and its body are forty milliseconds apart
     server: ScriptedModel
 
     def do_POST(self) -> None:
