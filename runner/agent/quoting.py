@@ -84,6 +84,8 @@ def without_blocks(text: str) -> str:
 
 def visible(text: str) -> str:
     """A text without what its reader would not see, and without marks that a chat template could take for its own."""
+    if text.isascii() and text.isprintable():  # most is
+        return _TURNS.sub(r"\g<0> ", text) if "<" in text or "[" in text else text
     seen = clean(text.replace("\r\n", "\n").replace("\r", "\n").translate(_INVISIBLE))
     return _TURNS.sub(r"\g<0> ", seen.replace("\u2028", "\n").replace("\u2029", "\n"))
 
