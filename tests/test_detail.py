@@ -40,7 +40,7 @@ async def test_it_shows_the_evidence_the_recipe_beside_parent_and_champion_and_t
         assert words in screen
     differing = next(line for line in screen.splitlines() if line.strip().startswith("data.mix.expert"))
     assert differing.split() == ["data.mix.expert", "1.0", "1.5", "1.0"]
-    assert "built on the keeps #1; the later keeps #10 contain it" in screen
+    assert "built on the keep #1; the later keep #10 contains it" in screen
     assert any("Hello Ana" in line and "Thank you" in line for line in screen.splitlines())
 
 

@@ -115,11 +115,15 @@ def _cell(value: object, style: str) -> Text:
 
 def _relations(snapshot: Snapshot, row: Row) -> Text:
     kept = tuple(sorted(number for number in row.contains if number))
-    text = Text(f"built on the keeps {numbers(kept)}" if kept else "built on the baseline", style=GREY)
+    text = Text(
+        f"built on the keep{'s' if len(kept) > 1 else ''} {numbers(kept)}" if kept else "built on the baseline",
+        style=GREY,
+    )
     if row.experiment.number == BASELINE:
         text = Text("all others are built on it", style=GREY)
     elif inside := _later(snapshot, row):
-        text.append(f"; the later keeps {numbers(inside)} contain it")
+        many = len(inside) > 1
+        text.append(f"; the later keep{'s' if many else ''} {numbers(inside)} contain{'' if many else 's'} it")
     return text
 
 
