@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, cast
 
+from checkpoints import strokes
 from checkpoints.records import Json
 
 MANIFEST = "manifest.json"
@@ -29,7 +30,7 @@ def seal(folder: Path) -> Json:
     """
     files = {str(path.relative_to(folder).as_posix()): _sync_and_sum(path) for path in _files(folder)}
     for inner in [path for path in folder.rglob("*") if path.is_dir()]:
-        _sync_folder(inner)
+        sync_folder(inner)
     manifest: Json = {"files": files}
     write_json(folder / MANIFEST, manifest)
     return manifest
@@ -75,8 +76,8 @@ def publish(temporary: Path, final: Path) -> Json:
         return manifest
     if final.exists():
         _put_aside(final)
-    temporary.rename(final)
-    _sync_folder(final.parent)
+    strokes.put(temporary, final)
+    sync_folder(final.parent)
     return manifest
 
 
@@ -116,8 +117,17 @@ def write_text(path: Path, text: str) -> None:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    temporary.replace(path)
-    _sync_folder(path.parent)
+    strokes.put(temporary, path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have what came and went in a folder on the disk."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _files(folder: Path) -> list[Path]:
@@ -156,13 +166,5 @@ def _put_aside(final: Path) -> None:
     """A folder cannot be renamed onto a full one: the old one steps aside first and then goes."""
     aside = final.with_name(f".{final.name}.{os.getpid()}.old")
     shutil.rmtree(aside, ignore_errors=True)
-    final.rename(aside)
+    strokes.put(final, aside)
     shutil.rmtree(aside, ignore_errors=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

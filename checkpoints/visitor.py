@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from checkpoints import schema, trouble, writes
+from checkpoints import schema, strokes, trouble, writes
 from checkpoints.reader import DATABASE, Reader, connected
 from checkpoints.records import Json, Step
 from checkpoints.store import StoreError
@@ -91,7 +91,7 @@ def _write(folder: Path, write: Callable[[Database], int]) -> int:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("BEGIN IMMEDIATE")
         number = write(schema.database(connection))
-        connection.execute("COMMIT")
+        strokes.commit(connection)
         return number
     finally:
         connection.close()

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from checkpoints import strokes
 from checkpoints.records import FailureKind, Json
 from lanes.lane import StageFailed
 from lanes.launch import Launcher
@@ -79,7 +80,7 @@ class Aside:
         if not (same and worker.alive):
             await worker.kill(grace=0)
             worker.folder.mkdir(parents=True, exist_ok=True)
-            (worker.folder / RESULT).unlink(missing_ok=True)
+            strokes.take(worker.folder / RESULT)
             await worker.put_order(order)
             if (wish := ending()) is not None:
                 raise wish

@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import Any
 
+from checkpoints import strokes
 from checkpoints.artifacts import write_json
 from checkpoints.records import REFERENCE, FailureKind, Json
 from lanes.lane import StageFailed
@@ -91,7 +92,7 @@ class Deployment:
         await self._disconnect()
         with contextlib.suppress(WorkerError):
             await self._worker.kill()
-        self._order.token_file.unlink(missing_ok=True)
+        strokes.take(self._order.token_file)
 
     async def leave(self) -> None:
         """Let the server live and let go of it."""
@@ -191,7 +192,7 @@ class Deployment:
 
 def _write_token(file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.unlink(missing_ok=True)
+    strokes.take(file)
     handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as writer:
         writer.write(secrets.token_urlsafe(32))

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from random import Random
 
+from checkpoints import strokes
 from checkpoints.records import FailureKind
 from lanes.lane import StageFailed
 from lanes.launch import LocalProcess
@@ -89,7 +90,7 @@ def _write(source: Source, file: Path, limit: int) -> int:
     rows = [{"id": each.id, "prompt": list(each.prompt), "language": each.language} for each in prompts]
     temporary = file.with_suffix(".tmp")
     temporary.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    temporary.replace(file)
+    strokes.put(temporary, file)
     return 0
 
 

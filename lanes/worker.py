@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Generator
 from pathlib import Path
 from typing import Any, cast
 
+from checkpoints import strokes
 from checkpoints.artifacts import write_json
 from checkpoints.records import Json
 from lanes.folder_watch import watched
@@ -224,7 +225,7 @@ class Worker:
         _forget_the_dead()
         with _locked(self.folder / LOCK) as lock, (self.folder / LOG).open("ab") as log:
             for name in (RESULT, PAUSE, WORKER):
-                (self.folder / name).unlink(missing_ok=True)
+                strokes.take(self.folder / name)
             command = launcher.command(program, self.folder / ORDER)
             environment = launcher.environment() | {
                 LOCK_FD: str(lock), OWNER: str(owner.absolute()), MARK: str(self.folder),

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure as Sheet
 from matplotlib.path import Path
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from checkpoints import strokes
 from checkpoints.text import clean
 from runner.figures import GREY, INK, PAPER, Band, Figure, Line, Points
 
@@ -56,7 +57,7 @@ def main(paths: list[pathlib.Path]) -> None:
         canvas: Any = FigureCanvasSVG(sheet) if path.suffix == ".svg" else FigureCanvasAgg(sheet)
         metadata = {"Date": None, "Creator": None} if path.suffix == ".svg" else {"Software": None}
         canvas.print_figure(part, format=path.suffix[1:], dpi=_DOTS[path.suffix], metadata=metadata)
-        part.replace(path)
+        strokes.put(part, path)
 
 
 def draw(figure: Figure) -> Sheet:

@@ -10,6 +10,7 @@ from pathlib import Path
 from string import Template
 from typing import Literal, TypeAlias
 
+from checkpoints import strokes
 from checkpoints.records import Json
 from runner.places import absolute, is_local
 from runner.program import FILE, Program
@@ -131,5 +132,5 @@ def _copied(source: Path, target: Path) -> Path:
     with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as scratch:
         whole = Path(scratch) / target.name
         shutil.copytree(source, whole, ignore=shutil.ignore_patterns("__pycache__"))
-        whole.rename(target)
+        strokes.put(whole, target)
     return target

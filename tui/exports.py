@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from checkpoints import strokes
+
 FOLDER = "exports"
 
 
@@ -59,5 +61,5 @@ def _publish(workshop: Path, name: str, endings: Sequence[str]) -> list[Path]:
         number += 1
     for path in paths:
         # A link fails where a rename would replace what somebody else has written meanwhile.
-        path.hardlink_to(workshop / f"part{path.suffix}")
+        strokes.link(workshop / f"part{path.suffix}", path)
     return paths

@@ -13,6 +13,7 @@ import threading
 import time
 from pathlib import Path
 
+from checkpoints import strokes
 from checkpoints.text import clean
 
 WHEEL = "wheel.lock"
@@ -98,7 +99,7 @@ class Wheel:
                 fcntl.flock(file, fcntl.LOCK_EX)
                 with contextlib.suppress(OSError):  # without room for its name a lock still is one
                     os.write(file, json.dumps(_myself()).encode())
-                new.replace(self._path)
+                strokes.put(new, self._path)
             except OSError as error:
                 raise NotSteering(f"the wheel cannot be taken ({error.strerror}); see to {self._folder}") from error
             self._let_go()

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from checkpoints import strokes
 from lanes.arena import schema
 from lanes.arena.ballots import Ballot, Exposure, Fate, Pair, Source, Taken, VoterFigures
 from lanes.arena.figures import figures
@@ -72,7 +73,7 @@ class Ledger:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
-            self._db.execute("COMMIT")
+            strokes.commit(self._db)
         except BaseException:
             # What the disk refuses may have been rolled back already.
             if self._db.in_transaction:

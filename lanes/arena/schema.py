@@ -9,6 +9,8 @@ import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
 
+from checkpoints import strokes
+
 LEDGER = "ledger.db"
 
 APPLICATION_ID = 0x41525641
@@ -155,7 +157,7 @@ def _make_tables(connection: sqlite3.Connection, path: Path) -> None:
                 pass  # another process was first
             case _:
                 raise LedgerError(f"{path} is no ledger of an arena: move it away")
-        connection.execute("COMMIT")
+        strokes.commit(connection)
     except BaseException:
         connection.execute("ROLLBACK")
         raise

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from checkpoints import strokes
 from checkpoints.artifacts import write_json, write_text
 from lanes.script.branch import Branch, commit_of, commit_tree, free_name, tag_of, tree_with
 from lanes.script.git import ALL_FILES_SECONDS, Git, GitError
@@ -114,7 +115,7 @@ class Worktree:
         Raises:
             GitError: Git refuses, or something cannot be removed.
         """
-        (self._git_dir / "index.lock").unlink(missing_ok=True)  # of a git that was killed: nobody else works here
+        strokes.take(self._git_dir / "index.lock")  # of a git that was killed: nobody else works here
         self.top.mkdir(exist_ok=True)
         self._point_back()
         files = Git(self._git_dir, self.top, self._git.filters)
@@ -186,7 +187,7 @@ class Worktree:
         if pointer.is_symlink() or not pointer.is_file() or pointer.read_bytes() != said.encode():
             if pointer.is_dir() and not pointer.is_symlink():
                 shutil.rmtree(pointer)
-            pointer.unlink(missing_ok=True)
+            strokes.take(pointer)
             write_text(pointer, said)
 
     def _link(self) -> None:

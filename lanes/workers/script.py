@@ -12,6 +12,7 @@ import signal
 import sys
 from pathlib import Path
 
+from checkpoints import strokes
 from checkpoints.artifacts import write_json
 from checkpoints.records import FailureKind
 from lanes.order import METRICS, PAUSE, RESULT
@@ -100,7 +101,7 @@ def _run(order: ScriptOrder, folder: Path, stopping: _Stopping, lock: int) -> Ra
     shutil.rmtree(order.scratch, ignore_errors=True)
     order.scratch.mkdir(parents=True)
     order.cache.mkdir(parents=True, exist_ok=True)
-    (order.place / OUTPUT).unlink(missing_ok=True)
+    strokes.take(order.place / OUTPUT)
     job = Job(("/bin/sh", "-c", order.command), order.place, _marked(order.env), _rights(order), order.seconds)
     log = Metrics(folder / METRICS)
     try:

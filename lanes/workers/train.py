@@ -14,6 +14,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from checkpoints import strokes
 from lanes.workers.presence import Owner, introduce, take_lock
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def _work(place: Path) -> int:
         if not place.exists():
             return 0
     if metrics is not None:
-        result.unlink(missing_ok=True)
+        strokes.take(result)
     found = _carry_out(place, metrics, warm)
     if metrics is not None or found.status == "failed":
         _write(result, found)

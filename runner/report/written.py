@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from checkpoints import strokes
 from checkpoints.store import holder
 from checkpoints.visitor import reading
 from runner.report.facts import gather
@@ -41,7 +42,7 @@ def write(text: str, path: Path) -> None:
     part = path.with_name(f".{path.name}.part")
     try:
         part.write_text(text, encoding="utf-8")
-        part.replace(path)
+        strokes.put(part, path)
     except OSError:
-        part.unlink(missing_ok=True)
+        strokes.take(part)
         raise
