@@ -20,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
-from checkpoints import copies, schema, strokes, trouble, writes
+from checkpoints import schema, strokes, trouble, writes
 from checkpoints.ownership import LOCK, Held, Owner, StoreError, holder
 from checkpoints.reader import DATABASE, Reader
 from checkpoints.records import Level
@@ -50,29 +50,17 @@ def take(folder: Path, doing: str = "") -> tuple[Owner, sqlite3.Connection]:
 
     Raises:
         Held: Another process owns it.
-        StoreError: The file is damaged, foreign or of a newer version, or it is not there and copies of it are.
+        StoreError: The file is damaged, foreign or of a newer version.
     """
     owner, path = Owner(folder, doing), folder / DATABASE
     try:
-        _refuse_emptied(path)
         return owner, _open(path)
-    except schema.Damaged as error:
-        owner.release()
-        raise StoreError(f"{path}: {error}; {copies.way_back(folder)}") from error
     except schema.SchemaError as error:
         owner.release()
         raise StoreError(f"{path}: {error}") from error
     except sqlite3.DatabaseError as error:
         owner.release()
-        more = f"; {copies.way_back(folder)}" if trouble.is_damage(error) else ""
-        raise StoreError(trouble.why(path, error) + more) from error
-
-
-def _refuse_emptied(path: Path) -> None:
-    """A store that was there once is not begun anew: SQLite finds nothing wrong with an empty file."""
-    if copies.copies(path.parent) and not (path.exists() and path.stat().st_size):
-        away = path.parent / copies.FOLDER
-        raise schema.Damaged(f"the store is empty or gone, and there are copies of it; to begin anew move {away} away")
+        raise StoreError(trouble.why(path, error)) from error
 
 
 def _open(path: Path) -> sqlite3.Connection:
