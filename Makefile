@@ -15,7 +15,7 @@ test: $(READY) lint ## All tests but the slow ones, under 10 minutes on 2 cores
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile # three: a third of the time they wait for other processes
 
 test-all: $(READY) lint ## All tests
-	$(BIN)/python -m pytest -m "slow or not slow" --timeout 1800
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "slow or not slow" --timeout 1800 -n 2 --dist loadfile
 
 lint: $(READY)
 	$(BIN)/ruff check .
