@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,15 @@ class Querying:
     def close(self) -> None:
         """Stop looking."""
         self._connection.close()
+
+    @contextmanager
+    def at_one_moment(self) -> Generator[None]:
+        """Have all answers within be of one moment; not for long: the store's log grows until it ends."""
+        self._connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._connection.execute("ROLLBACK")
 
     def _all(self, statement: str, *values: Any) -> list[Any]:
         return self._connection.execute(statement, values).fetchall()

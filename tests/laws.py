@@ -1,34 +1,19 @@
-"""What must be true of a run that has ended, whatever was killed on the way: read from the store alone."""
+"""What must be true of a run that has ended, whatever was killed on the way: read from the store alone.
+
+The laws that hold at any moment are the product's own (``runner.checkup.laws``).
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from enum import StrEnum
-from itertools import pairwise
-from typing import NamedTuple
 
 from checkpoints.reader import Reader
-from checkpoints.records import BASELINE, ENDS, Championship, Lane, Outcome, StageState, State, Step, Verdict, Vote
+from checkpoints.records import ENDS, Championship, Lane, StageState, State, Verdict, Vote
+from runner.checkup.law import Breach, Law
+from runner.checkup.laws import broken
 
-
-class Law(StrEnum):
-    """What a kill must not bring about."""
-
-    LOST = "lost"
-    JUDGED = "judged twice"
-    VOTES = "votes counted twice"
-    HANGS = "left hanging"
-    AGAIN = "trained again though finished"
-    CHAMPION = "wrong champion"
-    SLOTS = "too many side by side"
-
-
-class Breach(NamedTuple):
-    """One thing that is not as it must be."""
-
-    law: Law
-    what: str
+__all__ = ["Breach", "Law", "Seen", "breaches", "broken_laws"]
 
 
 def broken_laws(read: Reader, experiments: int, votes_each: int | None = None, slots: int | None = None) -> list[str]:
@@ -38,7 +23,8 @@ def broken_laws(read: Reader, experiments: int, votes_each: int | None = None, s
 
 def breaches(read: Reader, experiments: int, votes_each: int | None = None, slots: int | None = None) -> list[Breach]:
     """What is wrong with a finished run."""
-    found = [*_experiments(read, experiments), *_stages(read), *_votes(read, votes_each), *_champions(read)]
+    found = [*broken(read), *_ended(read, experiments)]
+    found += [] if votes_each is None else _votes_each(read, votes_each)
     return found if slots is None else [*found, *_slots(read, slots)]
 
 
@@ -85,50 +71,16 @@ class Seen:
             yield Breach(Law.CHAMPION, f"experiment {number} was champion once")
 
 
-def _experiments(read: Reader, expected: int) -> Iterator[Breach]:
+def _ended(read: Reader, expected: int) -> Iterator[Breach]:
     everything = read.experiments()
     alive = [one for one in everything if one.state is not State.CANCELLED]
     if len(alive) != expected + 1:
         yield Breach(Law.LOST, f"{len(alive)} experiments instead of {expected} and the baseline")
-    if [one.number for one in everything] != list(range(len(everything))):
-        yield Breach(Law.LOST, "numbers are missing or twice")
-    judged = Counter(verdict.experiment for verdict in read.verdicts())
-    reasons = {verdict.experiment: verdict.reason for verdict in read.verdicts()}
-    fell = Counter(
-        event.experiment
-        for event in read.events()
-        if event.kind == "verdict"
-        and event.experiment is not None
-        and event.text.removeprefix("crashed: ") == reasons.get(event.experiment)
-    )
     for one in everything:
         if one.state not in ENDS:
             yield Breach(Law.HANGS, f"experiment {one.number} hangs: {one.state}")
-        verdicts = 0 if one.state is State.CANCELLED else 1
-        if judged[one.number] != verdicts:
-            law = Law.JUDGED if judged[one.number] > verdicts else Law.LOST
-            yield Breach(law, f"experiment {one.number} has {judged[one.number]} verdicts")
-        if fell[one.number] != verdicts:
-            yield Breach(Law.JUDGED, f"{fell[one.number]} verdicts fell on experiment {one.number}")
-
-
-def _stages(read: Reader) -> Iterator[Breach]:
-    stages = read.stages()
-    done = Counter((stage.experiment, stage.lane) for stage in stages if stage.state is StageState.DONE)
-    for one in read.experiments():
-        if one.state not in (State.CANCELLED, State.CRASHED):
-            for lane in Lane:
-                if done[one.number, lane] != 1:
-                    yield Breach(Law.LOST, f"experiment {one.number} left no result in {lane}")
-    for stage in stages:
-        if stage.state is StageState.STARTED:
-            yield Breach(Law.HANGS, f"stage {stage.experiment} {stage.lane} is still open")
-    finished: set[int] = set()
-    for stage in (one for one in stages if one.lane is Lane.TRAIN):
-        if stage.experiment in finished:
-            yield Breach(Law.AGAIN, f"experiment {stage.experiment} was trained again")
-        if stage.state is StageState.DONE:
-            finished.add(stage.experiment)
+    if read.champion() is None:
+        yield Breach(Law.CHAMPION, "nobody is champion")
 
 
 def _slots(read: Reader, slots: int) -> Iterator[Breach]:
@@ -140,59 +92,12 @@ def _slots(read: Reader, slots: int) -> Iterator[Breach]:
             yield Breach(Law.SLOTS, f"{most} experiments were in the {lane} lane at once")
 
 
-def _votes(read: Reader, each: int | None) -> Iterator[Breach]:
-    votes = read.votes()
-    cast = Counter((v.experiment, v.voter, v.prompt, *sorted((v.model_a, v.model_b))) for v in votes)
-    for (experiment, voter, prompt, *_), times in cast.items():
-        if times > 1:
-            yield Breach(Law.VOTES, f"{voter} has {times} votes on {prompt} in experiment {experiment}")
-    counted = sum(votes for *_, votes in read.pair_counts())
-    if counted != len(votes):
-        yield Breach(Law.VOTES if counted > len(votes) else Law.LOST, f"{counted} votes counted of {len(votes)}")
-    if each is None:
-        return
-    per_experiment = Counter(vote.experiment for vote in votes)
+def _votes_each(read: Reader, each: int) -> Iterator[Breach]:
+    came = Counter(vote.experiment for vote in read.votes())
     for one in read.experiments():
-        came = per_experiment[one.number]
-        if one.state not in (State.CANCELLED, State.CRASHED) and came != each:
-            law = Law.VOTES if came > each else Law.LOST
-            yield Breach(law, f"experiment {one.number} has {came} votes")
-
-
-def _champions(read: Reader) -> Iterator[Breach]:
-    reigns = read.championships()
-    if sum(reign.until is None for reign in reigns) != 1:
-        yield Breach(Law.CHAMPION, "not exactly one champion")
-    for before, after in pairwise(reigns):
-        if before.until is None or before.until > after.since:
-            yield Breach(Law.CHAMPION, f"reigns overlap at {after.since}")
-        opponent = read.experiment(after.experiment).opponent
-        if after.reason.startswith("it beat") and opponent != before.experiment:
-            yield Breach(
-                Law.CHAMPION, f"experiment {after.experiment} beat {opponent}, but {before.experiment} reigned"
-            )
-    if reigns and read.experiment(reigns[-1].experiment).state in (State.VETOED, State.CANCELLED, State.CRASHED):
-        yield Breach(Law.CHAMPION, f"experiment {reigns[-1].experiment} reigns, but was given up")
-    by_a_person = {
-        step.experiment
-        for step in read.interventions()
-        if step.step in (Step.KEEP, Step.PIN) and step.acknowledged_at is not None and not step.refused
-    }
-    kept = {v.experiment: v for v in read.verdicts() if v.outcome is Outcome.KEEP}
-    crowned = {reign.experiment for reign in reigns}
-    for number in crowned - {BASELINE} - kept.keys() - by_a_person:
-        yield Breach(Law.CHAMPION, f"experiment {number} reigned, but nobody kept it")
-    for number in kept.keys() - crowned:
-        if not _fell_while_pinned(read, reigns, kept[number]):
-            yield Breach(Law.CHAMPION, f"experiment {number} was kept, but never reigned")
-
-
-def _fell_while_pinned(read: Reader, reigns: list[Championship], verdict: Verdict) -> bool:
-    opponent = read.experiment(verdict.experiment).opponent
-    return any(
-        reign.pinned and reign.experiment == opponent and (reign.until is None or reign.until > verdict.decided_at)
-        for reign in reigns
-    )
+        if one.state not in (State.CANCELLED, State.CRASHED) and came[one.number] != each:
+            law = Law.VOTES if came[one.number] > each else Law.LOST
+            yield Breach(law, f"experiment {one.number} has {came[one.number]} votes")
 
 
 def _done(read: Reader) -> dict[tuple[int, Lane, int], float | None]:

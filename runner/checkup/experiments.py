@@ -1,0 +1,40 @@
+"""Laws of experiments: numbered without a gap, one end at most, and one verdict with an end that needs one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from checkpoints.reader import Reader
+from checkpoints.records import ENDS, State
+from runner.checkup.law import Breach, Law
+
+
+def breaches_of_experiments(read: Reader) -> Iterator[Breach]:
+    """What is wrong with experiments and their verdicts."""
+    everything = read.experiments()
+    if [one.number for one in everything] != list(range(len(everything))):
+        yield Breach(Law.LOST, "numbers are missing or twice")
+    judged = Counter(verdict.experiment for verdict in read.verdicts())
+    fell = _fell(read)
+    for one in everything:
+        verdicts = 1 if one.state in ENDS - {State.CANCELLED} else 0
+        if judged[one.number] != verdicts:
+            law = Law.JUDGED if judged[one.number] > verdicts else Law.LOST
+            yield Breach(law, f"experiment {one.number} is {one.state} and has {judged[one.number]} verdicts")
+        if fell[one.number] != verdicts:
+            yield Breach(Law.JUDGED, f"{fell[one.number]} verdicts fell on experiment {one.number}: {one.state}")
+        if (one.ended_at is not None) != (one.state in ENDS):
+            yield Breach(Law.HANGS, f"experiment {one.number} is {one.state}, and its end says otherwise")
+
+
+def _fell(read: Reader) -> Counter[int]:
+    """How often the log says that a verdict fell, by experiment; what a person decides has other words."""
+    reasons = {verdict.experiment: verdict.reason for verdict in read.verdicts()}
+    return Counter(
+        event.experiment
+        for event in read.events()
+        if event.kind == "verdict"
+        and event.experiment is not None
+        and event.text.removeprefix("crashed: ") == reasons.get(event.experiment)
+    )
