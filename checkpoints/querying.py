@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from collections.abc import Generator
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from checkpoints.records import Interval
+from checkpoints.trouble import Garbled
 
 DATABASE = "run.db"
 """Name of the store in a run folder."""
@@ -60,6 +62,18 @@ def connected(path: Path) -> sqlite3.Connection:
         # SQLite wants to make files beside it even to read. Where this user may not, and nobody has it open, it stands.
         how += "&immutable=1"
     return sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, isolation_level=None, timeout=5)
+
+
+def parsed(text: str) -> Any:
+    """What JSON in the store says.
+
+    Raises:
+        Garbled: It is none: the store is damaged.
+    """
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise Garbled(f"it holds JSON that is none: {error}") from error
 
 
 def interval(text: str | None) -> Interval | None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from checkpoints.collection import no_collection
-from checkpoints.querying import DATABASE, connected, interval, needed_interval
+from checkpoints.querying import DATABASE, connected, interval, needed_interval, parsed
 from checkpoints.records import (
     Answer,
     Championship,
@@ -152,7 +151,7 @@ class Reader(VoteReader, TrustReader, ThoughtReader):
         rows = self._all(
             f"SELECT number, recipe FROM experiments WHERE recipe IS NOT NULL AND number IN ({marks})", *numbers
         )
-        return {number: json.loads(recipe) for number, recipe in rows}
+        return {number: parsed(recipe) for number, recipe in rows}
 
     def tried_hashes(self) -> set[str]:
         """Canonical hashes of the changes that were tried, are under way, or were skipped by a person; what was else
@@ -278,7 +277,7 @@ class Reader(VoteReader, TrustReader, ThoughtReader):
             f" ORDER BY number DESC {limit}"
         )
         return [
-            Hypothesis(n, text, cat, HypothesisStatus(status), tuple(json.loads(e)), *more)
+            Hypothesis(n, text, cat, HypothesisStatus(status), tuple(parsed(e)), *more)
             for n, text, cat, status, e, *more in reversed(rows)
         ]
 
@@ -288,7 +287,7 @@ class Reader(VoteReader, TrustReader, ThoughtReader):
             'SELECT number, "trigger", steering, text, categories, at, directions FROM zoom_outs ORDER BY number'
         )
         return [
-            ZoomOut(n, trigger, steer, text, tuple(json.loads(cats)), at, tuple(json.loads(directions)))
+            ZoomOut(n, trigger, steer, text, tuple(parsed(cats)), at, tuple(parsed(directions)))
             for n, trigger, steer, text, cats, at, directions in rows
         ]
 
@@ -300,7 +299,7 @@ class Reader(VoteReader, TrustReader, ThoughtReader):
             f" {where} ORDER BY number"
         )
         return [
-            Intervention(n, Step(step), e, json.loads(detail), reason, at, until, effect, json.loads(done))
+            Intervention(n, Step(step), e, parsed(detail), reason, at, until, effect, parsed(done))
             for n, step, e, detail, reason, at, until, effect, done in rows
         ]
 
@@ -323,7 +322,7 @@ class Reader(VoteReader, TrustReader, ThoughtReader):
             " ORDER BY step",
             experiment, phase, after,
         )  # fmt: skip
-        return [Metric(row[0], row[1], row[2], json.loads(row[3])) for row in rows]
+        return [Metric(row[0], row[1], row[2], parsed(row[3])) for row in rows]
 
     def last_logged(self, phase: str, name: str) -> dict[int, float]:
         """The last value that each experiment's training logged under a name, by experiment; those without are left
@@ -346,11 +345,11 @@ class Reader(VoteReader, TrustReader, ThoughtReader):
             f" proposed_at, ended_at, note, expected, rests_on, differs, base, belief FROM experiments {where}",
             *values,
         ):
-            expected = Expected(**json.loads(row[13])) if row[13] else None
-            rests_on = tuple(json.loads(row[14])) if row[14] != "[]" else ()
-            change = _change(json.loads(row[4])) if row[4] else None
+            expected = Expected(**parsed(row[13])) if row[13] else None
+            rests_on = tuple(parsed(row[14])) if row[14] != "[]" else ()
+            change = _change(parsed(row[4])) if row[4] else None
             proposal = Proposal(row[2], row[3], change, row[5], row[6], expected, rests_on, *row[15:])
-            recipe = json.loads(row[7]) if row[7] else None
+            recipe = parsed(row[7]) if row[7] else None
             yield Experiment(row[0], State(row[1]), proposal, recipe, *row[8:13])
 
     def _stages(self, where: str, *values: Any) -> Iterator[Stage]:
@@ -360,7 +359,7 @@ class Reader(VoteReader, TrustReader, ThoughtReader):
             *values,
         ):
             failure = FailureKind(row[6]) if row[6] else None
-            order, result = json.loads(row[4]), json.loads(row[5])
+            order, result = parsed(row[4]), parsed(row[5])
             yield Stage(row[0], Lane(row[1]), row[2], StageState(row[3]), order, result, failure, *row[7:])
 
     def _verdicts(self, where: str, *values: Any) -> Iterator[Verdict]:

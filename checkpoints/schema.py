@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import sqlite3
 import sys
+from contextlib import closing
+from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from checkpoints.records import Choice, Lane, Outcome, StageState, State
-from checkpoints.trouble import is_damage
+from checkpoints.remains import has_log, remains
+from checkpoints.trouble import is_damage, said
 
 if TYPE_CHECKING:
     from enum import StrEnum
@@ -27,6 +31,10 @@ APPLICATION_ID = 0x41525354
 
 class SchemaError(Exception):
     """The file is no store of ours, or of a newer version; the message says which and what to do."""
+
+
+class Damaged(SchemaError):
+    """The file is not what was written."""
 
 
 def database(connection: sqlite3.Connection) -> Database:
@@ -65,18 +73,19 @@ def migrate(db: Database) -> None:
 
 
 def check(connection: sqlite3.Connection) -> None:
-    """Refuse a foreign database and one of a newer version.
+    """Refuse a foreign database, one of a newer version, and one that was emptied.
 
     Raises:
         SchemaError: With the reason.
     """
+    _check_not_emptied(connection)
     try:
         application = connection.execute("PRAGMA application_id").fetchone()[0]
         tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         if not is_damage(error):
             raise
-        raise SchemaError(f"the store is damaged ({error}); put back a copy, or start in another folder") from error
+        raise Damaged(f"the store is damaged ({said(error)}); put back a copy, or start in another folder") from error
     if not tables:
         return
     if application != APPLICATION_ID and "_sqlite_migrations" not in tables:
@@ -87,6 +96,24 @@ def check(connection: sqlite3.Connection) -> None:
             f"this run was written by a newer autoresearch-tui (it has {', '.join(sorted(newer))}); "
             "upgrade with: pip install -U autoresearch-tui"
         )
+    if len(applied) == len(NAMES):
+        _check_columns(connection)
+
+
+def _check_not_emptied(connection: sqlite3.Connection) -> None:
+    """Before the first page is asked for: SQLite removes the log of a database that has none."""
+    path = _file(connection)
+    if path and (left := remains(path)):
+        raise Damaged(
+            f"the store is empty, but a run was here (it left {', '.join(left)}); "
+            "put back a copy, or start in another folder"
+        )
+
+
+def _file(connection: sqlite3.Connection) -> Path | None:
+    """Of a database; None where it is in memory."""
+    name = connection.execute("PRAGMA database_list").fetchone()[2]
+    return Path(name) if name else None
 
 
 def lacking(connection: sqlite3.Connection) -> list[str]:
@@ -100,17 +127,61 @@ def check_pages(connection: sqlite3.Connection) -> None:
     """Refuse a file with damaged pages before anything is built on it; 0.3 s for a million rows of metrics.
 
     Raises:
-        SchemaError: With the first damage.
+        Damaged: With the first damage.
     """
     try:
         found: str = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         if not is_damage(error):
             raise
-        found = str(error)
+        found = said(error)
+    if found == "ok":
+        found = _cut_off(connection) or found
     if found != "ok":
         what = " ".join(found.split())
-        raise SchemaError(f"the store is damaged ({what}); put back a copy, or start in another folder")
+        raise Damaged(f"the store is damaged ({what}); put back a copy, or start in another folder")
+
+
+def _cut_off(connection: sqlite3.Connection) -> str:
+    """What SQLite reads as zeros: the end of the last page, where no log has it; empty where nothing lacks."""
+    path = _file(connection)
+    if not path or not path.exists() or has_log(path):
+        return ""
+    pages, size = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
+    lacking = pages * size - path.stat().st_size
+    return f"{lacking} bytes at its end are missing" if lacking > 0 else ""
+
+
+def _check_columns(connection: sqlite3.Connection) -> None:
+    """Refuse a store whose own description was damaged: SQLite finds nothing wrong with a column of another name.
+
+    Raises:
+        Damaged: A column is not there.
+    """
+    if lost := _all_columns() - _columns(connection):
+        table, column = min(lost)
+        raise Damaged(
+            f"the store is damaged (its table {table} has no {column}); put back a copy, or start in another folder"
+        )
+
+
+@cache
+def _all_columns() -> set[tuple[str, str]]:
+    """Tables with their columns as a new store has them."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as fresh:
+        for statements in STEPS.values():
+            for statement in statements.split(";\n\n"):
+                fresh.execute(statement)
+        return _columns(fresh)
+
+
+def _columns(connection: sqlite3.Connection) -> set[tuple[str, str]]:
+    """Tables with their columns."""
+    return set(
+        connection.execute(
+            "SELECT m.name, c.name FROM sqlite_master m JOIN pragma_table_info(m.name) c WHERE m.type = 'table'"
+        )
+    )
 
 
 def _migrations() -> Migrations:

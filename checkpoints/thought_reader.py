@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
 from checkpoints.measurements import HeldRows, Measurement, Role
-from checkpoints.querying import Querying
+from checkpoints.querying import Querying, parsed
 from checkpoints.thought import Exchange, Idea, Message, Note, Purpose, Refusal, Speech, Spent
 
 _EXCHANGE = (
@@ -58,7 +56,7 @@ class ThoughtReader(Querying):
         rows = self._all(
             f"SELECT number, at, proposer, proposal, reason, exchange, belief FROM refusals ORDER BY number DESC{limit}"
         )
-        return [Refusal(n, at, who, json.loads(what), *rest) for n, at, who, what, *rest in reversed(rows)]
+        return [Refusal(n, at, who, parsed(what), *rest) for n, at, who, what, *rest in reversed(rows)]
 
     def refusals_before(self, experiment: int) -> list[Refusal]:
         """Proposals that were refused on the way to an experiment, in order: those of its exchanges, and those that
@@ -70,7 +68,7 @@ class ThoughtReader(Querying):
             " AND r.at <= (SELECT proposed_at FROM experiments WHERE number = ?1)) ORDER BY r.number",
             experiment,
         )
-        return [Refusal(n, at, who, json.loads(what), *rest) for n, at, who, what, *rest in rows]
+        return [Refusal(n, at, who, parsed(what), *rest) for n, at, who, what, *rest in rows]
 
     def refusals_by_experiment(self) -> dict[int, int]:
         """How many proposals were refused before each experiment, as far as an exchange links them."""
@@ -91,7 +89,7 @@ class ThoughtReader(Querying):
         limit = "" if last is None else f" LIMIT {int(last)}"
         rows = self._all(f"SELECT number, role, text, ideas, at, exchange FROM messages ORDER BY number DESC{limit}")
         return [
-            Message(n, role, text, tuple(Idea(**idea) for idea in json.loads(ideas)), at, exchange)
+            Message(n, role, text, tuple(Idea(**idea) for idea in parsed(ideas)), at, exchange)
             for n, role, text, ideas, at, exchange in reversed(rows)
         ]
 

@@ -9,6 +9,8 @@ import shutil
 import sqlite3
 from pathlib import Path
 
+from checkpoints.text import clean
+
 SCARCE_BYTES = 1 << 20
 """With less room than this an I/O error is taken for a full disk: SQLite often calls it so."""
 
@@ -17,14 +19,32 @@ _FORBIDDEN = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_P
 _UNREADABLE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
+_LONGEST = 120
+"""Characters of what SQLite or Python say, at most: they quote what they could not read."""
+
+
+class Garbled(sqlite3.DatabaseError):
+    """A store holds what was never written to it; SQLite itself finds nothing wrong."""
+
+
 def can_pass(error: sqlite3.Error) -> bool:
     """Whether waiting can help: no room, a lock, a forbidden write, a failing disk; not a wrong statement or damage."""
     return _code(error) in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, *_LOCKED, *_FORBIDDEN)
 
 
-def is_damage(error: sqlite3.Error) -> bool:
-    """Whether the file itself is wrong."""
-    return _code(error) in _UNREADABLE
+def is_damage(error: Exception) -> bool:
+    """Whether the file itself is wrong: in its structure, or in the text that it holds."""
+    if isinstance(error, UnicodeDecodeError | Garbled):
+        return True
+    return _code(error) in _UNREADABLE or (_code(error) == 0 and "decode to UTF-8" in str(error))
+
+
+def said(error: Exception) -> str:
+    """What an error says, on one line and without what it quotes at length."""
+    if isinstance(error, UnicodeDecodeError):  # SQLite quotes the damage in words that Python cannot read
+        return "it holds text that is not UTF-8"
+    line = " ".join(clean(str(error)).split())
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
 
 
 def why(path: Path, error: Exception) -> str:
@@ -39,8 +59,8 @@ def why(path: Path, error: Exception) -> str:
         return f"{path} cannot be written ({error}): change the permissions of {path.parent}"
     if code == sqlite3.SQLITE_IOERR:
         return f"{path} cannot be written ({error}): look after the disk"
-    if code in _UNREADABLE:
-        return f"{path} is damaged ({error}): put back a copy, or start in another folder"
+    if is_damage(error):
+        return f"{path} is damaged ({said(error)}): put back a copy, or start in another folder"
     return f"{path}: {error}"
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from checkpoints.querying import Querying, interval
+from checkpoints.querying import Querying, interval, parsed
 from checkpoints.records import Json, Outcome
 from checkpoints.trust import Calibration, Exclusion, Look, Promotion, PromotionTest
 
@@ -53,11 +52,11 @@ class TrustReader(Querying):
     def insight(self, name: str) -> Json | None:
         """What analysis last found under a name; None where it found nothing yet."""
         row = self._maybe("SELECT value FROM insights WHERE name = ?", name)
-        return row and json.loads(row[0])
+        return row and parsed(row[0])
 
 
 def _test(row: Any) -> PromotionTest:
     return PromotionTest(
-        row[0], row[1], row[2], json.loads(row[3]), row[4], row[5], Outcome(row[6]) if row[6] else None, row[7],
+        row[0], row[1], row[2], parsed(row[3]), row[4], row[5], Outcome(row[6]) if row[6] else None, row[7],
         row[8], row[9], row[10], interval(row[11]), interval(row[12]), row[13], row[14],
     )  # fmt: skip

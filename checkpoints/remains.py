@@ -1,0 +1,30 @@
+"""What an empty database would hide: a run that was there, and that a new one would begin on top of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_OF_A_RUN = ("artifacts", "copies", "published", "work")
+"""Folders that are made when a run has begun, never before its database has been."""
+
+
+def remains(database: Path) -> list[str]:
+    """What a run has left beside a database that is empty or not there; nothing beside one that has something in it."""
+    if database.exists() and database.stat().st_size:
+        return []
+    lasting = [_log(database).name] if has_log(database) else []
+    return lasting + [name for name in _OF_A_RUN if _has_something(database.with_name(name))]
+
+
+def has_log(database: Path) -> bool:
+    """Whether something was committed that is not in the database's own file yet."""
+    log = _log(database)
+    return log.exists() and log.stat().st_size > 0
+
+
+def _log(database: Path) -> Path:
+    return database.with_name(f"{database.name}-wal")
+
+
+def _has_something(folder: Path) -> bool:
+    return folder.is_dir() and any(folder.iterdir())
