@@ -20,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
-from checkpoints import schema, strokes, trouble, writes
+from checkpoints import copies, schema, strokes, trouble, writes
 from checkpoints.ownership import LOCK, Held, Owner, StoreError, holder
 from checkpoints.reader import DATABASE, Reader
 from checkpoints.records import Level
@@ -55,12 +55,16 @@ def take(folder: Path, doing: str = "") -> tuple[Owner, sqlite3.Connection]:
     owner, path = Owner(folder, doing), folder / DATABASE
     try:
         return owner, _open(path)
+    except schema.Damaged as error:
+        owner.release()
+        raise StoreError(f"{path}: {error}; {copies.way_back(folder)}") from error
     except schema.SchemaError as error:
         owner.release()
         raise StoreError(f"{path}: {error}") from error
     except sqlite3.DatabaseError as error:
         owner.release()
-        raise StoreError(trouble.why(path, error)) from error
+        more = f"; {copies.way_back(folder)}" if trouble.is_damage(error) else ""
+        raise StoreError(trouble.why(path, error) + more) from error
 
 
 def _open(path: Path) -> sqlite3.Connection:

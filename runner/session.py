@@ -27,6 +27,7 @@ from runner.agent.model import Model
 from runner.agent.playbook import PLAYBOOK, Playbook
 from runner.agent.proposer import Proposer
 from runner.assembly import assemble, lacking, unlike
+from runner.copying import Copying
 from runner.pipeline import Pipeline
 from runner.planner import Planner
 from runner.program import FILE
@@ -98,6 +99,7 @@ class Session:
             self.store, lanes.workers, lanes.analyst, self.planner, linger, lanes.clean_up, lanes.finale
         )
         self._steering = Steering(self.store, self.pipeline, self.planner)
+        self._copying = Copying(self.store)
 
     async def run(self) -> None:
         """Drive the run to its end, to a stop that a person asked for, or until this is cancelled."""
@@ -106,13 +108,14 @@ class Session:
             async with asyncio.TaskGroup() as together:  # a run that cannot be steered does not go on
                 helpers = [
                     together.create_task(_awaited(helper))
-                    for helper in (self._steering.run, self._watch_program, *self._lanes.beside)
+                    for helper in (self._steering.run, self._watch_program, self._copying.run, *self._lanes.beside)
                 ]
                 await self.pipeline.run()
                 if not self._linger:
                     await self._lanes.end()
                 for helper in helpers:
                     helper.cancel()
+            await self._copying.copy()
         except ExceptionGroup as group:
             raise self._store_error(group) or group from None
 

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from checkpoints import writes
+from checkpoints.copies import FOLDER as COPIES
 from checkpoints.records import FailureKind, Lane, Progress
 from checkpoints.store import Store
 from lanes.lane import StageFailed, StagePaused
@@ -161,7 +162,8 @@ class Runs:
         """With what nobody names and no script needs: the run's own record, and files with keys beside the program."""
         folders = {settings.project, worktree.repository.top}
         keys = (path for folder in folders for path in folder.glob(".env*") if path.name not in settings.protected)
-        own = self._store.folder.absolute().glob("run.db*")
+        run = self._store.folder.absolute()
+        own = (*run.glob("run.db*"), *run.glob(f"{COPIES}/*.db"))
         files = sorted(path for path in (*keys, *own) if path.is_file())
         return confined.model_copy(update={"hidden": (*confined.hidden, *files)})
 
