@@ -81,6 +81,8 @@ class Training:
         if found and found.status == "paused":
             await self.worker.kill(grace=0)
             found = None
+        if found:
+            await self._log.finish()  # what was logged after the last runner had gone
         try:
             while found is None:
                 try:

@@ -180,6 +180,24 @@ async def test_a_result_that_nobody_fetched_is_read_and_not_trained_again(store:
     assert len(lines(folder_of(stage) / "lives")) == 1
 
 
+async def test_what_a_trainer_logged_to_its_end_while_nobody_drove_the_run_is_kept_with_its_result(
+    store: Store, make_lane: MakeLane
+) -> None:
+    first = make_lane()
+    stage = await begin(store, first, script(steps=8, seconds=0.05))
+    running = asyncio.create_task(first.run(stage))
+    await until(lambda: lines(folder_of(stage) / "steps"))
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await first.close(keep_workers=True)
+    await until(lambda: Worker(folder_of(stage)).result())
+
+    await make_lane().run(stage)
+
+    assert [metric.step for metric in store.read.metrics(0)] == list(range(1, 9))
+    assert [metric.step for metric in store.read.metrics(0, "eval")] == [8]
+
+
 async def test_a_worker_that_died_with_its_runner_goes_on_from_its_checkpoint(
     store: Store, make_lane: MakeLane
 ) -> None:
