@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lanes.arena import openapi, page_api, product_api, votes_api
+from lanes.arena.connection import SAFETY
 from lanes.arena.door import HEADERS, Asked, Door
 from lanes.arena.entry import Entry, must_be
 from lanes.arena.problems import Problem, invalid
@@ -25,13 +26,8 @@ Doors: TypeAlias = Callable[[Service], Iterable[Door]]
 MODULES: tuple[Doors, ...] = (votes_api.doors, product_api.doors, page_api.doors)
 """Where the doors are made; each module that has some is named here."""
 
-_SAFETY = (
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"cache-control", b"no-store"),
-)
-_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
-"""Of everything that does not bring a policy of its own."""
+_ONCE = frozenset({"host", "origin", "authorization", "content-type", "content-length", "idempotency-key"})
+"""Headers that decide: of two, somebody before us may have read the other."""
 
 
 def build(service: Service, entry: Entry) -> ASGIApp:
@@ -110,8 +106,9 @@ def _headers(scope: Scope) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, value in scope["headers"]:
         key = name.decode("latin-1")
-        if key == "host" and key in found:
-            raise Problem(400, "bad_host", "there is more than one Host header", "host")
+        if key in found and key in _ONCE:
+            code = "bad_host" if key == "host" else "repeated_header"
+            raise Problem(400, code, f"there is more than one {key.title()} header", key)
         found[key] = value.decode("latin-1")
     return found
 
@@ -162,4 +159,4 @@ def _log(error: Exception) -> None:
 def _add_headers(message: Message) -> None:
     headers = message.setdefault("headers", [])
     names = {name for name, _ in headers}
-    headers.extend(pair for pair in (*_SAFETY, _POLICY) if pair[0] not in names)
+    headers.extend(pair for pair in SAFETY if pair[0] not in names)

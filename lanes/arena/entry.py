@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+import re
 import secrets
 import stat
 from collections.abc import Callable, Collection, Mapping
@@ -21,6 +22,8 @@ TOKEN_BYTES = 32
 LEAST_CHARACTERS = 16
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+_HOST = re.compile(r"(\[(?P<six>[0-9a-f:.]+)\]|(?P<name>[^\[\]:]+))(:[0-9]{1,5})?")
 
 
 class Kind(StrEnum):
@@ -159,10 +162,9 @@ def must_be(caller: Caller | None, kinds: Collection[Kind]) -> None:
 
 
 def _name(host: str) -> str:
-    """The name in a Host header, without the port."""
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.partition(":")[0]
+    """The name in a Host header, without the port; empty where it is in no form that is known."""
+    found = _HOST.fullmatch(host)
+    return (found["six"] or found["name"]) if found else ""
 
 
 def _digest(token: str) -> bytes:
