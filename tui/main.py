@@ -9,6 +9,7 @@ from pathlib import Path
 
 from checkpoints.collection import no_collection
 from tui import arena_grammar, replay_commands, vote_commands
+from tui.printed import harmless
 
 FINISHED, WRONG, USAGE, HELD, STUCK = 0, 1, 2, 3, 4
 
@@ -66,6 +67,11 @@ def main(argv: list[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without Unicode gets a question mark, not a trace
+    with harmless():
+        return _done(arguments)
+
+
+def _done(arguments: list[str]) -> int:
     if not arguments or (arguments[0] not in COMMANDS and arguments[0] not in ("-h", "--help", "--version")):
         arguments = ["dashboard", *arguments]
     if arguments[0] == "arena":
