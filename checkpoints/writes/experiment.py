@@ -3,11 +3,11 @@
 # pyright: reportUnknownMemberType=false
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from checkpoints.clock import later, now
 from checkpoints.records import (
     ENDS,
     REFERENCE,
@@ -77,7 +77,7 @@ def propose(db: Database, proposal: Proposal, change_hash: str = "") -> int:
             "number": number, "state": State.PROPOSED, "hypothesis": proposal.hypothesis, "category": proposal.category,
             "change": as_json(change_json(change)) if change else None,
             "change_hash": change_hash, "proposer": proposal.proposer, "zoom_out": proposal.zoom_out,
-            "proposed_at": time.time(), "expected": as_json(asdict(proposal.expected)) if proposal.expected else None,
+            "proposed_at": now(db), "expected": as_json(asdict(proposal.expected)) if proposal.expected else None,
             "rests_on": as_json(proposal.rests_on), "differs": proposal.differs, "base": proposal.base,
             "belief": proposal.belief,
         }
@@ -130,7 +130,7 @@ def start_stage(
     db.table("stages").insert(
         {
             "experiment": number, "lane": lane, "attempt": attempt, "state": StageState.STARTED,
-            "order": as_json(order), "started_at": time.time(),
+            "order": as_json(order), "started_at": now(db),
         }
     )  # fmt: skip
     if lane is Lane.TRAIN and attempt > 1:  # it begins anew: one curve is of one training
@@ -222,7 +222,7 @@ def crash(db: Database, number: int, reason: str) -> None:
     _cancel_open_stages(db, number)
     _insert_verdict(
         db,
-        Verdict(number, Outcome.CRASH, 0, 0, 0, None, None, None, None, reason, time.time()),
+        Verdict(number, Outcome.CRASH, 0, 0, 0, None, None, None, None, reason, now(db)),
         note=reason,
     )
     event(db, Level.ERROR, "verdict", f"crashed: {reason}", number)
@@ -233,7 +233,7 @@ def cancel(db: Database, number: int, why: str) -> None:
     if state_of(db, number) in ENDS:
         return
     _cancel_open_stages(db, number)
-    db.table("experiments").update(number, {"state": State.CANCELLED, "ended_at": time.time(), "note": why})
+    db.table("experiments").update(number, {"state": State.CANCELLED, "ended_at": now(db), "note": why})
     event(db, Level.WARNING, "run", f"cancelled: {why}", number)
 
 
@@ -250,7 +250,7 @@ def evaluate_again(db: Database, number: int, why: str) -> None:
     db.execute(
         "UPDATE stages SET state = ?, finished_at = coalesce(finished_at, ?) WHERE experiment = ?"
         " AND (lane = ? AND state IN ('started', 'done') OR lane = ? AND state = 'started')",
-        [StageState.CANCELLED, time.time(), number, Lane.EVALUATE, Lane.ANALYZE],
+        [StageState.CANCELLED, now(db), number, Lane.EVALUATE, Lane.ANALYZE],
     )
     db.execute("UPDATE experiments SET state = ?, opponent = NULL WHERE number = ?", [State.UPLOADED, number])
     event(db, Level.WARNING, Lane.EVALUATE, f"evaluated again: {why}", number)
@@ -258,10 +258,10 @@ def evaluate_again(db: Database, number: int, why: str) -> None:
 
 def change_champion(db: Database, number: int, reason: str, pinned: bool = False) -> None:
     """End the reign and begin the next, in one moment; ``pinned`` says whether a person holds the new one there."""
-    now = time.time()
-    db.execute("UPDATE championships SET until = ? WHERE until IS NULL", [now])
+    at = now(db)
+    db.execute("UPDATE championships SET until = ? WHERE until IS NULL", [at])
     db.table("championships").insert(
-        {"experiment": number, "since": now, "until": None, "reason": reason, "pinned": pinned}
+        {"experiment": number, "since": at, "until": None, "reason": reason, "pinned": pinned}
     )
     event(db, Level.GOOD, "champion", f"{model_name(number)} is champion: {reason}", number)
 
@@ -309,7 +309,7 @@ def _close_stage(
     cursor = db.execute(
         f"UPDATE stages SET state = ?, finished_at = ?, seconds = ?{names}"
         " WHERE experiment = ? AND lane = ? AND attempt = ? AND state = 'started'",
-        [state, time.time(), seconds, *values.values(), number, lane, attempt],
+        [state, now(db), seconds, *values.values(), number, lane, attempt],
     )
     if cursor.rowcount != 1:
         raise Conflict(f"attempt {attempt} of experiment {number} in the {lane} lane is not open")
@@ -318,23 +318,24 @@ def _close_stage(
 def _cancel_open_stages(db: Database, number: int) -> None:
     db.execute(
         "UPDATE stages SET state = ?, finished_at = ? WHERE experiment = ? AND state = 'started'",
-        [StageState.CANCELLED, time.time(), number],
+        [StageState.CANCELLED, now(db), number],
     )
 
 
 def _insert_verdict(db: Database, verdict: Verdict, note: str = "") -> None:
+    at = later(db, verdict.decided_at)
     db.table("verdicts").insert(
         {
             "experiment": verdict.experiment, "outcome": verdict.outcome, "wins": verdict.wins,
             "losses": verdict.losses, "ties": verdict.ties, "win_rate": interval_text(verdict.win_rate),
             "anytime": interval_text(verdict.anytime), "shrunken": verdict.shrunken,
-            "reference": interval_text(verdict.reference), "reason": verdict.reason, "decided_at": verdict.decided_at,
+            "reference": interval_text(verdict.reference), "reason": verdict.reason, "decided_at": at,
             "voters": verdict.voters, "value": interval_text(verdict.value), "effect": interval_text(verdict.effect),
         }
     )  # fmt: skip
     db.table("experiments").update(
         verdict.experiment,
-        {"state": OUTCOME_ENDS[verdict.outcome], "ended_at": verdict.decided_at, "note": note},
+        {"state": OUTCOME_ENDS[verdict.outcome], "ended_at": at, "note": note},
     )
 
 

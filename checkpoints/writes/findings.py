@@ -3,10 +3,10 @@
 # pyright: reportUnknownMemberType=false
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from checkpoints.clock import now
 from checkpoints.records import PERSON, PLAYBOOK, Answer, HypothesisStatus, Level, Metric, Proposal, State
 from checkpoints.writes.experiment import propose
 from checkpoints.writes.log import as_json, event
@@ -92,7 +92,7 @@ def add_zoom_out(
     """Keep the text of a step outside the frame; returns its number."""
     cursor = db.execute(
         'INSERT INTO zoom_outs ("trigger", steering, text, categories, at, directions) VALUES (?, ?, ?, ?, ?, ?)',
-        [trigger, steering, text, as_json(list(categories)), time.time(), as_json(list(directions))],
+        [trigger, steering, text, as_json(list(categories)), now(db), as_json(list(directions))],
     )
     number = cursor.lastrowid
     assert number is not None

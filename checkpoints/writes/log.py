@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import TYPE_CHECKING
 
+from checkpoints.clock import now
 from checkpoints.records import Level
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ def event(db: Database, level: Level, kind: str, text: str, experiment: int | No
     """Add a line to the run's log."""
     db.execute(
         "INSERT INTO events (at, level, kind, experiment, text) VALUES (?, ?, ?, ?, ?)",
-        [time.time(), level, kind, experiment, text],
+        [now(db), level, kind, experiment, text],
     )
 
 

@@ -3,9 +3,9 @@
 # pyright: reportUnknownMemberType=false
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
+from checkpoints.clock import now
 from checkpoints.records import BASELINE, PERSON, Json, Level, Outcome, State, Step
 from checkpoints.writes.experiment import OUTCOME_ENDS, Conflict, cancel, state_of
 from checkpoints.writes.findings import settle_hypothesis
@@ -25,7 +25,7 @@ def intervene(
     """Record what a person wants; it is pending until the runner acknowledges it. Returns its number."""
     cursor = db.execute(
         "INSERT INTO interventions (step, experiment, detail, reason, at) VALUES (?, ?, ?, ?, ?)",
-        [step, experiment, as_json(detail or {}), reason, time.time()],
+        [step, experiment, as_json(detail or {}), reason, now(db)],
     )
     assert cursor.lastrowid is not None
     return cursor.lastrowid
@@ -37,7 +37,7 @@ def acknowledge(db: Database, number: int, effect: str, done: Json | None = None
     cursor = db.execute(
         "UPDATE interventions SET acknowledged_at = ?, effect = ?, done = ?"
         " WHERE number = ? AND acknowledged_at IS NULL",
-        [time.time(), effect, as_json(done or {}), number],
+        [now(db), effect, as_json(done or {}), number],
     )
     if cursor.rowcount == 0:
         return

@@ -3,9 +3,9 @@
 # pyright: reportUnknownMemberType=false
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
+from checkpoints.clock import now
 from checkpoints.records import Lane, Level, Progress, RunState
 from checkpoints.writes.log import event
 
@@ -27,7 +27,7 @@ def create_run(
     db.table("run").insert(
         {
             "id": 1, "name": name, "goal": goal, "state": RunState.RUNNING, "reason": "", "experiments": experiments,
-            "created_at": time.time(), "seed": seed, "usd_per_hour": usd_per_hour,
+            "created_at": now(db), "seed": seed, "usd_per_hour": usd_per_hour,
         }
     )  # fmt: skip
     event(db, Level.INFO, "run", f"the run begins: {goal}")
@@ -50,7 +50,7 @@ def read_program(db: Database, text: str, sha256: str, error: str) -> int:
         return last[0]
     revision = (last[0] if last else 0) + 1
     db.table("programs").insert(
-        {"revision": revision, "sha256": sha256, "text": text, "error": error, "read_at": time.time()}
+        {"revision": revision, "sha256": sha256, "text": text, "error": error, "read_at": now(db)}
     )
     if error:
         event(db, Level.ERROR, "program", f"program.md revision {revision} refused, the last good one stays: {error}")
@@ -61,18 +61,18 @@ def read_program(db: Database, text: str, sha256: str, error: str) -> int:
 
 def start_waiting(db: Database, lane: Lane, what: str) -> None:
     """A lane stands still; waiting for something else ends the wait before."""
-    now = time.time()
+    at = now(db)
     current = db.execute("SELECT what FROM waits WHERE lane = ? AND until IS NULL", [lane]).fetchone()
     if current == (what,):
         return
     stop_waiting(db, lane)
-    db.execute("INSERT INTO waits (lane, what, since) VALUES (?, ?, ?)", [lane, what, now])
-    set_progress(db, Progress(lane, None, what, 0, 0, "", None, now))
+    db.execute("INSERT INTO waits (lane, what, since) VALUES (?, ?, ?)", [lane, what, at])
+    set_progress(db, Progress(lane, None, what, 0, 0, "", None, at))
 
 
 def stop_waiting(db: Database, lane: Lane) -> None:
     """A lane goes on."""
-    db.execute("UPDATE waits SET until = ? WHERE lane = ? AND until IS NULL", [time.time(), lane])
+    db.execute("UPDATE waits SET until = ? WHERE lane = ? AND until IS NULL", [now(db), lane])
 
 
 def end_waits(db: Database) -> None:

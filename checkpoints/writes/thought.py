@@ -3,11 +3,11 @@
 # pyright: reportUnknownMemberType=false
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
+from checkpoints.clock import now
 from checkpoints.measurements import Measurement
 from checkpoints.records import Json
 from checkpoints.thought import Exchange, Idea, Purpose
@@ -49,7 +49,7 @@ def add_refusal(
     number."""
     cursor = db.execute(
         "INSERT INTO refusals (at, proposer, proposal, reason, exchange, belief) VALUES (?, ?, ?, ?, ?, ?)",
-        [time.time(), proposer, as_json(proposal), reason, exchange, belief],
+        [now(db), proposer, as_json(proposal), reason, exchange, belief],
     )
     assert cursor.lastrowid is not None
     return cursor.lastrowid
@@ -57,7 +57,7 @@ def add_refusal(
 
 def add_note(db: Database, text: str) -> int:
     """Keep what a person wants the agent to know; returns its number."""
-    cursor = db.execute("INSERT INTO notes (text, at) VALUES (?, ?)", [text, time.time()])
+    cursor = db.execute("INSERT INTO notes (text, at) VALUES (?, ?)", [text, now(db)])
     assert cursor.lastrowid is not None
     return cursor.lastrowid
 
@@ -105,7 +105,7 @@ def add_message(
     """
     cursor = db.execute(
         "INSERT INTO messages (role, text, ideas, at, exchange) VALUES (?, ?, ?, ?, ?)",
-        [role, text, as_json([asdict(idea) for idea in ideas]), time.time() if at is None else at, exchange],
+        [role, text, as_json([asdict(idea) for idea in ideas]), now(db) if at is None else at, exchange],
     )
     assert cursor.lastrowid is not None
     return cursor.lastrowid
@@ -141,7 +141,7 @@ def add_measurements(db: Database, measurements: Iterable[Measurement]) -> None:
 
 
 def _one_note(db: Database, statement: str, text: str | None, number: int) -> None:
-    values = [time.time(), number] if text is None else [text, time.time(), number]
+    values = [now(db), number] if text is None else [text, now(db), number]
     if db.execute(statement, values).rowcount != 1:
         raise Conflict(f"there is no note {number}")
 

@@ -3,9 +3,9 @@
 # pyright: reportUnknownMemberType=false
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
+from checkpoints.clock import later, now
 from checkpoints.records import Interval, Json, Level, Verdict, model_name
 from checkpoints.trust import Calibration
 from checkpoints.writes.experiment import Conflict, interval_text
@@ -30,7 +30,7 @@ def begin_test(db: Database, experiment: int, opponent: int | None, order: Json)
         raise Conflict(f"promotion test {going[0]} goes on")
     cursor = db.execute(
         'INSERT INTO promotion_tests (experiment, opponent, "order", began_at) VALUES (?, ?, ?, ?)',
-        [experiment, opponent, as_json(order), time.time()],
+        [experiment, opponent, as_json(order), now(db)],
     )
     number = cursor.lastrowid
     assert number is not None
@@ -49,7 +49,7 @@ def end_test(db: Database, number: int, verdict: Verdict) -> None:
         "UPDATE promotion_tests SET ended_at = ?, outcome = ?, wins = ?, losses = ?, ties = ?, voters = ?,"
         " win_rate = ?, anytime = ?, shrunken = ?, reason = ? WHERE number = ? AND ended_at IS NULL",
         [
-            verdict.decided_at, verdict.outcome, verdict.wins, verdict.losses, verdict.ties, verdict.voters,
+            later(db, verdict.decided_at), verdict.outcome, verdict.wins, verdict.losses, verdict.ties, verdict.voters,
             interval_text(verdict.win_rate), interval_text(verdict.anytime), verdict.shrunken, verdict.reason, number,
         ],
     )  # fmt: skip
@@ -62,7 +62,7 @@ def call_off_test(db: Database, number: int, reason: str) -> None:
     """End a promotion test without an outcome; does nothing where it has ended."""
     cursor = db.execute(
         "UPDATE promotion_tests SET ended_at = ?, reason = ? WHERE number = ? AND ended_at IS NULL",
-        [time.time(), reason, number],
+        [now(db), reason, number],
     )
     if cursor.rowcount:
         event(db, Level.WARNING, "promotion", f"test {number} was called off: {reason}")
@@ -86,7 +86,7 @@ def reopen_test(db: Database, number: int) -> None:
 
 def add_look(db: Database, model: str, voters: int, test: int) -> None:
     """Keep which model the votes of a promotion test recommend at this look at them, and how many voters there are."""
-    db.execute("INSERT INTO looks (test, model, voters, at) VALUES (?, ?, ?, ?)", [test, model, voters, time.time()])
+    db.execute("INSERT INTO looks (test, model, voters, at) VALUES (?, ?, ?, ?)", [test, model, voters, now(db)])
 
 
 def forget_looks(db: Database, test: int) -> None:
@@ -112,11 +112,11 @@ def promote(
     reign = db.execute("SELECT experiment FROM championships WHERE until IS NULL").fetchone()
     if test is not None and reign != (experiment,):
         raise Conflict(f"{model_name(experiment)} was tested and is champion no longer")
-    now = time.time()
-    db.execute("UPDATE promotions SET until = ? WHERE until IS NULL", [now])
+    at = now(db)
+    db.execute("UPDATE promotions SET until = ? WHERE until IS NULL", [at])
     db.execute(
         "INSERT INTO promotions (experiment, since, test, hypothesis, lift, reason) VALUES (?, ?, ?, ?, ?, ?)",
-        [experiment, now, test, hypothesis, interval_text(lift), reason],
+        [experiment, at, test, hypothesis, interval_text(lift), reason],
     )
     instead = "" if before is None else f", instead of {model_name(before)}"
     event(db, Level.GOOD, "promotion", f"{model_name(experiment)} is promoted{instead}: {reason}", experiment)
@@ -130,7 +130,7 @@ def demote(db: Database, reason: str) -> int:
     """
     if (experiment := _promoted(db)) is None:
         raise Conflict("nothing is promoted")
-    db.execute("UPDATE promotions SET until = ? WHERE until IS NULL", [time.time()])
+    db.execute("UPDATE promotions SET until = ? WHERE until IS NULL", [now(db)])
     event(db, Level.WARNING, "promotion", f"{model_name(experiment)} is demoted: {reason}", experiment)
     return experiment
 
@@ -153,7 +153,7 @@ def set_insight(db: Database, name: str, value: Json) -> None:
     """Keep what analysis found of the run as a whole, under its name; the last one stays."""
     db.execute(
         "INSERT INTO insights VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value, at = excluded.at",
-        [name, as_json(value), time.time()],
+        [name, as_json(value), now(db)],
     )
 
 

@@ -3,10 +3,10 @@
 # pyright: reportUnknownMemberType=false
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from checkpoints.clock import now
 from checkpoints.records import JUDGE, Level, Vote
 from checkpoints.writes.experiment import Conflict
 from checkpoints.writes.log import event
@@ -60,7 +60,7 @@ def close_sessions(db: Database, experiment: int, test: int, idle_since: float, 
     cursor = db.conn.execute(
         "UPDATE voter_sessions SET closed_at = ? WHERE experiment = ? AND test = ? AND closed_at IS NULL"
         f" AND (last_at <= ? OR (a_wins + b_wins + ties >= ? AND voter NOT GLOB '{JUDGE}*'))",
-        [time.time(), experiment, test, idle_since, votes],
+        [now(db), experiment, test, idle_since, votes],
     )
     return cursor.rowcount
 
@@ -71,9 +71,7 @@ def exclude(db: Database, voter: str, reason: str) -> int:
     Raises:
         Conflict: They are excluded already.
     """
-    cursor = db.conn.execute(
-        "INSERT INTO exclusions VALUES (?, ?, ?) ON CONFLICT DO NOTHING", [voter, reason, time.time()]
-    )
+    cursor = db.conn.execute("INSERT INTO exclusions VALUES (?, ?, ?) ON CONFLICT DO NOTHING", [voter, reason, now(db)])
     if not cursor.rowcount:
         raise Conflict(f"voter {voter} is excluded already")
     for statement in _RECOUNT:
@@ -98,7 +96,7 @@ def readmit(db: Database, voter: str) -> int:
         "INSERT INTO voter_sessions SELECT experiment, test, min(model_a, model_b), max(model_a, model_b), voter,"
         " sum(choice = iif(model_a < model_b, 'a', 'b')), sum(choice = iif(model_a < model_b, 'b', 'a')),"
         " sum(choice = 'tie'), max(at), ? FROM votes WHERE voter = ? GROUP BY 1, 2, 3, 4",
-        [time.time(), voter],
+        [now(db), voter],
     )
     votes = _votes(db, voter)
     event(db, Level.INFO, "votes", f"voter {voter} is admitted again: {votes} votes count")

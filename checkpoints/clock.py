@@ -1,0 +1,35 @@
+"""Times as the store keeps them: UTC, and in the order in which things happened, wherever the machine's clock is set.
+
+So whatever is put in order by its time is in the order of its writes, also after somebody has set the clock back.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+_STEP = 1e-6
+"""Seconds between two moments, at least."""
+
+_latest: WeakKeyDictionary[Database, float] = WeakKeyDictionary()
+
+
+def now(db: Database) -> float:
+    """The time, UTC seconds; later than each that was given out before, here or to an earlier owner of the store."""
+    return later(db, time.time())
+
+
+def later(db: Database, at: float) -> float:
+    """A time that somebody else took, or the next moment where the store has a later one already."""
+    before = _latest[db] if db in _latest else _last_event(db)
+    found = _latest[db] = max(at, before + _STEP)
+    return found
+
+
+def _last_event(db: Database) -> float:
+    row = db.conn.execute("SELECT at FROM events ORDER BY seq DESC LIMIT 1").fetchone()
+    return row[0] if row else 0.0
