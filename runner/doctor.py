@@ -13,6 +13,9 @@ from pathlib import Path
 
 import psutil
 
+from checkpoints.copies import copies
+from checkpoints.ownership import RUN
+from checkpoints.reader import DATABASE
 from runner.doctor_agent import examine_agent
 from runner.doctor_arena import examine_votes
 from runner.doctor_program import examine_program
@@ -23,7 +26,7 @@ from runner.program_error import ProgramError
 from runner.programs import read_program
 from runner.script.program import ScriptProgram
 
-__all__ = ["Finding", "examine", "healthy", "render"]
+__all__ = ["Finding", "examine", "healthy", "program_of", "render", "run_in"]
 
 PYTHON = (3, 11)
 PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "textual")
@@ -54,6 +57,17 @@ def examine(folder: Path) -> list[Finding]:
         _terminal(),
         *_program(folder),
     ]
+
+
+def run_in(folder: Path) -> Path | None:
+    """The run of a program's folder, or the run folder itself; a store that is gone has copies that speak for it."""
+    places = (folder / RUN, folder)
+    return next((each for each in places if (each / DATABASE).exists() or copies(each)), None)
+
+
+def program_of(folder: Path) -> Path:
+    """The folder of the program: the one around it where it is a run's."""
+    return folder.absolute().parent if run_in(folder) == folder and not (folder / FILE).exists() else folder
 
 
 def _python() -> Finding:

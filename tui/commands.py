@@ -172,12 +172,28 @@ def _init_script(folder: Path) -> int:
 
 
 def doctor(asked: argparse.Namespace) -> int:
-    """Check the machine, the program and its data."""
-    from runner.doctor import examine, healthy, render
+    """Check the machine, the program and its data, and the run where there is one; repair it where that is asked.
 
-    findings = examine(asked.folder)
+    Raises:
+        Held: A process has the run that is to be repaired.
+        RunError: There is no run to repair.
+        StoreError: The run cannot be repaired without loss.
+    """
+    from checkpoints.text import clean
+    from runner.checkup.findings import check_up
+    from runner.checkup.repair import repair
+    from runner.doctor import examine, healthy, program_of, render, run_in
+
+    run = run_in(asked.folder)
+    if asked.repair:
+        for line in repair(run or _run_folder(asked.folder)):
+            print(clean(line))
+    findings = examine(program_of(asked.folder))
     print(render(findings))
-    return 0 if healthy(findings) else 1
+    found = check_up(run) if run else []
+    if run:
+        print(f"\nthe run in {clean(str(run))}:\n{render(found)}")
+    return 0 if healthy([*findings, *found]) else 1
 
 
 def demo(asked: argparse.Namespace) -> int:

@@ -139,7 +139,8 @@ def parser() -> argparse.ArgumentParser:
     init.add_argument("--chats", help="chat rows to train on (online)")
     init.add_argument("--heldout", help="held-out pairs (study)")
     init.add_argument("--prompts", help="held-out prompts (online)")
-    add("doctor", parents=[folder], help="check the machine, the program and its data")
+    doctor = add("doctor", parents=[folder], help="check the machine, the program, its data, and its run")
+    doctor.add_argument("--repair", action="store_true", help="first repair what can be without loss, after a copy")
     demo = add("demo", help="try it in a new folder")
     demo.add_argument("folder", nargs="?", type=Path, default=Path("autoresearch-demo"))
     judge = add(
