@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 from checkpoints.clock import now
@@ -21,6 +22,13 @@ def event(db: Database, level: Level, kind: str, text: str, experiment: int | No
     )
 
 
+_HALF = re.compile("[\ud800-\udfff]")
+
+
 def as_json(value: object) -> str:
-    """A value as the store keeps it: JSON without blanks; a number that is none is an error."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    """A value as the store keeps it: JSON without blanks; a number that is none is an error.
+
+    Half a character, which a model can say and no database keeps, becomes U+FFFD.
+    """
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if _HALF.search(text) else text

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from lanes.script.landlock import no_new_privileges, restrict
-from lanes.script.namespaces import drop_capabilities, leave_the_network
+from lanes.script.namespaces import drop_capabilities, leave_the_network, write_only
+from lanes.script.syscalls import forbid
 
 _DIE_WITH_PARENT = 1
 
@@ -44,11 +45,14 @@ def _become(told: dict[str, Any]) -> None:
     if told["network"]:
         leave_the_network()
     _limit(told["network"])
+    if told["network"] and told["files"]:
+        write_only(Path(path) for path in told["write"])
     if told["files"]:
         restrict([Path(path) for path in told["write"]], [Path(path) for path in told["hidden"]])
     if told["network"] or told["files"]:
         drop_capabilities()
         no_new_privileges()
+        forbid()
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.chdir(told["place"])
     _die_with(told["parent"])
@@ -56,7 +60,8 @@ def _become(told: dict[str, Any]) -> None:
 
 
 def _limit(own_processes: bool) -> None:
-    """Limits of what one run may use up; those of memory are the machine's."""
+    """Limits of what one run may use up; who starts it watches its memory, and the kernel takes it first of all."""
+    Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     _at_most(resource.RLIMIT_CORE, 0)
     _at_most(resource.RLIMIT_FSIZE, MOST_FILE_BYTES)
     if own_processes:  # else all of the person's would count

@@ -29,8 +29,13 @@ _SINCE = ((2, _REFER), (3, TRUNCATE), (5, IOCTL))
 
 SCOPES_SINCE = 6
 
-DEVICES = ("null", "zero", "full", "random", "urandom", "tty", "shm", "dri", "kfd")
-"""What a program may write of ``/dev``, besides all that begins with ``nvidia``."""
+DEVICES = (
+    "null", "zero", "full", "random", "urandom", "tty", "shm", "dri", "kfd", "dxg", "infiniband", "accel*", "nvidia*",
+)  # fmt: skip
+"""What a program may use of ``/dev``. The rest is not even read: what is typed at the terminals of others and, by
+root, whole disks."""
+
+_ALL_DEVICES = Path("/dev")
 
 
 class _Ruleset(ctypes.Structure):
@@ -66,18 +71,17 @@ def restrict(write: Iterable[Path], hidden: Iterable[Path]) -> None:
     if not known:
         raise OSError("the kernel has no Landlock, or it is switched off")
     missing = sum(right for since, right in _SINCE if known < since)
-    hides = sorted({path.resolve() for path in hidden if path.exists()})
-    handled = (_WRITE | (_READ if hides else 0)) & ~missing
+    hides = sorted({_ALL_DEVICES, *(path.resolve() for path in hidden if path.exists())})
+    handled = (_WRITE | _READ) & ~missing
     scoped = (_SCOPE_ABSTRACT_SOCKETS | _SCOPE_SIGNALS) if known >= SCOPES_SINCE else 0
     rules = _Ruleset(handled, 0, scoped)
     ruleset = _call(_CREATE, ctypes.byref(rules), ctypes.sizeof(rules) if scoped else 8, 0)
     try:
         for path in (*write, *_devices()):
             _allow(ruleset, path, handled)
-        if hides:
-            _allow(ruleset, Path("/"), READ_DIR)
-            for path in _all_but(hides):
-                _allow(ruleset, path, _READ | (IOCTL & handled))
+        _allow(ruleset, Path("/"), READ_DIR)
+        for path in _all_but(hides):
+            _allow(ruleset, path, _READ | (IOCTL & handled))
         no_new_privileges()
         _call(_RESTRICT, ruleset, 0)
     finally:
@@ -118,8 +122,8 @@ def _all_but(hidden: list[Path]) -> Iterator[Path]:
 
 
 def _devices() -> Iterator[Path]:
-    yield from (Path("/dev") / name for name in DEVICES)
-    yield from Path("/dev").glob("nvidia*")
+    for name in DEVICES:
+        yield from _ALL_DEVICES.glob(name)
 
 
 def _call(number: int, *arguments: object) -> int:

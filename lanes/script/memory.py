@@ -9,12 +9,17 @@ from pathlib import Path
 
 import psutil
 
+from lanes.script.bounds import Bounds
+
 
 class Memory:
     """What was seen so far, in bytes."""
 
     def __init__(self) -> None:
-        self.resident = self.on_gpu = 0
+        self.resident = self.on_gpu = self._now = 0
+        self.overstepped = ""
+        """What was used up too much of, in a line."""
+
         self._gpus = _gpus()
 
     def sample(self, family: Sequence[psutil.Process]) -> None:
@@ -23,9 +28,20 @@ class Memory:
         for one in family:
             with contextlib.suppress(psutil.Error):
                 resident += one.memory_info().rss
-        self.resident = max(self.resident, resident)
+        self._now, self.resident = resident, max(self.resident, resident)
         if self._gpus:
             self.on_gpu = max(self.on_gpu, _on_gpus(self._gpus, {one.pid for one in family}))
+
+    def oversteps(self, bounds: Bounds, family: Sequence[psutil.Process], folder: Path) -> bool:
+        """Whether what was sampled last is too much.
+
+        Args:
+            bounds: The most that may be used up.
+            family: That was sampled.
+            folder: Where it writes.
+        """
+        self.overstepped = bounds.overstepped(self._now, len(family), folder)
+        return bool(self.overstepped)
 
 
 def _gpus() -> list[object]:

@@ -7,12 +7,14 @@ import fcntl
 import os
 import socket
 import struct
+from collections.abc import Iterable
 from pathlib import Path
 
 _MOUNTS, _USER, _NETWORK, _IPC = 0x00020000, 0x10000000, 0x40000000, 0x08000000
 _BIND, _REC, _PRIVATE = 0x1000, 0x4000, 0x40000
 _DROP_FROM_BOUNDING, _SECURE_BITS, _LAST_CAPABILITY = 24, 28, 63
 _SHARED_MEMORY, _NOT_TO_BE_RUN = "/dev/shm", 0x2 | 0x4
+_SET_MOUNT, _RECURSIVE, _READ_ONLY = 442, 0x8000, 0x1
 _GET_FLAGS, _SET_FLAGS, _UP = 0x8913, 0x8914, 0x1
 
 
@@ -43,6 +45,25 @@ def leave_the_network() -> None:
         _mount("tmpfs", _SHARED_MEMORY, _NOT_TO_BE_RUN, kind="tmpfs")
 
 
+def write_only(places: Iterable[Path]) -> None:
+    """From here on everything is mounted to be read, but some places: modes, times and attributes stay, too.
+
+    After ``leave_the_network``. Landlock keeps contents; who owns a file could still change what is beside them.
+
+    Args:
+        places: Folders, and files, that go on being written; those that are there.
+
+    Raises:
+        OSError: The kernel does not allow it.
+    """
+    there = [path for path in map(Path.resolve, places) if path.exists()]
+    for path in there:
+        _mount(str(path), str(path), _BIND | _REC)
+    _set_read_only(Path("/"), True, _RECURSIVE)
+    for path in (*there, *(memory for memory in (Path(_SHARED_MEMORY),) if memory.is_mount())):
+        _set_read_only(path, False)
+
+
 def drop_capabilities() -> None:
     """Have nothing that is started be able to do what only root may, within a name space or without."""
     libc = ctypes.CDLL(None, use_errno=True)
@@ -71,6 +92,15 @@ def _mount(source: str | None, target: str, flags: int, kind: str | None = None)
     ):
         error = ctypes.get_errno()
         raise OSError(error, f"mount on {target}: {os.strerror(error)}")
+
+
+def _set_read_only(path: Path, only: bool, flags: int = 0) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    asked = struct.pack("QQQQ", _READ_ONLY if only else 0, 0 if only else _READ_ONLY, 0, 0)
+    name, here = os.fsencode(path), ctypes.c_int(-100)
+    if libc.syscall(ctypes.c_long(_SET_MOUNT), here, name, ctypes.c_uint(flags), asked, ctypes.c_size_t(len(asked))):
+        error = ctypes.get_errno()
+        raise OSError(error, f"mount_setattr on {path}: {os.strerror(error)}")
 
 
 def _raise_loopback() -> None:

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from checkpoints.records import FailureKind
 from lanes.order import Message
+from lanes.script.bounds import Bounds
 
 OUTPUT = "run.log"
 """File in the worker's folder with the output; and the name under which a command may write it itself."""
@@ -61,6 +62,9 @@ class ScriptOrder(Message):
 
     confined: Confined | None = Confined()
     """None runs it as the person would."""
+
+    bounds: Bounds | None = None
+    """It is ended where it uses up more of the machine; None takes what the machine can bear."""
 
     protected: tuple[str, ...] = ()
     """Files below ``top``, and others by their whole path, that must be after the run what they were before; a folder

@@ -4,8 +4,20 @@ from __future__ import annotations
 
 import time
 
+from checkpoints import writes
 from checkpoints.reader import Reader
-from checkpoints.records import BASELINE, Experiment, FailureKind, Json, Lane, Outcome, Stage, Standing, Verdict
+from checkpoints.records import (
+    BASELINE,
+    Experiment,
+    FailureKind,
+    Json,
+    Lane,
+    Level,
+    Outcome,
+    Stage,
+    Standing,
+    Verdict,
+)
 from checkpoints.store import Store
 from lanes.analyze.metric_rule import Decide, Train
 from lanes.lane import StageFailed
@@ -82,6 +94,8 @@ class ScriptEvaluateLane(Stoppable):
             found = await self._runs.run(Job(stage.experiment, key, commit, command, doing=command), worktree)
         except GitError as error:
             raise StageFailed(FailureKind.INPUT, str(error)) from error
+        for note in found.notes:
+            self._store.submit(writes.event, Level.WARNING, Lane.EVALUATE, note, stage.experiment)
         if found.failure is FailureKind.INPUT:
             raise StageFailed(FailureKind.INPUT, found.error)
         return "" if found.status == "done" else found.error

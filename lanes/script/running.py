@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 
 from lanes.process import groups_of, signal_all
+from lanes.script.bounds import Bounds, of_the_machine
 from lanes.script.memory import Memory
 from lanes.script.sandbox import Rights, start
 from lanes.script.screen import Screen
@@ -34,7 +35,8 @@ class Ran:
     """How a command went."""
 
     ended: str
-    """``itself``, ``time`` where its time was up, ``stopped`` where somebody wanted it to end."""
+    """``itself``, ``time`` where its time was up, ``stopped`` where somebody wanted it to end, ``bounds`` where it used
+    up too much."""
 
     status: int
     """Exit status; below 0 the signal that ended it."""
@@ -54,6 +56,9 @@ class Ran:
     left: tuple[str, ...] = ()
     """What of its family went on after it, and was ended."""
 
+    overstepped: str = ""
+    """What it used up too much of, in a line."""
+
     @property
     def signal(self) -> str:
         """Name of the signal that ended it; empty where none did."""
@@ -70,6 +75,9 @@ class Job:
     rights: Rights
     seconds: float
     """It is ended after so long."""
+
+    bounds: Bounds | None = None
+    """It is ended where it uses up more; None takes what the machine can bear."""
 
 
 def run(
@@ -101,14 +109,15 @@ def run(
         finally:
             os.close(writing)
         try:
-            ended = _follow(process, output.fileno(), _Log(screen, lines.write), stop, look, watch, began + job.seconds)
+            ended = _follow(process, output.fileno(), _Log(screen, lines.write), stop, look, watch, job)
         finally:
             left = end_family(process if process.poll() is None else None)
         seconds = time.monotonic() - began
         _read_all(output.fileno(), _Log(screen, lines.write))
     status = process.wait()
     log.write_text(screen.text(), encoding="utf-8")
-    return Ran(ended, status, seconds, watch.resident, watch.on_gpu, screen, left if ended == "itself" else ())
+    left = left if ended == "itself" else ()
+    return Ran(ended, status, seconds, watch.resident, watch.on_gpu, screen, left, watch.overstepped)
 
 
 def end_family(leader: subprocess.Popen[bytes] | None) -> tuple[str, ...]:
@@ -149,10 +158,10 @@ class _Log:
 
 def _follow(
     process: subprocess.Popen[bytes], output: int, log: _Log, stop: Callable[[], bool], look: Callable[[str], None],
-    watch: Memory, until: float,
+    watch: Memory, job: Job,
 ) -> str:  # fmt: skip
     """Read on until the command has ended, or has to."""
-    sampled = 0.0
+    sampled, until, bounds = 0.0, time.monotonic() + job.seconds, job.bounds or of_the_machine(job.place)
     while process.poll() is None:
         if time.monotonic() >= until:
             return "time"
@@ -162,7 +171,9 @@ def _follow(
             time.sleep(_LOOK_SECONDS)  # it has closed its output and goes on
         if time.monotonic() - sampled >= _SAMPLE_SECONDS:
             sampled = time.monotonic()
-            watch.sample(_family())
+            watch.sample(family := _family())
+            if watch.oversteps(bounds, family, job.place):
+                return "bounds"
             look(log.current)
     return "itself"
 

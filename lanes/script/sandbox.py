@@ -17,12 +17,23 @@ PROGRAM = "lanes.script.confine"
 _PROBE_SECONDS = 20.0
 
 SECRETS = (
-    ".aws", ".azure", ".config/gcloud", ".config/gh", ".config/hub", ".config/rclone", ".docker", ".git-credentials",
-    ".gnupg", ".huggingface", ".cache/huggingface/token", ".cache/huggingface/stored_tokens", ".kaggle", ".kube",
-    ".local/share/keyrings", ".mozilla", ".netrc", ".npmrc", ".password-store", ".pgpass", ".pypirc", ".ssh",
-    ".config/google-chrome", ".config/wandb", ".bash_history", ".zsh_history", ".python_history",
+    ".anthropic", ".aws", ".azure", ".bash_history", ".bash_profile", ".bashrc", ".boto", ".cache/huggingface/token",
+    ".cache/huggingface/stored_tokens", ".cargo/credentials", ".cargo/credentials.toml", ".config/anthropic",
+    ".config/chromium", ".config/environment.d", ".config/fish", ".config/gcloud", ".config/gh",
+    ".config/git/credentials", ".config/google-chrome", ".config/hub", ".config/kaggle", ".config/op",
+    ".config/openai", ".config/pip", ".config/rclone", ".config/wandb", ".databrickscfg", ".docker", ".env", ".envrc",
+    ".git-credentials", ".gnupg", ".huggingface", ".kaggle", ".kube", ".local/share/keyrings", ".modal.toml",
+    ".mozilla", ".netrc", ".npmrc", ".oci", ".pam_environment", ".password-store", ".pgpass", ".pip", ".profile",
+    ".psql_history", ".pypirc", ".python_history", ".s3cfg", ".ssh", ".terraform.d", ".vault-token", ".viminfo",
+    ".zprofile", ".zsh_history", ".zshenv", ".zshrc",
 )  # fmt: skip
-"""Where people keep what nobody else may know, below their home."""
+"""Where people keep what nobody else may know, below their home; shells' settings, too, where keys are exported."""
+
+OF_THE_MACHINE = (
+    "/etc/gshadow", "/etc/kubernetes", "/etc/shadow", "/etc/ssh", "/etc/ssl/private", "/etc/sudoers", "/etc/sudoers.d",
+    "/run/secrets", "/var/run/secrets",
+)  # fmt: skip
+"""The same of the machine or the container, which a script could read that is run by root."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +124,14 @@ async def available() -> Confinement:
 
 def secrets(home: Path) -> tuple[Path, ...]:
     """What is never read, as far as it is there."""
-    return tuple(home / name for name in SECRETS if (home / name).exists())
+    return tuple(path for path in (*(home / name for name in SECRETS), *map(Path, OF_THE_MACHINE)) if _is_there(path))
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # in a folder that nobody here may enter
+        return False
 
 
 def _problem(rights: Rights) -> str:

@@ -53,6 +53,11 @@ class Screen:
         """Whether the beginning has all that is kept of it."""
         return bool(self._tail)
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether lines between the beginning and the end were left out."""
+        return self._left_out > 0
+
     def text(self) -> str:
         """All lines, the one that goes on with them."""
         gap = [GAP.format(f"{self._left_out:,}")] if self._left_out else []

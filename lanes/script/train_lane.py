@@ -124,11 +124,11 @@ class ScriptTrainLane(Stoppable):
         found = self._unambiguous(await self._runs.run(job, worktree))
         if found.failure is FailureKind.INPUT:
             raise StageFailed(FailureKind.INPUT, found.error)
+        for note in found.notes:
+            self._store.submit(writes.event, Level.WARNING, Lane.TRAIN, note, stage.experiment)
         if first and found.status != "done":
             lacks = unknown_to_git(found.tail, self.settings.project, worktree.place)
             raise ScriptCrashed(found.model_copy(update={"error": f"{found.error}; {lacks}"}) if lacks else found)
-        for note in found.notes:
-            self._store.submit(writes.event, Level.WARNING, Lane.TRAIN, note, stage.experiment)
         value = found.value if found.status == "done" else None
         failure = "" if value is not None else found.error or "it gave no number"
         measured = Measurement(

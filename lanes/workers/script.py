@@ -16,6 +16,8 @@ from checkpoints import strokes
 from checkpoints.artifacts import write_json
 from checkpoints.records import FailureKind
 from lanes.order import METRICS, PAUSE, RESULT
+from lanes.script.inside import opened_inside
+from lanes.script.noticed import believed, left, refusals
 from lanes.script.order import OUTPUT, ScriptOrder, ScriptResult
 from lanes.script.protected import Snapshot, altered, remember, remembered, snapshot
 from lanes.script.reading import is_measurement, metrics, named
@@ -71,10 +73,11 @@ def _carry_out(place: Path, stopping: _Stopping, lock: int) -> ScriptResult | No
     try:
         order = ScriptOrder.model_validate_json(place.read_bytes())
         paths = [path for one in order.protected if (path := order.top / one) != order.place / OUTPUT]
-        before = _before(order, paths)
+        before, there = _before(order, paths), believed(order.top)
         ran = _run(order, place.parent, stopping, lock)
         said = _output(order, place.parent, ran)
-        return _judge(order, ran, said, _tampered(order, before, paths))
+        found = _judge(order, ran, said, _tampered(order, before, paths))
+        return found.model_copy(update={"notes": _notes(ran, said, left(there, believed(order.top)))})
     except NotConfined as error:
         return ScriptResult(status="failed", failure=FailureKind.INPUT, error=f"the command was not run: {error}")
     except Exception as error:
@@ -102,7 +105,8 @@ def _run(order: ScriptOrder, folder: Path, stopping: _Stopping, lock: int) -> Ra
     order.scratch.mkdir(parents=True)
     order.cache.mkdir(parents=True, exist_ok=True)
     strokes.take(order.place / OUTPUT)
-    job = Job(("/bin/sh", "-c", order.command), order.place, _marked(order.env), _rights(order), order.seconds)
+    argv = ("/bin/sh", "-c", order.command)
+    job = Job(argv, order.place, _marked(order.env), _rights(order), order.seconds, order.bounds)
     log = Metrics(folder / METRICS)
     try:
         return run(job, folder / OUTPUT, stopping, lambda line: log.note(line or _own_words(order)), (lock,))
@@ -112,8 +116,8 @@ def _run(order: ScriptOrder, folder: Path, stopping: _Stopping, lock: int) -> Ra
 
 def _own_words(order: ScriptOrder) -> str:
     """The line that it is at, where the command writes its log itself."""
-    own = order.place / OUTPUT
-    return last_words(own) if own.is_file() and not own.is_symlink() else ""
+    with opened_inside(order.top, order.place / OUTPUT) as own:
+        return last_words(own) if own else ""
 
 
 def _marked(env: dict[str, str]) -> dict[str, str]:
@@ -132,11 +136,11 @@ def _rights(order: ScriptOrder) -> Rights:
 
 def _output(order: ScriptOrder, folder: Path, ran: Ran) -> str:
     """What the script said; where the command writes ``run.log`` itself, that is it, and is put in the log's place."""
-    own = order.place / OUTPUT
     text = ran.screen.text()
-    if own.is_symlink() or not own.is_file():
-        return text
-    text = read(own) + text
+    with opened_inside(order.top, order.place / OUTPUT) as own:
+        if own is None:
+            return text
+        text = read(own) + text
     (folder / OUTPUT).write_text(text, encoding="utf-8")
     return text
 
@@ -163,7 +167,6 @@ def _judge(order: ScriptOrder, ran: Ran, said: str, tampered: tuple[str, ...]) -
         peak_memory=int(printed * 2**20) if printed > 0 else ran.gpu_memory or ran.memory,
         gpu=printed > 0 or ran.gpu_memory > 0,
         tail="\n".join(lines[-LINES:]),
-        notes=tuple(f"{name} went on after the command and was ended" for name in ran.left),
     )
     if ran.ended == "stopped":
         return found.model_copy(update={"status": "paused"})
@@ -172,6 +175,13 @@ def _judge(order: ScriptOrder, ran: Ran, said: str, tampered: tuple[str, ...]) -
         return found
     kind, line = failure
     return found.model_copy(update={"status": "failed", "failure": kind, "error": line})
+
+
+def _notes(ran: Ran, said: str, files: tuple[str, ...]) -> tuple[str, ...]:
+    """What a person should hear of a run, whether it counts or not."""
+    ended = (f"{name} went on after the command and was ended" for name in ran.left)
+    cut = ("it said more than is kept of it in run.log",) if ran.screen.is_cut else ()
+    return (*ended, *cut, *files, *refusals(said))
 
 
 def _failure(
@@ -183,6 +193,9 @@ def _failure(
         return FailureKind.CRASH, f"tampering: the run altered what is protected: {one_line(', '.join(tampered))}"
     if ran.ended == "time":
         return FailureKind.TIMEOUT, f"not done after {order.seconds:g} s and ended: {words}"
+    if ran.ended == "bounds":
+        kind = FailureKind.OOM if out_of_memory(RuntimeError(ran.overstepped)) else FailureKind.CRASH
+        return kind, f"ended: {ran.overstepped}"
     if ran.status:
         kind = FailureKind.OOM if out_of_memory(RuntimeError("\n".join(lines[-LINES:]))) else FailureKind.CRASH
         return kind, f"{_how(ran)}: {words}"

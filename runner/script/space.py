@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from checkpoints.records import Change, Json
+from checkpoints.text import clean
 from lanes.script.edits import EditRefused, Patch, apply, digest, patch_of
 from runner.agent.quoting import fenced, shortened
 from runner.change import ChangeRefused
@@ -22,6 +23,9 @@ CATEGORIES = (
 
 MOST_SHOWN = 120_000
 """Characters of all files together that are put into a prompt; what is longer is left out in its middle."""
+
+_NAME = 200
+"""Characters of a name that somebody made up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +167,9 @@ class FileSpace:
     def _text(self, path: str, recipe: Json) -> str:
         text = _files(recipe).get(path)
         if path not in self.editable or text is None:
-            raise ChangeRefused(f"{path}: is not open to edits; open: {', '.join(self.editable) or 'nothing'}")
+            raise ChangeRefused(
+                f"{clean(path)[:_NAME]}: is not open to edits; open: {', '.join(self.editable) or 'nothing'}"
+            )
         return text
 
 
