@@ -9,6 +9,7 @@ from pathlib import Path
 from checkpoints.records import Experiment, FailureKind, Json, Lane, Stage
 from checkpoints.store import Store
 from lanes.aside import Aside
+from lanes.data_files import watched
 from lanes.lane import StageFailed, StagePaused
 from lanes.launch import AccelerateLaunch, Launcher, LocalProcess
 from lanes.order import Standby
@@ -103,7 +104,8 @@ class TrainLane:
         try:
             if (worker.result() or {}).get("status") != "done":
                 await self._free_the_device(worker)
-            result = await training.carry_out()
+            async with watched(self._store, stage.experiment, folder, stage.order["train"]):
+                result = await training.carry_out()
         finally:
             self._hand = None
             if worker.result() is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ class Metrics:
 
     def __init__(self, path: Path) -> None:
         _cut_half_line(path)
+        self._path = path
         self._file = path.open("ab", buffering=0)
 
     def note(self, doing: str) -> None:
@@ -33,7 +35,16 @@ class Metrics:
         self._write({"phase": phase, "step": step, "of": of, "time": time.time(), "values": finite})
 
     def _write(self, line: Mapping[str, object]) -> None:
+        if not self._is_in_place():  # somebody rotates logs here: whoever reads looks at the name
+            self._file.close()
+            self._file = self._path.open("ab", buffering=0)
         self._file.write((json.dumps(line, allow_nan=False) + "\n").encode())
+
+    def _is_in_place(self) -> bool:
+        try:
+            return os.path.samestat(self._path.stat(), os.fstat(self._file.fileno()))
+        except FileNotFoundError:
+            return False
 
 
 def _cut_half_line(path: Path) -> None:
