@@ -5,8 +5,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 RUN ?= .
 EXPERIMENT ?= 1
+SECONDS ?= 3600
+SEED ?= 1
 
-.PHONY: demo test test-all lint bench pictures clean
+.PHONY: demo test test-all lint chaos bench pictures clean
 
 demo: $(READY) ## The dashboard on the repository's own program.md (headless where there is no terminal)
 	$(BIN)/autoresearch-tui .
@@ -16,6 +18,9 @@ test: $(READY) lint ## All tests but the slow ones, under 10 minutes on 2 cores
 
 test-all: $(READY) lint ## All tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "slow or not slow" --timeout 1800 -n 2 --dist loadfile
+
+chaos: $(READY) ## Runs under random faults for SECONDS; a schedule again by its SEED, or a part of it by ONLY=0,3
+	cd tests && PYTHONPATH=.. $(abspath $(BIN))/python -m chaos --seconds $(SECONDS) --seed $(SEED) $(if $(ONLY),--only $(ONLY))
 
 lint: $(READY)
 	$(BIN)/ruff check .
