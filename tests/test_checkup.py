@@ -131,6 +131,12 @@ def test_a_run_as_it_was_written_is_whole(run: Path) -> None:
             "reigns, but was given up",
         ),
         ("UPDATE experiments SET parent = 2 WHERE number = 3", Law.CHAMPION, "3 is built on 2, which never reigned"),
+        (
+            "UPDATE experiments SET state = 'vetoed' WHERE number = (SELECT parent FROM experiments WHERE number = 14)",
+            Law.CHAMPION,
+            "experiment 14 goes on, built on",
+        ),
+        ("UPDATE stages SET state = 'started' WHERE lane = 'upload'", Law.SLOTS, "are in the upload lane at once"),
     ],
 )
 def test_each_breach_of_a_law_is_found_and_named(run: Path, statement: str, law: Law, words: str) -> None:
@@ -139,6 +145,17 @@ def test_each_breach_of_a_law_is_found_and_named(run: Path, statement: str, law:
         breaches = broken(read)
     assert [what for broken_law, what in breaches if broken_law is law and words in what], breaches
     assert not healthy(check_up(run))
+
+
+def test_the_laws_hold_at_every_moment_of_a_run_that_goes_on(tmp_path: Path) -> None:
+    loop = subprocess.Popen([sys.executable, Path(__file__).parent / "loop_process.py", tmp_path, "5"])
+    looks = 0
+    while loop.poll() is None:
+        if (tmp_path / "train-0-1.done").exists():
+            with closing(Reader(tmp_path)) as read:
+                assert broken(read) == []
+            looks += 1
+    assert loop.returncode == 0 and looks > 10
 
 
 def test_a_lost_reign_is_put_back_where_it_is_certain_and_a_copy_was_made_first(run: Path) -> None:
@@ -193,6 +210,14 @@ def test_pages_that_cannot_be_repaired_are_said_with_the_last_good_copy(run: Pat
     assert str(copy) in finding.remedy and "put it back with:" in finding.remedy
     assert any(line.startswith("not repaired: ") and str(copy) in line for line in repair(run))
     assert (run / DATABASE).read_bytes() == before
+
+
+def test_rows_of_an_experiment_that_is_gone_are_damage_and_no_trace(run: Path) -> None:
+    with closing(sqlite3.connect(run / DATABASE, isolation_level=None)) as store:
+        store.execute("DELETE FROM experiments WHERE number = 4")
+    [finding] = found(run, "store", "missing")
+    assert "is of a row of experiments that is gone" in finding.what and "there is no copy of it" in finding.remedy
+    assert [line.partition(":")[0] for line in repair(run)] == ["not repaired"]
 
 
 def test_what_belongs_to_nothing_is_moved_aside_and_what_a_living_process_makes_stays(run: Path) -> None:

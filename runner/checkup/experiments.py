@@ -7,17 +7,17 @@ from collections.abc import Iterator
 
 from checkpoints.reader import Reader
 from checkpoints.records import ENDS, State
+from runner.checkup.facts import Facts
 from runner.checkup.law import Breach, Law
 
 
-def breaches_of_experiments(read: Reader) -> Iterator[Breach]:
+def breaches_of_experiments(read: Reader, facts: Facts) -> Iterator[Breach]:
     """What is wrong with experiments and their verdicts."""
-    everything = read.experiments()
-    if [one.number for one in everything] != list(range(len(everything))):
+    if list(facts.experiments) != list(range(len(facts.experiments))):
         yield Breach(Law.LOST, "numbers are missing or twice")
-    judged = Counter(verdict.experiment for verdict in read.verdicts())
-    fell = _fell(read)
-    for one in everything:
+    judged = Counter(verdict.experiment for verdict in facts.verdicts)
+    fell = _fell(read, facts)
+    for one in facts.experiments.values():
         verdicts = 1 if one.state in ENDS - {State.CANCELLED} else 0
         if judged[one.number] != verdicts:
             law = Law.JUDGED if judged[one.number] > verdicts else Law.LOST
@@ -28,9 +28,9 @@ def breaches_of_experiments(read: Reader) -> Iterator[Breach]:
             yield Breach(Law.HANGS, f"experiment {one.number} is {one.state}, and its end says otherwise")
 
 
-def _fell(read: Reader) -> Counter[int]:
+def _fell(read: Reader, facts: Facts) -> Counter[int]:
     """How often the log says that a verdict fell, by experiment; what a person decides has other words."""
-    reasons = {verdict.experiment: verdict.reason for verdict in read.verdicts()}
+    reasons = {verdict.experiment: verdict.reason for verdict in facts.verdicts}
     return Counter(
         event.experiment
         for event in read.events()

@@ -32,6 +32,8 @@ def check_up(run: Path) -> list[Finding]:
         run: Its folder, with the store.
     """
     found = list(database_findings(run))
+    if not healthy(found):
+        return [*found, _room(run)]  # what a damaged store says of the rest is not to be trusted
     try:
         with reading(run) as read:
             found += _laws(read)
@@ -39,8 +41,7 @@ def check_up(run: Path) -> list[Finding]:
             found += _models(run, read)
             found += _leftovers(run, read)
     except (StoreError, Garbled) as error:
-        if healthy(found):
-            found.append(Finding("store", "missing", str(error), way_back(run)))
+        found.append(Finding("store", "missing", str(error), way_back(run)))
     return [*found, _room(run)]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from checkpoints.reader import Reader
 from checkpoints.records import Experiment, Lane, Stage, StageState, State
+from runner.checkup.facts import Facts
 from runner.checkup.law import Breach, Law
 
 _FINISHED = (State.KEPT, State.DISCARDED, State.INCONCLUSIVE, State.VETOED)
@@ -30,14 +31,12 @@ _IN: Mapping[State, Lane] = {
 """Where an experiment in a state may have an open passage. Analysis alone has no state that says it has begun."""
 
 
-def breaches_of_lanes(read: Reader) -> Iterator[Breach]:
+def breaches_of_lanes(read: Reader, facts: Facts) -> Iterator[Breach]:
     """What is wrong with passages through lanes."""
-    stages = read.stages()
-    experiments = {one.number: one for one in read.experiments()}
-    yield from _done(stages, experiments)
-    yield from _open(stages, experiments)
-    yield from _trained_again(stages)
-    yield from _steps(read, stages)
+    yield from _done(facts.stages, facts.experiments)
+    yield from _open(facts.stages, facts.experiments)
+    yield from _trained_again(facts.stages)
+    yield from _steps(read, facts.stages)
 
 
 def _done(stages: list[Stage], experiments: Mapping[int, Experiment]) -> Iterator[Breach]:

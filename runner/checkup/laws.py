@@ -5,6 +5,7 @@ from __future__ import annotations
 from checkpoints.reader import Reader
 from runner.checkup.champions import breaches_of_champions
 from runner.checkup.experiments import breaches_of_experiments
+from runner.checkup.facts import facts_of
 from runner.checkup.lanes import breaches_of_lanes
 from runner.checkup.law import Breach
 from runner.checkup.votes import breaches_of_votes
@@ -17,9 +18,10 @@ def broken(read: Reader) -> list[Breach]:
         read: Nobody else may use it meanwhile.
     """
     with read.at_one_moment():
+        facts = facts_of(read)
         return [
-            *breaches_of_experiments(read),
-            *breaches_of_lanes(read),
+            *breaches_of_experiments(read, facts),
+            *breaches_of_lanes(read, facts),
             *breaches_of_votes(read),
-            *breaches_of_champions(read),
+            *breaches_of_champions(read, facts),
         ]

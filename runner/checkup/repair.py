@@ -16,6 +16,7 @@ from checkpoints.visitor import check, reading
 from lanes.places import PlaceError, Transfer, publish
 from runner.checkup.champions import never_crowned
 from runner.checkup.database import complaints, is_of_an_index
+from runner.checkup.facts import facts_of
 from runner.checkup.folders import Model, leftovers, models
 from runner.checkup.names import ASIDE, BEFORE_A_REPAIR
 
@@ -39,8 +40,8 @@ def repair(run: Path) -> Iterator[str]:
 
 def certain_champion(read: Reader) -> tuple[int, str] | None:
     """Who must reign where nobody does, and why; None where somebody reigns, or where it is not certain."""
-    reigns = read.championships()
-    uncrowned = never_crowned(read, reigns)
+    facts = facts_of(read)
+    reigns, uncrowned = facts.reigns, never_crowned(facts)
     if any(reign.until is None for reign in reigns):
         return None
     if not reigns:
@@ -48,7 +49,7 @@ def certain_champion(read: Reader) -> tuple[int, str] | None:
         return (BASELINE, "the baseline, trained: its reign was lost") if alone else None
     if len(uncrowned) != 1:
         return None
-    heir, last = read.experiment(uncrowned[0].experiment), reigns[-1].experiment
+    heir, last = facts.experiments[uncrowned[0].experiment], reigns[-1].experiment
     rightful = heir.state is State.KEPT and heir.opponent == last
     return (heir.number, f"it beat {model_name(last)}: its reign was lost") if rightful else None
 
