@@ -8,6 +8,7 @@ import os
 import pty
 import secrets
 import socket
+import sys
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -30,9 +31,11 @@ from escapes import (
     script,
 )
 from script_runs import SCRIPT, edit, git, repository, session_of, until, verdicts
+from test_script_run import Bench
 
 from checkpoints import writes
 from checkpoints.records import State, Step
+from lanes.script.order import Confined
 from lanes.script.sandbox import Confinement, available
 from runner.session import Session
 
@@ -265,3 +268,28 @@ async def test_what_may_not_be_proposed_is_refused_and_each_refusal_is_in_the_ev
 def _paused(session: Session) -> bool:
     run = session.store.read.run()
     return run is not None and str(run.state) == "paused"
+
+
+@pytest.mark.slow
+@pytest.mark.xfail(strict=True, reason="within one run a command finds what the one before it has left in the worktree")
+async def test_a_module_that_one_command_leaves_is_not_imported_by_the_next_of_the_same_run(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    (bench.top / "judge.py").write_text("import json\nprint('val_bpb:', json.loads('0.9'))\n")
+    command = f"echo 'def loads(text): return 0.1' > json.py; {sys.executable} judge.py"
+    found = await bench.run(command, protected=("judge.py",), confined=Confined())
+    assert found.value == 0.9
+
+
+@pytest.mark.slow
+@pytest.mark.xfail(strict=True, reason="a run inherits the lock by which its worker is known to live, to outlast it")
+async def test_a_script_cannot_let_go_of_the_lock_by_which_its_worker_is_known(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    code = "import fcntl, os, time; [fcntl.flock(int(n), 8) for n in os.listdir('/proc/self/fd') if int(n) > 2"
+    await bench.start(
+        f"{sys.executable} -c \"{code} and os.path.exists('/proc/self/fd/' + n)]; open('done', 'w'); time.sleep(3)\"",
+        confined=Confined(),
+    )
+    await until((bench.top / "done").exists)
+    held = bench.worker.alive
+    await bench.worker.kill(grace=0)
+    assert held
