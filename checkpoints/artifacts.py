@@ -113,10 +113,14 @@ def write_text(path: Path, text: str) -> None:
         OSError: the disk is full.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        temporary.unlink(missing_ok=True)  # else a folder that is sealed again would name it in its manifest
+        raise
     strokes.put(temporary, path)
     sync_folder(path.parent)
 

@@ -1,0 +1,120 @@
+"""A disk that is slow, that may not be written, or that gives a file no more room.
+
+Elsewhere: a full disk under the store, a training, an upload and an owner (``test_store``, ``test_bad_input``,
+``test_leaving``); a folder that may not be written or read (``test_unreadable_run``, ``test_bad_input``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from laws import broken_laws
+from loop_process import SECONDS
+from sleeping import drive
+
+from checkpoints import strokes, writes
+from checkpoints.artifacts import is_whole, publish, write_json
+from checkpoints.reader import Reader
+from checkpoints.store import Store
+
+FSYNC_SECONDS = 0.3
+
+
+@pytest.mark.slow
+async def test_a_disk_whose_commits_take_a_third_of_a_second_holds_up_no_event_loop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Store(tmp_path) as store:
+        monkeypatch.setattr(strokes, "observers", [lambda what: "after" in what or time.sleep(FSYNC_SECONDS)])
+        going = asyncio.create_task(drive(store, 1, SECONDS))
+        longest, last = 0.0, time.monotonic()
+        while not going.done():
+            await asyncio.sleep(0.01)
+            longest, last = max(longest, time.monotonic() - last - 0.01), time.monotonic()
+        going.result()
+        assert longest < FSYNC_SECONDS / 2
+        assert broken_laws(store.read, 1) == []
+
+
+@pytest.mark.parametrize("room", [0, 1000])
+def test_a_file_that_may_grow_no_more_is_replaced_whole_or_stays_as_it_was(tmp_path: Path, room: int) -> None:
+    place = tmp_path / "result.json"
+    write_json(place, {"a": 1})
+    code = f"""
+import resource, signal
+from pathlib import Path
+from checkpoints.artifacts import write_json
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, {room}))
+try:
+    write_json(Path({str(place)!r}), {{"a": "x" * 100_000}})
+except OSError as error:
+    print(error.strerror)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+    assert (done.stdout.strip(), done.stderr) == ("File too large", "")
+    assert place.read_text() == '{"a": 1}'
+
+
+LIMITED = """
+import asyncio, resource, signal, sys
+from pathlib import Path
+from checkpoints import writes
+from checkpoints.store import Store
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+with Store(Path(sys.argv[1])) as store:
+    store.submit(writes.create_run, "test", "better", 3, 7).result()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
+    waiting = [store.submit(writes.read_program, "x" * 3000, str(number), "") for number in range(200)]
+    while not store.trouble:
+        pass
+    print(store.trouble, flush=True)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    print([one.result(timeout=20) for one in waiting] == list(range(1, 201)), flush=True)
+"""
+
+
+def test_a_database_that_may_grow_no_more_waits_says_why_and_goes_on_by_itself(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", LIMITED, str(tmp_path)], capture_output=True, text=True, timeout=60)
+    assert done.stderr == ""
+    why, all_there = done.stdout.splitlines()
+    assert "the run waits and goes on by itself" in why
+    assert all_there == "True"
+
+
+def test_an_artifact_is_published_whole_or_not_at_all_where_its_disk_gives_no_more_room(tmp_path: Path) -> None:
+    trained = tmp_path / "tmp"
+    trained.mkdir()
+    (trained / "weights").write_bytes(bytes(50_000))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
+        with pytest.raises(OSError, match="File too large"):
+            publish(trained, tmp_path / "adapter")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert not (tmp_path / "adapter").exists()
+    publish(trained, tmp_path / "adapter")
+    assert is_whole(tmp_path / "adapter")
+
+
+async def test_a_run_folder_that_turns_read_only_can_still_be_looked_at(tmp_path: Path) -> None:
+    with Store(tmp_path / "run") as store:
+        await store.do(writes.create_run, "test", "better", 3, 7)
+    (tmp_path / "run").chmod(0o500)
+    try:
+        reader = Reader(tmp_path / "run")
+        run = reader.run()
+        reader.close()
+        assert run and run.name == "test"
+    finally:
+        (tmp_path / "run").chmod(0o700)
