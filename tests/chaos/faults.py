@@ -29,6 +29,9 @@ HELD = 3
 REFUSED_SECONDS = 20.0
 """Longest time until a second instance is refused, start of the interpreter and a busy machine included."""
 
+MEET_SECONDS = 3.0
+"""Longest time that a fault waits for the process that it is meant for."""
+
 _SIGNALS = {What.KILL: signal.SIGKILL, What.TERM: signal.SIGTERM, What.HUP: signal.SIGHUP}
 
 
@@ -67,9 +70,9 @@ class Storm:
         """
         match fault.what:
             case What.KILL | What.TERM | What.HUP:
-                return _send(self._pids(fault.who, process), _SIGNALS[fault.what])
+                return _send(self._met(fault.who, process), _SIGNALS[fault.what])
             case What.STOP:
-                return self._freeze(self._pids(fault.who, process), fault.lasting)
+                return self._freeze(self._met(fault.who, process), fault.lasting)
             case What.SECOND:
                 return self._second(process)
             case What.LOCK:
@@ -80,6 +83,13 @@ class Storm:
                 return self._edit()
             case _:
                 return self._as_a_person(fault)
+
+    def _met(self, who: Who | None, process: subprocess.Popen[bytes]) -> set[int]:
+        """Whom a signal goes to, once there is such a process; a trainer comes and goes."""
+        until = time.monotonic() + MEET_SECONDS
+        while not (found := self._pids(who, process)) and process.poll() is None and time.monotonic() < until:
+            time.sleep(0.02)
+        return found
 
     def _pids(self, who: Who | None, process: subprocess.Popen[bytes]) -> set[int]:
         found: set[int] = set()

@@ -70,7 +70,8 @@ class Sampler(threading.Thread):
             with process.oneshot():
                 if time.time() - process.create_time() > GROWN_SECONDS:
                     found = (process.num_fds(), process.num_threads(), process.memory_info().rss)
-                    self.samples.append(Sample(who, time.monotonic(), *found))
+                    if found[-1]:  # the dead hold nothing
+                        self.samples.append(Sample(who, time.monotonic(), *found))
         except psutil.Error:
             self._watched.pop(who, None)
 
