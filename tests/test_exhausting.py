@@ -110,15 +110,17 @@ async def test_a_file_larger_than_may_be_is_refused_by_the_kernel_and_named(benc
     assert found.notes == ("it was refused: larger than may be: [Errno 27] File too large: 'sparse'",)
 
 
-async def test_a_log_that_is_swapped_for_a_link_is_not_followed(bench: Bench) -> None:
-    secret = bench.folder / "secret"
-    secret.write_text("canary-words\n")
+async def test_a_log_in_a_folder_that_is_swapped_for_a_link_is_not_followed(bench: Bench) -> None:
+    secret, place = bench.folder / "secret", bench.top / "sub"
+    secret.mkdir()
+    place.mkdir()
+    (secret / OUTPUT).write_text("canary-words\n")
     heard: list[str] = []
 
     async def listen() -> None:
         heard.extend(str(line["doing"]) for line in bench.worker.new_metrics())
 
-    await bench.start(f"ln -s {secret} run.log; ln -s {bench.folder} out; sleep 2; echo 'val_bpb: 0.5' >&2")
+    await bench.start(f"mv ../sub ../bus; ln -s {secret} ../sub; sleep 1.5", place=place, confined=Confined())
     await bench.worker.wait(listen)
     assert heard and not any("canary" in words for words in heard)
     assert "canary" not in bench.log
