@@ -119,7 +119,7 @@ def write_text(path: Path, text: str) -> None:
             file.flush()
             os.fsync(file.fileno())
     except OSError:
-        temporary.unlink(missing_ok=True)  # else a folder that is sealed again would name it in its manifest
+        strokes.take(temporary)  # else a folder that is sealed again would name it in its manifest
         raise
     strokes.put(temporary, path)
     sync_folder(path.parent)
