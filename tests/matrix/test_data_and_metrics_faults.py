@@ -144,6 +144,7 @@ async def test_metrics_with_garbage_half_lines_and_a_rotation_lose_no_step_that_
     assert warnings(store) == []
 
 
+@pytest.mark.slow
 async def test_a_trainer_whose_log_is_rotated_away_goes_on_in_a_new_one(store: Store, lane: TrainLane) -> None:
     stage = await begin(store, lane)
     running = asyncio.create_task(lane.run(stage))
