@@ -24,6 +24,17 @@ _INTRODUCED = itertools.cycle(
     (("\x1b", "\x07"), ("\x1b", "\x1b\\"), ("\x9b", "\x9c"), ("\x9d", "\x07"), ("\x90", "\x1b\\"))
 )
 
+_STRINGS = [f"a{intro}private{end}z" for intro in ("\x98", "\x9e", "\x9f", "\x1bX", "\x1b^", "\x1b_")
+            for end in ("\x9c", "\x1b\\", "")]  # fmt: skip
+"""What a terminal takes for itself up to an end that may never come: SOS, PM and APC, in one byte and in two."""
+
+_PASTED = [
+    "\x1b[200~rm -rf ~\n\x1b[201~",
+    "\x1b[200~q",
+    "a\x1b]52;c;?\x07z",
+    "\x1b]8;;file:///etc/passwd\x1b\\x\x1b]8;;\x1b\\",
+]
+
 _ESCAPES = [f"a{intro}{order}{end}z" for order, (intro, end) in zip(_ORDERS, _INTRODUCED, strict=False)]
 _CONTROLS = [f"a{chr(code)}b" for code in (*range(0x20), *range(0x7F, 0xA0))]
 _DIRECTIONS = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
@@ -32,21 +43,26 @@ _BIDIRECTIONAL += ["שלום עולם 55.1 %", "مرحبا (12) بالعالم",
 _MARKUP = [
     "[red", "[/red]", "[/]", "[bold]x", "[link=http://evil.example]x[/link]", "[@click=app.quit]x[/]", "[[x]]", "\\[x",
     "[#ff", "[on", "[]", "[b][i]", "[/bold][/bold]", "[$primary]x", "{x}", "%s %d", "<script>alert(1)</script>",
-    ":smile:", "[=", "[\\",
+    ":smile:", "[=", "[\\", "%(x)s %1000000d", "{0.__class__}", "$(reboot) `id`", "../../../etc/passwd",
+    "~/.ssh/id_rsa",
+    "[@click=app.bell]x[/]", "[blink reverse on red]x", "| a | b |\n|---|---|", "\ttab\x0bvertical\x0cfeed\x85next",
 ]  # fmt: skip
 _PICTURES = [
     "👨\u200d👩\u200d👧\u200d👦 joined", "🇩🇪🇫🇷 flags", "👍🏽 tone", "❤\ufe0f variant", "1\ufe0f\u20e3 keycap", "漢字",
     "e\u0301\u0302\u0303" + "\u0304" * 500, "a\u200bb\u200cc\u200dd\ufeffe", "\u00adsoft", "ﷺ", "𒐫", "\u3000wide",
     "🏴\U000e0067\U000e007f tags", "\ue000 private", "\ufffe\uffff", "क्षि कि", "กำ", "ᄀ" * 40, "\u3164 filler",
-    "\u2028 \u2029", "\u0e47" * 99,
+    "\u2028 \u2029", "\u0e47" * 99, "раура1.соm", "ａｄｍｉｎ", "𝐛𝐨𝐥𝐝 𝒊𝒕", "\u180e\u2060\u2061 nothing",
+    "x\ufe0e\U000e0100 variants",
+    "🏴" + "".join(map(chr, range(0xE0020, 0xE007F))), "👩\u200d" * 200, "Z\u0335\u0336\u0337a\u0334l\u0338g\u0489o",
+    "\u2066a\u2067b\u2068c", "\u202eabc\n\u202edef", "\u200f\u200e\u061c", "१२३ %", "\u1160\uffa0\u115f",
 ]  # fmt: skip
 _LONG = [
     "x" * 10_000, "word " * 2_000, "line\n" * 10_000, "漢" * 10_000, "[" * 10_000, "\t" * 5_000, "🙂" * 300_000,
-    "a\u0301" * 50_000, "x" * 1_000_000,
+    "a\u0301" * 50_000, "x" * 1_000_000, "a\n" * 100_000, "\r\n" * 50_000, "\x1b[2J" * 100_000, "\u202e" * 100_000,
 ]  # fmt: skip
 
 PAYLOADS = {
-    "orders": [*_ESCAPES, *_CONTROLS],
+    "orders": [*_ESCAPES, *_STRINGS, *_PASTED, *_CONTROLS],
     "pictures": [*_PICTURES, *_BIDIRECTIONAL],
     "long": [*_LONG, *_MARKUP],
 }

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import sys
 import time
 import unicodedata
 from pathlib import Path
@@ -13,7 +14,7 @@ from hostile import PAYLOADS, poison
 from rich.cells import cell_len
 from rich.segment import Segment
 from sqlite_utils import Database
-from test_terminal import show
+from terminal import ROOT, Terminal
 from textual.color import Color
 
 from checkpoints import writes
@@ -27,10 +28,23 @@ BIDIRECTIONAL = re.compile("[\u061c\u200f\u202a-\u202e\u2066-\u2069]")
 SEQUENCE = re.compile(rb"\x1b\[[?>=<]?[\d;:]*[ $!\"']?[@-~]|\x1b\]22;default\x07")
 """What Textual sends: cursor, colours, modes, and the pointer's shape."""
 
-KINDS = {b"\x1b[m", b"\x1b[H", b"\x1b[?h", b"\x1b[?l", b"\x1b[?$p", b"\x1b[>u", b"\x1b]default\x07"}
+KINDS = {b"\x1b[m", b"\x1b[H", b"\x1b[?h", b"\x1b[?l", b"\x1b[?$p", b"\x1b[>u", b"\x1b[<u", b"\x1b]default\x07"}
 """The same without numbers."""
 
 ESCAPE = "\x1b"
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from tui.app import Dashboard
+
+async def intervene(step, experiment, reason, detail):
+    return 1
+
+left = Dashboard(Path(sys.argv[1]), intervene, owned=True, told=sys.argv[2]).run(mouse=False)
+print("drew", *sorted(name for name in sys.modules if name.startswith("tui.screens.")))
+"""
+"""The dashboard, which is told something when it begins, and says at its end which screens there were."""
 
 SCREENS = (
     ("4", ""), ("m", ""), ("5", ""), ("m", ""), ("3", ""),
@@ -41,6 +55,9 @@ SCREENS = (
     ("u", "Undo the resume"), (ESCAPE, ""), ("i", "field = value"), (ESCAPE, ""), ("x", "Skip #8"), (ESCAPE, ""),
     ("jj", ""), ("t", "Try #6 again"), (ESCAPE, ""), ("j", ""), ("v", "Veto #5"), (ESCAPE, ""),
     ("j", ""), ("o", "Keep #4 anyway"), (ESCAPE, ""), ("c", "Pin #4"), (ESCAPE, ""),
+    ("R", "R again"), ("G", ""), ("q", ""), ("p", "After this stage"), (ESCAPE, ""),
+    ("z", "the agent steps back"), (ESCAPE, ""), ("/", "show all"),
+    ("e", ""), (ESCAPE, ""), ("\x10", ""), (ESCAPE, ""), ("s", ""), ("w", ""),
 )  # fmt: skip
 """Keys that open what shows text from outside and close it, and what is on the screen when it is all there."""
 
@@ -64,9 +81,9 @@ def kinds(sent: bytes) -> set[bytes]:
     return {re.sub(rb"[\d;:]", b"", sequence) for sequence in SEQUENCE.findall(sent)}
 
 
-def visited(folder: Path) -> bytes:
+def visited(folder: Path, told: str) -> bytes:
     """All that is sent while a person looks at every screen."""
-    terminal = show(folder)
+    terminal = Terminal([sys.executable, "-c", PROGRAM, str(folder), told])
     try:
         terminal.until("Experiments", "q Quit…", "candidate #8")
         for keys, there in SCREENS:
@@ -77,22 +94,57 @@ def visited(folder: Path) -> bytes:
                 terminal.read(0.15 if keys == ESCAPE else 0.05)  # an Escape and the next key soon after it are one key
         terminal.child.send("?")
         terminal.until("Help", "Esc back")
+        terminal.child.send("q")
+        terminal.until("Experiments · by", "q Quit…")
+        for rows, columns, there in ((8, 30, "needs"), (40, 120, "q Quit…")):
+            terminal.screen.resize(rows, columns)
+            terminal.child.setwinsize(rows, columns)
+            terminal.until(there)
+        terminal.child.send("q")
+        terminal.until("Detach", "Drain", "Stop")
+        terminal.child.send("\r")
+        terminal.ended()
         return terminal.sent
     finally:
         terminal.child.close(force=True)
 
 
+@pytest.mark.parametrize("turned", [0, *(pytest.param(turn, marks=pytest.mark.slow) for turn in (1, 2))])
 @pytest.mark.parametrize(
     "group", ["orders", *(pytest.param(group, marks=pytest.mark.slow) for group in PAYLOADS if group != "orders")]
 )
-def test_no_text_gives_orders_to_the_terminal_or_ends_the_screen(written: Path, tmp_path: Path, group: str) -> None:
+def test_no_text_gives_orders_to_the_terminal_or_ends_the_screen(
+    written: Path, tmp_path: Path, group: str, turned: int
+) -> None:
     folder = Path(shutil.copytree(written, tmp_path / "run"))
-    poison(folder, PAYLOADS[group])
-    sent = visited(folder)
+    first = turned * len(PAYLOADS[group]) // 3  # another text in each place
+    payloads = PAYLOADS[group][first:] + PAYLOADS[group][:first]
+    poison(folder, payloads)
+    sent = visited(folder, next(text for text in payloads if len(text) < 9000 and "\x00" not in text))
     assert kinds(sent) <= KINDS
     rest = SEQUENCE.sub(b"", sent).decode()
     assert not {character for character in rest if unicodedata.category(character) == "Cc"} - set("\r\n")
     assert not BIDIRECTIONAL.search(rest)
+    drawn = re.search(r"drew ([\w. \r\n]+)", rest)
+    assert drawn and set(drawn[1].split()) == screens(), "each screen there is is among those that are looked at"
+
+
+def screens() -> set[str]:
+    """Every module that has a screen."""
+    return {f"tui.screens.{file.stem}" for file in (ROOT / "tui/screens").glob("*.py") if file.stem != "__init__"}
+
+
+def test_there_are_two_hundred_texts_and_more() -> None:
+    assert len({text for texts in PAYLOADS.values() for text in texts}) >= 200
+
+
+@pytest.mark.parametrize("unicode", [True, False])
+def test_none_of_them_passes_the_last_look_before_the_terminal(unicode: bool) -> None:
+    for payload in (text for texts in PAYLOADS.values() for text in texts if len(text) < 10_000):
+        drawn = Characters(unicode).apply([Segment(payload)], Color.parse("black"))
+        text = "".join(segment.text for segment in drawn)
+        assert not {letter for letter in text if unicodedata.category(letter) == "Cc"} - {"\n", "\t"}, payload
+        assert not BIDIRECTIONAL.search(text), payload
 
 
 @pytest.mark.parametrize("group", PAYLOADS)
