@@ -110,6 +110,7 @@ async def test_a_file_larger_than_may_be_is_refused_by_the_kernel_and_named(benc
     assert found.notes == ("it was refused: larger than may be: [Errno 27] File too large: 'sparse'",)
 
 
+@pytest.mark.slow
 async def test_a_log_in_a_folder_that_is_swapped_for_a_link_is_not_followed(bench: Bench) -> None:
     secret, place = bench.folder / "secret", bench.top / "sub"
     secret.mkdir()
