@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-_OF_A_RUN = ("artifacts", "copies", "published", "work")
-"""Folders that are made when a run has begun, never before its database has been."""
+_OF_A_RUN = {"artifacts": "*", "copies": "*", "published": "*", "work": "exp-*"}
+"""What in these folders is made when a run has begun, never before its database has been; judges and the doctor work
+before that."""
 
 
 def remains(database: Path) -> list[str]:
@@ -13,7 +14,7 @@ def remains(database: Path) -> list[str]:
     if database.exists() and database.stat().st_size:
         return []
     lasting = [_log(database).name] if has_log(database) else []
-    return lasting + [name for name in _OF_A_RUN if _has_something(database.with_name(name))]
+    return lasting + [name for name, what in _OF_A_RUN.items() if any(database.with_name(name).glob(what))]
 
 
 def has_log(database: Path) -> bool:
@@ -24,7 +25,3 @@ def has_log(database: Path) -> bool:
 
 def _log(database: Path) -> Path:
     return database.with_name(f"{database.name}-wal")
-
-
-def _has_something(folder: Path) -> bool:
-    return folder.is_dir() and any(folder.iterdir())

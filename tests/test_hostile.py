@@ -109,10 +109,9 @@ def visited(folder: Path, told: str) -> bytes:
         terminal.child.close(force=True)
 
 
-@pytest.mark.parametrize("turned", [0, *(pytest.param(turn, marks=pytest.mark.slow) for turn in (1, 2))])
-@pytest.mark.parametrize(
-    "group", ["orders", *(pytest.param(group, marks=pytest.mark.slow) for group in PAYLOADS if group != "orders")]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("turned", range(3))
+@pytest.mark.parametrize("group", PAYLOADS)
 def test_no_text_gives_orders_to_the_terminal_or_ends_the_screen(
     written: Path, tmp_path: Path, group: str, turned: int
 ) -> None:

@@ -191,6 +191,7 @@ def test_drain_tells_what_happens_and_leaves_nothing_under_way(python: Path, fol
     assert again.ended() == 0
 
 
+@pytest.mark.slow
 def test_stop_does_not_wait_for_a_training_and_ctrl_c_ends_a_drain(python: Path, folder: Path) -> None:
     for keys, interrupted in ((("j", "j", "\r"), False), (("j", "\r"), True)):
         screen = start(python, folder, SLEEPING_SECONDS="600")

@@ -136,6 +136,7 @@ def test_a_worker_says_who_it_is_and_a_finished_one_is_not_run_again(whole: Path
     assert {"start_time", "boot_id", "host"} <= who.keys()
 
 
+@pytest.mark.slow
 def test_the_accuracy_is_that_of_each_pair_scored_alone(whole: Path) -> None:
     import torch
     from peft import PeftModel
