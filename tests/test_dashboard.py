@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -473,10 +474,11 @@ def test_looks_are_coalesced_to_two_a_second(folder: Path) -> None:
             await asyncio.sleep(0.005)
 
     watcher = Watcher(folder, looks.append, subscribe, lambda: "")
+    begun = time.monotonic()
     watcher.start()
     asyncio.run(storm())
     watcher.stop()
-    assert 2 <= len(looks) <= 7
+    assert 2 <= len(looks) <= 2 * (time.monotonic() - begun) + 2
 
 
 @pytest.mark.slow
