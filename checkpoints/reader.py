@@ -8,36 +8,29 @@ from typing import Any
 from checkpoints.collection import no_collection
 from checkpoints.querying import DATABASE, connected, interval, needed_interval, parsed
 from checkpoints.records import (
-    Answer,
     Championship,
     Change,
     Event,
     Expected,
     Experiment,
-    FailureKind,
     Hypothesis,
     HypothesisStatus,
     Intervention,
     Json,
-    Lane,
     Level,
-    Metric,
     Outcome,
     Program,
-    Progress,
     Proposal,
     Row,
     Run,
     RunState,
-    Stage,
-    StageState,
     Standing,
     State,
     Step,
     Verdict,
-    Wait,
     ZoomOut,
 )
+from checkpoints.stage_reader import StageReader
 from checkpoints.thought_reader import ThoughtReader
 from checkpoints.trust_reader import TrustReader
 from checkpoints.vote_reader import VoteReader
@@ -53,7 +46,7 @@ _TRAINED = (
 _NOT_TRAINED = (None, None, None)
 
 
-class Reader(VoteReader, TrustReader, ThoughtReader):
+class Reader(StageReader, VoteReader, TrustReader, ThoughtReader):
     """Answers questions about a run. One thread, one reader; no transaction stays open between two questions."""
 
     def version(self) -> int:
@@ -178,80 +171,6 @@ class Reader(VoteReader, TrustReader, ThoughtReader):
             )
         ]
 
-    def stages(self, experiment: int | None = None) -> list[Stage]:
-        """Passages through lanes in the order in which they began."""
-        where, values = ("", ()) if experiment is None else ("WHERE experiment = ?", (experiment,))
-        return list(self._stages(f"{where} ORDER BY started_at, rowid", *values))
-
-    def open_stage(self, lane: Lane) -> Stage | None:
-        """The passage that a lane has begun and not ended, the one of the lowest number where there are several."""
-        return next(iter(self.open_stages(lane)), None)
-
-    def open_stages(self, lane: Lane) -> list[Stage]:
-        """The passages that a lane has begun and not ended, by experiment: what to take up after a kill."""
-        return list(self._stages("WHERE lane = ? AND state = 'started' ORDER BY experiment", lane))
-
-    def done_stage(self, experiment: int, lane: Lane) -> Stage | None:
-        """The passage that ended well."""
-        where = "WHERE experiment = ? AND lane = ? AND state = 'done'"
-        return next(self._stages(where, experiment, lane), None)
-
-    def failures(self, experiment: int, lane: Lane) -> list[Stage]:
-        """The passages that failed."""
-        return list(
-            self._stages("WHERE experiment = ? AND lane = ? AND state = 'failed' ORDER BY attempt", experiment, lane)
-        )
-
-    def passages(self) -> list[tuple[Lane, StageState, int, float, float]]:
-        """Passages by lane and by how they ended: how many, their seconds together, and when the last of them began."""
-        rows = self._all(
-            "SELECT lane, state, count(*), total(seconds), max(started_at) FROM stages GROUP BY lane, state"
-        )
-        return [(Lane(lane), StageState(state), *sums) for lane, state, *sums in rows]
-
-    def waits(self) -> list[Wait]:
-        """Who stood still, when, and for what."""
-        return [
-            Wait(Lane(row[0]), *row[1:]) for row in self._all("SELECT lane, what, since, until FROM waits ORDER BY id")
-        ]
-
-    def progress(self) -> dict[Lane, Progress]:
-        """How far each lane is, with the experiment of the lowest number where it has several in hand."""
-        return {progress.lane: progress for progress in reversed(self.at_work())}
-
-    def at_work(self) -> list[Progress]:
-        """How far the lanes are with each experiment that they have in hand, by number; or what they last had to do."""
-        rows = self._all(
-            "SELECT EXISTS (SELECT 1 FROM stages WHERE state = 'started' AND lane = progress.lane"
-            " AND experiment = progress.experiment), lane, experiment, doing, done, total, detail, eta, at"
-            " FROM progress ORDER BY experiment, at"
-        )
-        busy = {lane for is_open, lane, *_ in rows if is_open}
-        last = {row[1]: Progress(Lane(row[1]), *row[2:]) for row in rows if row[1] not in busy}
-        return [Progress(Lane(lane), *told) for is_open, lane, *told in rows if is_open] + list(last.values())
-
-    def answers(self, experiment: int, *prompts: str) -> list[Answer]:
-        """What the models said in an experiment's evaluation, by prompt, to all prompts or to those given."""
-        which = f"AND prompt IN ({', '.join('?' * len(prompts))})" if prompts else ""
-        rows = self._all(
-            f"SELECT experiment, prompt, model, text FROM answers WHERE experiment = ? {which}", experiment, *prompts
-        )
-        return [Answer(*row) for row in rows]
-
-    def answered(self, experiment: int, model: str, other: str) -> list[str]:
-        """Ids of the prompts that both models have answered in an experiment's evaluation."""
-        rows = self._all(
-            "SELECT prompt FROM answers WHERE experiment = ? AND model = ? AND prompt IN"
-            " (SELECT prompt FROM answers WHERE experiment = ? AND model = ?) ORDER BY prompt",
-            experiment, model, experiment, other,
-        )  # fmt: skip
-        return [row[0] for row in rows]
-
-    def prompts(self, *ids: str) -> dict[str, str]:
-        """What the models were asked, by the ids of the prompts; one that was not kept is left out."""
-        marks = ", ".join("?" * len(ids))
-        return dict(self._all(f"SELECT id, text FROM prompts WHERE id IN ({marks})", *ids))
-
     def verdict(self, experiment: int) -> Verdict | None:
         """The one verdict of an experiment; None while it has none."""
         return next(self._verdicts("WHERE experiment = ?", experiment), None)
@@ -315,25 +234,6 @@ class Reader(VoteReader, TrustReader, ThoughtReader):
         )
         return [Event(row[0], row[1], Level(row[2]), *row[3:]) for row in reversed(rows)]
 
-    def metrics(self, experiment: int, phase: str = "train", after: int = -1) -> list[Metric]:
-        """What an experiment's trainer logged after a step, by step."""
-        rows = self._all(
-            'SELECT experiment, phase, step, "values" FROM metrics WHERE experiment = ? AND phase = ? AND step > ?'
-            " ORDER BY step",
-            experiment, phase, after,
-        )  # fmt: skip
-        return [Metric(row[0], row[1], row[2], parsed(row[3])) for row in rows]
-
-    def last_logged(self, phase: str, name: str) -> dict[int, float]:
-        """The last value that each experiment's training logged under a name, by experiment; those without are left
-        out."""
-        rows = self._all(
-            f"""SELECT experiment, json_extract("values", '$."{name}"'), max(step) FROM metrics WHERE phase = ?"""
-            " GROUP BY experiment",
-            phase,
-        )
-        return {number: value for number, value, _ in rows if value is not None}
-
     def _maybe_program(self, where: str) -> Program | None:
         row = self._maybe(f"SELECT revision, sha256, text, error, read_at FROM programs {where}")
         return row and Program(*row)
@@ -351,16 +251,6 @@ class Reader(VoteReader, TrustReader, ThoughtReader):
             proposal = Proposal(row[2], row[3], change, row[5], row[6], expected, rests_on, *row[15:])
             recipe = parsed(row[7]) if row[7] else None
             yield Experiment(row[0], State(row[1]), proposal, recipe, *row[8:13])
-
-    def _stages(self, where: str, *values: Any) -> Iterator[Stage]:
-        for row in self._all(
-            'SELECT experiment, lane, attempt, state, "order", result, failure, error, started_at, finished_at, seconds'
-            f" FROM stages {where}",
-            *values,
-        ):
-            failure = FailureKind(row[6]) if row[6] else None
-            order, result = parsed(row[4]), parsed(row[5])
-            yield Stage(row[0], Lane(row[1]), row[2], StageState(row[3]), order, result, failure, *row[7:])
 
     def _verdicts(self, where: str, *values: Any) -> Iterator[Verdict]:
         for row in self._all(

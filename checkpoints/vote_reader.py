@@ -1,11 +1,11 @@
-"""Questions about votes and voters."""
+"""Questions about votes, voters, and the answers that they voted on."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from checkpoints.querying import Querying
-from checkpoints.records import JUDGE, Choice, Tally, Vote, VoterMeans
+from checkpoints.records import JUDGE, Answer, Choice, Tally, Vote, VoterMeans
 
 _NO_JUDGE = f"voter NOT GLOB '{JUDGE}*'"
 
@@ -14,6 +14,28 @@ _COUNTS = f"{_NO_JUDGE} AND voter NOT IN (SELECT voter FROM exclusions)"
 
 class VoteReader(Querying):
     """Answers questions about who voted how."""
+
+    def answers(self, experiment: int, *prompts: str) -> list[Answer]:
+        """What the models said in an experiment's evaluation, by prompt, to all prompts or to those given."""
+        which = f"AND prompt IN ({', '.join('?' * len(prompts))})" if prompts else ""
+        rows = self._all(
+            f"SELECT experiment, prompt, model, text FROM answers WHERE experiment = ? {which}", experiment, *prompts
+        )
+        return [Answer(*row) for row in rows]
+
+    def answered(self, experiment: int, model: str, other: str) -> list[str]:
+        """Ids of the prompts that both models have answered in an experiment's evaluation."""
+        rows = self._all(
+            "SELECT prompt FROM answers WHERE experiment = ? AND model = ? AND prompt IN"
+            " (SELECT prompt FROM answers WHERE experiment = ? AND model = ?) ORDER BY prompt",
+            experiment, model, experiment, other,
+        )  # fmt: skip
+        return [row[0] for row in rows]
+
+    def prompts(self, *ids: str) -> dict[str, str]:
+        """What the models were asked, by the ids of the prompts; one that was not kept is left out."""
+        marks = ", ".join("?" * len(ids))
+        return dict(self._all(f"SELECT id, text FROM prompts WHERE id IN ({marks})", *ids))
 
     def tally(self, experiment: int, candidate: str, opponent: str, test: int = 0) -> Tally:
         """Votes of an experiment's evaluation, or of a promotion test, for one model against another."""
