@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from checkpoints.remains import has_log, remains
 from checkpoints.schema_steps import STEPS
-from checkpoints.trouble import is_damage, said
+from checkpoints.trouble import PUT_BACK, is_damage, said
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -23,8 +23,6 @@ APPLICATION_ID = 0x41525354
 """``ARST`` in the header of the file: tells our database from a foreign one."""
 
 NAMES = tuple(STEPS)
-
-_REMEDY = "put back a copy, or start in another folder"
 
 
 class SchemaError(Exception):
@@ -83,7 +81,7 @@ def check(connection: sqlite3.Connection) -> None:
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         if not is_damage(error):
             raise
-        raise Damaged(f"the store is damaged ({said(error)}); {_REMEDY}") from error
+        raise Damaged(f"the store is damaged ({said(error)}); {PUT_BACK}") from error
     if not tables:
         return
     if application != APPLICATION_ID and "_sqlite_migrations" not in tables:
@@ -102,7 +100,7 @@ def _check_not_emptied(connection: sqlite3.Connection) -> None:
     """Before the first page is asked for: SQLite removes the log of a database that has none."""
     path = _file(connection)
     if path and (left := remains(path)):
-        raise Damaged(f"the store is empty, but a run was here (it left {', '.join(left)}); {_REMEDY}")
+        raise Damaged(f"the store is empty, but a run was here (it left {', '.join(left)}); {PUT_BACK}")
 
 
 def _file(connection: sqlite3.Connection) -> Path | None:
@@ -134,7 +132,7 @@ def check_pages(connection: sqlite3.Connection) -> None:
         found = _cut_off(connection) or found
     if found != "ok":
         what = " ".join(found.split())
-        raise Damaged(f"the store is damaged ({what}); {_REMEDY}")
+        raise Damaged(f"the store is damaged ({what}); {PUT_BACK}")
 
 
 def _cut_off(connection: sqlite3.Connection) -> str:
@@ -155,7 +153,7 @@ def _check_columns(connection: sqlite3.Connection) -> None:
     """
     if lost := _all_columns() - _columns(connection):
         table, column = min(lost)
-        raise Damaged(f"the store is damaged (its table {table} has no {column}); {_REMEDY}")
+        raise Damaged(f"the store is damaged (its table {table} has no {column}); {PUT_BACK}")
 
 
 @cache

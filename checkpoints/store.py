@@ -63,8 +63,7 @@ def take(folder: Path, doing: str = "") -> tuple[Owner, sqlite3.Connection]:
         raise StoreError(f"{path}: {error}") from error
     except sqlite3.DatabaseError as error:
         owner.release()
-        more = f"; {copies.way_back(folder)}" if trouble.is_damage(error) else ""
-        raise StoreError(trouble.why(path, error) + more) from error
+        raise StoreError(_why(path, error)) from error
 
 
 def _open(path: Path) -> sqlite3.Connection:
@@ -199,10 +198,10 @@ class Store:
         try:
             return self._commit(db, steps)
         except sqlite3.Error as error:
-            reason = trouble.why(self.path, error)
             if not trouble.can_pass(error):
+                reason = _why(self.path, error)
                 return [_Failed(StoreError(reason)) for _ in steps]
-            self.trouble = reason + _WAITS
+            self.trouble = trouble.why(self.path, error) + _WAITS
             return None
 
     def _commit(self, db: Database, steps: list[Callable[[Database], object]]) -> list[object]:
@@ -244,6 +243,12 @@ class _Failed:
 
     def __init__(self, error: Exception) -> None:
         self.error = error
+
+
+def _why(path: Path, error: sqlite3.Error) -> str:
+    """What is wrong with a store, and which copy of a damaged one there is."""
+    more = f"; {copies.way_back(path.parent)}" if trouble.is_damage(error) else ""
+    return trouble.why(path, error) + more
 
 
 def _undo(connection: sqlite3.Connection, error: Exception) -> _Failed:

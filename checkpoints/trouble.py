@@ -14,6 +14,9 @@ from checkpoints.text import clean
 SCARCE_BYTES = 1 << 20
 """With less room than this an I/O error is taken for a full disk: SQLite often calls it so."""
 
+PUT_BACK = "put back a copy, or start in another folder"
+"""What to do about a damaged store."""
+
 _LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _FORBIDDEN = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM)
 _UNREADABLE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -60,7 +63,7 @@ def why(path: Path, error: Exception) -> str:
     if code == sqlite3.SQLITE_IOERR:
         return f"{path} cannot be written ({error}): look after the disk"
     if is_damage(error):
-        return f"{path} is damaged ({said(error)}): put back a copy, or start in another folder"
+        return f"{path} is damaged ({said(error)}): {PUT_BACK}"
     return f"{path}: {error}"
 
 

@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from checkpoints import schema, strokes, trouble, writes
+from checkpoints import copies, schema, strokes, trouble, writes
 from checkpoints.reader import DATABASE, Reader, connected
 from checkpoints.records import Json, Step
 from checkpoints.store import StoreError
@@ -22,19 +22,29 @@ class Outdated(StoreError):
     """The store has yet to be brought to this version, which only its owner does."""
 
 
+class Damaged(StoreError):
+    """The store is not what was written: what is wrong with it, and which copy can be put back."""
+
+    def __init__(self, what: str, way_back: str) -> None:
+        super().__init__(f"{what}; {way_back}")
+        self.what = what
+        self.way_back = way_back
+
+
 @contextmanager
 def reading(folder: Path) -> Generator[Reader]:
     """A reader of a run folder's store, after ``check``; what SQLite refuses while it reads is told in one line.
 
     Raises:
-        StoreError: The store is not there, not readable, damaged, foreign, empty or of another version.
+        Damaged: The store is not what was written; the message names the newest copy that can be put back.
+        StoreError: The store is not there, not readable, foreign, empty or of another version.
     """
     check(folder)
     with closing(Reader(folder)) as reader:
         try:
             yield reader
-        except sqlite3.Error as error:
-            raise StoreError(trouble.why_unreadable(folder / DATABASE, error)) from error
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            raise refusal(folder, error) from error
 
 
 def check(folder: Path) -> None:
@@ -42,6 +52,7 @@ def check(folder: Path) -> None:
 
     Raises:
         Outdated: Its owner has to start first, or has only just.
+        Damaged: It is not what was written.
         StoreError: For another reason; the message says what to do.
     """
     path = folder / DATABASE
@@ -51,15 +62,23 @@ def check(folder: Path) -> None:
         with closing(connected(path)) as connection:
             schema.check(connection)
             lacking = schema.lacking(connection)
+    except schema.Damaged as error:
+        raise Damaged(f"{path}: {error}", copies.way_back(folder)) from error
     except schema.SchemaError as error:
         raise StoreError(f"{path}: {error}") from error
-    except sqlite3.Error as error:
-        raise StoreError(trouble.why_unreadable(path, error)) from error
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        raise refusal(folder, error) from error
     if lacking:
         raise Outdated(
             f"{path} was begun by an older autoresearch-tui, or only just (it lacks {', '.join(lacking)}); "
             f"start the run once to bring it up to date: autoresearch-tui {folder.parent}"
         )
+
+
+def refusal(folder: Path, error: sqlite3.Error | UnicodeDecodeError) -> StoreError:
+    """What to raise in place of an error of SQLite's, or of text that it cannot decode."""
+    what = trouble.why_unreadable(folder / DATABASE, error)
+    return Damaged(what, copies.way_back(folder)) if trouble.is_damage(error) else StoreError(what)
 
 
 def intervene_from_outside(

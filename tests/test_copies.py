@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from runs import Story, write_run
+from test_dashboard import WIDE, Recorded, until_shown
 from test_session import PROGRAM, folder, sleeping  # noqa: F401
 
 from checkpoints import writes
@@ -19,6 +20,11 @@ from checkpoints.ownership import RUN
 from checkpoints.reader import DATABASE, Reader
 from checkpoints.records import Level, Proposal
 from checkpoints.store import Store, StoreError, holder, take
+from checkpoints.trouble import Garbled
+from tui import watch
+from tui.app import Dashboard
+from tui.main import main
+from tui.snapshot import Snapshot, look
 
 DAY = 86400.0
 
@@ -108,6 +114,41 @@ def test_a_damaged_copy_is_passed_over_and_none_is_said_to_be_none(tmp_path: Pat
     older.unlink()
     with pytest.raises(StoreError, match="there is no copy of it"):
         take(tmp_path)
+
+
+def test_who_only_looks_at_a_damaged_store_is_told_which_copy_there_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / RUN
+    write_run(run, 3, live=False)
+    keep_copy(run, DAY)
+    spoil(run)
+    for command in (["status"], ["results"], ["results", "--json"]):
+        assert main([*command, str(tmp_path)]) == 1
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1 and "is damaged" in said and "run-1970-01-02.db" in said, command
+
+
+async def test_a_damaged_store_is_said_on_the_screen_with_its_last_good_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_run(tmp_path, 3)
+    keep_copy(tmp_path, DAY)
+    damaged = False
+
+    def looking(*arguments: object) -> Snapshot:
+        if damaged:
+            raise Garbled("it holds JSON that is none")
+        return look(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(watch, "look", looking)
+    app = Dashboard(tmp_path, Recorded())
+    async with app.run_test(size=WIDE, notifications=True) as pilot:
+        await until_shown(pilot, "champion #")
+        damaged = True
+        with Store(tmp_path) as store:
+            store.submit(writes.event, Level.INFO, "run", "news").result()
+        await until_shown(pilot, "the store is damaged: put back copies/run-1970-01-02.db; autoresearch-tui doctor")
 
 
 async def test_a_session_leaves_a_copy_at_its_clean_end(folder: Path) -> None:  # noqa: F811

@@ -59,7 +59,7 @@ class Watcher:
         """
         self._folder, self._tell, self._subscribe, self._trouble = folder, tell, subscribe, trouble
         self._ask, self._answer, self._asked_at = (driven, steers), (True, ""), -ASK_SECONDS
-        self._snapshot, self._failure = Snapshot(), ""
+        self._snapshot, self._failure, self._damage = Snapshot(), "", ""
         self._gauge = Gauge()
         self._committed = threading.Event()
         self._stopped = threading.Event()
@@ -139,12 +139,25 @@ class Watcher:
             self._version = reader.version()
             self._snapshot = self._read(reader)
             self._failure, seen = "", self._snapshot.run is not None
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             # No tables yet, or locked for a moment: what was seen stays, and is looked at again.
-            trouble = f"cannot read the run: {error}" if self._snapshot.run else ""
+            trouble = self._unreadable(error) if self._snapshot.run else ""
             self._snapshot, seen = replace(self._snapshot, trouble=trouble), False
         self._tell(self._snapshot)
         return seen
+
+    def _unreadable(self, error: Exception) -> str:
+        """Why nothing new is seen; to look through the copies of a damaged store takes a while, and is done once."""
+        from checkpoints import copies, trouble
+
+        if not trouble.is_damage(error):
+            return f"cannot read the run: {error}"
+        if repr(error) != self._failure:
+            self._failure, self._damage = repr(error), "the store is damaged, and there is no copy of it"
+            if good := copies.last_good(self._folder):
+                place = f"{copies.FOLDER}/{good[0].name}"
+                self._damage = f"the store is damaged: put back {place}; autoresearch-tui doctor says how"
+        return self._damage
 
     def _read(self, reader: Reader) -> Snapshot:
         driven, steers = self._ask_around()

@@ -12,7 +12,7 @@ from pathlib import Path
 from checkpoints.copies import copies, last_good, way_back
 from checkpoints.reader import DATABASE, connected
 from checkpoints.store import StoreError
-from checkpoints.visitor import check
+from checkpoints.visitor import Damaged, Outdated, check
 from runner.findings import Finding
 
 _OF_AN_INDEX = re.compile(r"missing from index|wrong # of entries in index|non-unique entry in index|NULL value in")
@@ -37,13 +37,20 @@ def is_of_an_index(complaint: str) -> bool:
     return bool(_OF_AN_INDEX.search(complaint))
 
 
+def unusable(run: Path, error: StoreError) -> Finding:
+    """A store that cannot be read, and what to do: an older one is brought up to date, a damaged one has copies."""
+    if isinstance(error, Damaged):
+        return Finding("store", "missing", error.what, error.way_back)
+    return Finding("store", "missing", str(error), "" if isinstance(error, Outdated) else way_back(run))
+
+
 def database_findings(run: Path) -> Iterator[Finding]:
     """The database, and the copies of it."""
     path = run / DATABASE
     try:
         check(run)
     except StoreError as error:
-        yield Finding("store", "missing", str(error), way_back(run))
+        yield unusable(run, error)
         return
     wrong = complaints(run)
     if not wrong:

@@ -6,14 +6,13 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from checkpoints.copies import way_back
 from checkpoints.reader import Reader
 from checkpoints.store import StoreError
-from checkpoints.trouble import Garbled
+from checkpoints.trouble import PUT_BACK
 from checkpoints.visitor import reading
 from lanes.room import shortage
 from lanes.train_orders import WORK
-from runner.checkup.database import database_findings
+from runner.checkup.database import database_findings, unusable
 from runner.checkup.folders import broken_checkpoints, leftovers, models, needed
 from runner.checkup.laws import broken
 from runner.checkup.processes import process_findings
@@ -40,8 +39,8 @@ def check_up(run: Path) -> list[Finding]:
             found += process_findings(run, read)
             found += _models(run, read)
             found += _leftovers(run, read)
-    except (StoreError, Garbled) as error:
-        found.append(Finding("store", "missing", str(error), way_back(run)))
+    except StoreError as error:
+        found.append(unusable(run, error))
     return [*found, _room(run)]
 
 
@@ -50,7 +49,7 @@ def _laws(read: Reader) -> Iterator[Finding]:
     if not breaches:
         yield Finding("laws", "ok", f"all hold, for {read.count()} experiments")
     for law, what in breaches[:MOST]:
-        remedy = f"{REPAIR} mends what is certain; else put back a copy, or go on in another folder"
+        remedy = f"{REPAIR} mends what is certain; else {PUT_BACK}"
         yield Finding("laws", "missing", f"{law}: {what}", remedy)
     if len(breaches) > MOST:
         yield Finding("laws", "missing", f"{len(breaches) - MOST} breaches more")
