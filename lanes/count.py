@@ -39,22 +39,22 @@ class Count:
 
     async def look(self) -> None:
         """See what has come, and show it where it has changed. A look is one read, however many votes came."""
-        await self._look(time.time() - self._terms.session_seconds)
+        await self._look(self._terms.session_seconds)
 
     async def close(self) -> None:
         """Count every voter who has voted: no more votes are waited for. Does nothing where the votes are enough."""
         if not self.is_over:
-            await self._look(math.inf)
+            await self._look(-math.inf)
 
     async def tell(self) -> None:
         """Show how near the end is."""
         await self._store.do(writes.set_progress, self._progress())
 
-    async def _look(self, idle_since: float) -> None:
+    async def _look(self, idle_seconds: float) -> None:
         terms, means = self._terms, self._found()
         if means.open:
-            done = (terms.experiment, terms.test, idle_since, terms.votes_per_voter)
-            if await self._store.do(writes.close_sessions, *done):
+            done = (terms.experiment, terms.test, idle_seconds, terms.votes_per_voter)
+            if await self._store.do(writes.close_idle_sessions, *done):
                 means = self._found()
         self.means = means
         if self.means != self._told:

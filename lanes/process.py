@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+from checkpoints.clock import BOOT_ID, boot_id
 
 
 class Identity(NamedTuple):
@@ -30,14 +30,6 @@ def still_runs(identity: Identity) -> bool:
         return identity.start_time is None and _exists(identity.pid)
     state, ticks = found
     return state not in "ZX" and ticks == identity.start_time
-
-
-def boot_id() -> str:
-    """Id of this boot of the machine; empty where the system gives none."""
-    try:
-        return BOOT_ID.read_text(encoding="utf-8").strip()
-    except OSError:
-        return ""
 
 
 def marked(name: str, value: str) -> set[int]:

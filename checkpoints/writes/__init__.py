@@ -42,6 +42,7 @@ from checkpoints.writes.run import (
     start_waiting,
     stop_waiting,
 )
+from checkpoints.writes.sessions import close_idle_sessions, close_sessions
 from checkpoints.writes.thought import (
     add_exchange,
     add_measurements,
@@ -67,7 +68,7 @@ from checkpoints.writes.trust import (
     reopen_test,
     set_insight,
 )
-from checkpoints.writes.votes import add_votes, close_sessions, exclude, readmit
+from checkpoints.writes.votes import add_votes, exclude, readmit
 
 __all__ = [
     "ENTERED",
@@ -97,6 +98,7 @@ __all__ = [
     "cancel",
     "change_champion",
     "change_note",
+    "close_idle_sessions",
     "close_sessions",
     "conclude",
     "count_zoom_outs",

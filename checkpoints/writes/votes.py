@@ -10,6 +10,7 @@ from checkpoints.clock import now
 from checkpoints.records import JUDGE, Level, Vote
 from checkpoints.writes.experiment import Conflict
 from checkpoints.writes.log import event
+from checkpoints.writes.sessions import follow_clock
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -29,6 +30,7 @@ def add_votes(db: Database, votes: Iterable[Vote], most: int | None = None) -> i
         votes: In the order in which they came.
         most: Votes on one pair of answers that count, those of judges and excluded voters aside; None for any number.
     """
+    follow_clock(db)
     counted = 0
     for vote in votes:
         cursor = db.conn.execute(
@@ -46,23 +48,6 @@ def add_votes(db: Database, votes: Iterable[Vote], most: int | None = None) -> i
         )  # fmt: skip
         counted += cursor.rowcount
     return counted
-
-
-def close_sessions(db: Database, experiment: int, test: int, idle_since: float, votes: int) -> int:
-    """Close the sessions of voters who are done, so that their means count from now on; returns how many.
-
-    Args:
-        experiment: Whose evaluation, or whose promotion test.
-        test: Number of the promotion test; 0 for the verdict's votes.
-        idle_since: UTC seconds; who has not voted since is done.
-        votes: Who has cast so many is done, too; but for a judge, whose mean is over all that it judged.
-    """
-    cursor = db.conn.execute(
-        "UPDATE voter_sessions SET closed_at = ? WHERE experiment = ? AND test = ? AND closed_at IS NULL"
-        f" AND (last_at <= ? OR (a_wins + b_wins + ties >= ? AND voter NOT GLOB '{JUDGE}*'))",
-        [now(db), experiment, test, idle_since, votes],
-    )
-    return cursor.rowcount
 
 
 def exclude(db: Database, voter: str, reason: str) -> int:

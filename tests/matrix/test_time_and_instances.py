@@ -76,16 +76,61 @@ def test_a_clock_that_was_set_back_while_the_run_stood_still_is_known_by_its_las
         assert experiment.proposed_at > before.at
 
 
-@pytest.mark.xfail(strict=True, reason="a voter's last vote has a wall time only: a clock set forward ends the session")
-def test_a_clock_that_is_set_forward_ends_no_session_of_a_voter_who_goes_on(tmp_path: Path, clock: Jumping) -> None:
-    with Store(tmp_path) as store:
+SESSION = 600.0
+
+
+@pytest.fixture
+def voted(tmp_path: Path) -> Path:
+    """A run in which a voter has just cast their first vote."""
+    with Store(tmp_path / "run") as store:
         for number in range(2):
             store.submit(writes.propose, Proposal("it helps", "data", None, "test"), str(number)).result()
-        vote = Vote(1, "k1", "ann", "p1", "exp-0001", "exp-0000", Choice.A, False, time.time())
-        store.submit(writes.add_votes, [vote]).result()
-        clock.off = HOUR
-        closed = store.submit(writes.close_sessions, 1, 0, time.time() - HOUR / 2, 100).result()
-        assert closed == 0
+        vote_now(store, "p1")
+    return tmp_path / "run"
+
+
+def vote_now(store: Store, prompt: str) -> None:
+    cast = Vote(1, prompt, "ann", prompt, "exp-0001", "exp-0000", Choice.A, False, time.time())
+    assert store.submit(writes.add_votes, [cast]).result() == 1
+
+
+def closed(store: Store) -> int:
+    return store.submit(writes.close_idle_sessions, 1, 0, SESSION, 100).result()
+
+
+@pytest.mark.parametrize("off", [-HOUR, HOUR])
+@pytest.mark.parametrize("started_again", [False, True])
+def test_a_clock_that_is_set_neither_ends_nor_prolongs_the_session_of_a_voter_who_goes_on(
+    voted: Path, clock: Jumping, monkeypatch: pytest.MonkeyPatch, off: float, started_again: bool
+) -> None:
+    with Store(voted) as store:
+        assert closed(store) == 0
+        if not started_again:
+            clock.off = off
+            assert closed(store) == 0
+    clock.off = off
+    with Store(voted) as store:
+        assert closed(store) == 0
+        vote_now(store, "p2")
+        assert closed(store) == 0
+        real = time.monotonic
+        monkeypatch.setattr(time, "monotonic", lambda: real() + SESSION + 1)
+        clock.off += SESSION + 1
+        assert closed(store) == 1
+        assert store.read.voter_means(1, "exp-0001", "exp-0000").voters == 1
+
+
+def test_a_clock_that_was_set_back_while_the_machine_was_off_prolongs_no_session_by_what_it_was_set_back(
+    voted: Path, clock: Jumping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Store(voted) as store:
+        monkeypatch.setattr("checkpoints.clock._boot", lambda: "the next boot")
+        clock.off = -24 * HOUR
+        assert closed(store) == 0
+        real = time.monotonic
+        monkeypatch.setattr(time, "monotonic", lambda: real() + SESSION + 1)
+        clock.off += SESSION + 1
+        assert closed(store) == 1
 
 
 def test_a_second_owner_in_the_same_process_is_refused_at_once_by_name_whatever_the_clock_says(
