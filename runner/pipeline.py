@@ -156,11 +156,12 @@ class Pipeline:
         """Nothing is left to try and nothing under way: what comes last, and the end."""
         if self.finale:
             await self.finale()
-        if self.held or self._over or self._read.count(State.PROPOSED, *FLYING):
-            return  # a person's step came in between
-        await self.store.do(writes.set_run, RunState.FINISHED, self.planner.why_finished())
-        if not self.linger:
-            self.leave()
+        async with self.planner.proposing:  # what a person wants tried is put before the end, or comes too late
+            if self.held or self._over or self._read.count(State.PROPOSED, *FLYING):
+                return  # a person's step came in between
+            await self.store.do(writes.set_run, RunState.FINISHED, self.planner.why_finished())
+            if not self.linger:
+                self.leave()
 
     async def _serve(self, worker: StageWorker) -> None:
         """One lane, for as long as the run goes on, with as many passages side by side as it has slots."""

@@ -17,6 +17,7 @@ from checkpoints.records import (
     Json,
     Level,
     Proposal,
+    RunState,
     Standing,
     State,
     Verdict,
@@ -231,8 +232,11 @@ class Planner:
         """See that the budget has room for so many ideas of a person's, in the place of what is prepared.
 
         Raises:
-            Refused: It has not.
+            Refused: It has not, or the run has ended.
         """
+        run = self.store.read.run()
+        if self._left and run and run.state is RunState.FINISHED:
+            raise Refused("it comes too late: the run has ended")
         prepared = sum(one.proposal.proposer != PERSON for one in self.store.read.experiments(State.PROPOSED))
         if why := self._used_up(more - prepared - 1):
             raise Refused(f"{why}; raise the budget in program.md")

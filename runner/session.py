@@ -28,6 +28,7 @@ from runner.agent.playbook import PLAYBOOK, Playbook
 from runner.agent.proposer import Proposer
 from runner.assembly import assemble, lacking, unlike
 from runner.copying import Copying
+from runner.late import last_look
 from runner.pipeline import Pipeline
 from runner.planner import Planner
 from runner.program import FILE
@@ -138,6 +139,7 @@ class Session:
         for worker in self._lanes.workers.values():
             await worker.close(keep_workers)
         await self._agent.close()
+        await last_look(self._steering)
         await self.store.leave()
 
     async def _begin(self) -> None:

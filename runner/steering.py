@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 LOOK_SECONDS = 0.25
 """How often the store is asked for steps that were written by a dashboard in another process."""
 
+_FINISHED = "the run is finished"
+
 
 class _NotNow(Exception):
     """A step that stays pending for a while."""
@@ -139,9 +141,9 @@ class Steering:
             taken_back = next(one for one in look.interventions if one.number == step.detail["of"])
             await noted.undo_note(self.store, step, taken_back, result.note)
             return
-        result, proposals = self._proposals(look, result)
-        # The same lock as the planner's: a proposal that is being made would come in between.
-        async with self.planner.proposing if proposals else contextlib.nullcontext():
+        # The same lock as the planner's: a proposal that is being made, or the run's end, would come in between.
+        async with self.planner.proposing if result.requeued else contextlib.nullcontext():
+            result, proposals = self._proposals(look, result)
             await self.store.do(carry_out, look, step, result, proposals)
         await self.pipeline.abort((*result.cancelled, *result.again))
 
@@ -197,24 +199,21 @@ class Steering:
         before = self.pipeline.held
         self.pipeline.hold(why)
         effect = "nothing new starts; the stages under way end first"
-        if now:
-            try:
+        try:
+            if now:
                 await self._interrupt()
-            except Exception:
-                if self.pipeline.held == why:
-                    self.pipeline.hold(before)  # it is refused: the run goes on as the store says
-                raise
-            effect = "the stages under way are interrupted where they can go on later"
-        await self._set_run(step, RunState.PAUSED, why, effect)
+                effect = "the stages under way are interrupted where they can go on later"
+            await self._set_run(step, RunState.PAUSED, why, effect)
+        except Exception:
+            if self.pipeline.held == why:
+                self.pipeline.hold(before)  # it is refused: the run goes on as the store says
+            raise
 
     async def _resume(self, step: Intervention) -> None:
         await self._set_run(step, RunState.RUNNING, "", "the run goes on")
         self.pipeline.go_on()
 
     async def _undo_pause(self, step: Intervention) -> None:
-        run = self.store.read.run()
-        if run and run.state is RunState.FINISHED:
-            raise Refused("the run is finished")
         taken_back = next(one for one in self.store.read.interventions() if one.number == step.detail["of"])
         if taken_back.step is Step.PAUSE:
             await self._resume(step)
@@ -223,6 +222,8 @@ class Steering:
 
     async def _set_run(self, step: Intervention, state: RunState, why: str, effect: str) -> None:
         def write(db: Database) -> None:
+            if db.execute("SELECT state FROM run").fetchone()[0] == RunState.FINISHED:
+                raise Refused(_FINISHED)
             writes.set_run(db, state, why)
             writes.acknowledge(db, step.number, effect, {"state": state})
 

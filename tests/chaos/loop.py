@@ -30,6 +30,7 @@ from lanes.order import Source
 from lanes.train import TrainLane, TrainSettings
 from lanes.upload import UploadLane
 from runner.agent.playbook import Playbook
+from runner.late import last_look
 from runner.pipeline import Pipeline
 from runner.planner import Planner
 from runner.steering import Steering
@@ -84,17 +85,18 @@ async def drive(store: Store, experiments: int) -> None:
     _listen(store)
     await train.end_all_but(store.read.open_stage(Lane.TRAIN))
     desk = ArenaDesk(store.folder / ARENA, arena_order(ArenaSettings()), LocalProcess(), store.owner.path)
-    door = asyncio.create_task(_door(store, desk))
-    steering = asyncio.create_task(Steering(store, pipeline, planner).run())
+    steering = Steering(store, pipeline, planner)
+    beside = [asyncio.create_task(each) for each in (steering.run(), _door(store, desk))]
     try:
         await pipeline.run()
     finally:
-        for task in (steering, door):
+        for task in beside:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         await train.close(keep_workers=False)
         await _last_votes(store, desk)
+        await last_look(steering)
 
 
 async def _door(store: Store, desk: ArenaDesk) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -20,10 +19,6 @@ from lanes.arena_desk import ARENA, where_it_serves
 
 VOTE_SECONDS = 0.05
 """From one vote to the next."""
-
-
-END_SECONDS = 1.0
-"""Before the end of a run; what a person wants so late is taken up by whoever goes on with it."""
 
 
 class Outside:
@@ -54,7 +49,10 @@ class Outside:
             self._seen.look(read)
 
     def breaches(self, read: Reader) -> Iterator[Breach]:
-        """What was acknowledged and is not there, or more than once."""
+        """What was acknowledged and is not there, or more than once.
+
+        No step may be pending: after the last of them the run was driven once more, to a good end.
+        """
         yield from self._seen.breaches(read)
         there = Counter(vote.key for vote in read.votes())
         for key in self.votes:
@@ -66,13 +64,8 @@ class Outside:
         for number, step in self.steps.items():
             if number not in known or known[number].step is not step:
                 yield Breach(Law.LOST, f"{step} {number} of a person is not on record")
-            elif known[number].acknowledged_at is None and known[number].at < _end_of(read) - END_SECONDS:
+            elif known[number].acknowledged_at is None:
                 yield Breach(Law.HANGS, f"{step} {number} of a person was never taken up")
-
-
-def _end_of(read: Reader) -> float:
-    """When the budget was used up first."""
-    return min((event.at for event in read.events() if event.text.startswith("finished")), default=math.inf)
 
 
 class Voter(threading.Thread):
