@@ -3,6 +3,7 @@
 A step and its acknowledgement are one write: killed before it, the step is taken up again; after it, it is done.
 """
 
+# pyright: reportUnknownMemberType=false
 from __future__ import annotations
 
 import asyncio
