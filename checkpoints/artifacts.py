@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
 from checkpoints import strokes
@@ -55,7 +55,16 @@ def read_manifest(folder: Path) -> Json | None:
         found: Any = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return cast(Json, found) if _is_manifest(found) else None
+    return as_manifest(found)
+
+
+def as_manifest(found: Any) -> Json | None:
+    """What was read as JSON as the manifest that it is; None where it is none, or names a file outside its folder."""
+    files: Any = cast(Json, found).get("files") if isinstance(found, dict) else None
+    if not isinstance(files, dict):
+        return None
+    whole = all(_is_inside(name) and _is_entry(entry) for name, entry in cast(Json, files).items())
+    return cast(Json, found) if whole else None
 
 
 def publish(temporary: Path, final: Path) -> Json:
@@ -158,12 +167,14 @@ def _problem(path: Path, name: str, entry: Json) -> str:
         return f"{name} cannot be read ({error.strerror})"
 
 
-def _is_manifest(found: Any) -> bool:
-    files: Any = cast(Json, found).get("files") if isinstance(found, dict) else None
-    return isinstance(files, dict) and all(
-        isinstance(entry, dict) and {"size", "sha256"} <= cast(Json, entry).keys()
-        for entry in cast(Json, files).values()
-    )
+def _is_inside(name: str) -> bool:
+    path = PurePosixPath(name)
+    return bool(path.name) and not path.is_absolute() and ".." not in path.parts and "\0" not in name
+
+
+def _is_entry(entry: Any) -> bool:
+    found = cast(Json, entry) if isinstance(entry, dict) else {}
+    return type(found.get("size")) is int and isinstance(found.get("sha256"), str)
 
 
 def _put_aside(final: Path) -> None:

@@ -128,18 +128,17 @@ def fetch(url: str, cache: Path, transfer: Transfer) -> Path:
         return files.local
     manifest = files.manifest()
     if manifest is None:
-        raise SourceError(f"{url} has no {MANIFEST}: it was not published whole")
+        raise SourceError(f"{url} has no {MANIFEST} that can be read: it was not published whole")
     final = cache / url.rstrip("/").rpartition("/")[2]
     if artifacts.read_manifest(final) == manifest and artifacts.is_whole(final):
         return final
     transfer.total = size(manifest)
     temporary = _fresh(final)
-    for name in manifest["files"]:
-        files.take(name, temporary / name, transfer)
-    if found := _differences(temporary, manifest):
-        shutil.rmtree(temporary)
-        raise SourceError(f"{url} is damaged: {found[0]}")
-    artifacts.publish(temporary, final)
+    try:
+        _take_all(files, manifest, temporary, transfer)
+        artifacts.publish(temporary, final)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
     return final
 
 
@@ -165,7 +164,7 @@ class _Folder:
     def manifest(self) -> Json | None:
         """The manifest that is there; None where there is none or it cannot be understood."""
         try:
-            return cast(Json, json.loads(self._fs.cat_file(self._at(MANIFEST))))
+            return artifacts.as_manifest(json.loads(self._fs.cat_file(self._at(MANIFEST))))
         except (FileNotFoundError, NotADirectoryError, ValueError):
             return None
 
@@ -233,6 +232,16 @@ def _publish_remotely(source: Path, files: _Folder, manifest: Json, transfer: Tr
     if files.manifest() != manifest:
         files.unseal()
         raise PlaceError(f"{files.url} did not arrive whole: {MANIFEST} reads differently there")
+
+
+def _take_all(files: _Folder, manifest: Json, temporary: Path, transfer: Transfer) -> None:
+    for name in manifest["files"]:
+        try:
+            files.take(name, temporary / name, transfer)
+        except FileNotFoundError as error:
+            raise SourceError(f"{files.url} is damaged: {name} is missing") from error
+    if found := _differences(temporary, manifest):
+        raise SourceError(f"{files.url} is damaged: {found[0]}")
 
 
 def _sound(folder: Path) -> Json:
