@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +16,11 @@ from checkpoints.records import FailureKind, Json, Level, Stage
 from checkpoints.store import Store
 from lanes.lane import StageFailed, StagePaused
 from lanes.launch import Launcher
+from lanes.oom import oom_kills
 from lanes.order import ORDER, PAUSE, RESULT, TrainResult
 from lanes.room import LOOK_SECONDS, shortage
 from lanes.training_log import TrainingLog
+from lanes.watched_time import WatchedTime
 from lanes.worker import Worker, WorkerError
 
 RESTARTS = 2
@@ -33,7 +35,7 @@ class Limits:
     """Without a new line of metrics."""
 
     seconds: float
-    """For the training as a whole, since this runner has started it or taken it up."""
+    """For the training as a whole, as long as this runner has watched it."""
 
 
 class Training:
@@ -61,8 +63,9 @@ class Training:
         self._start_with = start
         self._log = TrainingLog(store, stage.experiment, worker, label)
         self._on_step = on_step
-        self._began = time.monotonic()
-        self._heard_at = self._began
+        self._watched = WatchedTime()
+        self._heard_at = 0.0
+        self._oom_kills = oom_kills()
         self._wish: StageFailed | StagePaused | None = None
         self._best = 0
         self._restarts = 0
@@ -133,7 +136,8 @@ class Training:
 
     async def _watch(self) -> None:
         """Follow the worker until its result is there or it is dead."""
-        self._heard_at = time.monotonic()
+        self._watched.leave_out()
+        self._heard_at = self._watched.look()
         try:
             await self.worker.wait(self._look)
         except StageFailed as failure:
@@ -145,26 +149,24 @@ class Training:
         await self._log.finish()
 
     async def _look(self) -> None:
+        now = self._watched.look()
         while self._log.read():
-            self._heard_at = time.monotonic()
+            self._heard_at = now
             await asyncio.sleep(0)
         if self._log.steps_heard:
             self._on_step()
         if self._log.due:
-            before = time.monotonic()
             await self._log.keep()
-            # A disk that is full holds up this loop, and perhaps the worker: that is no hang.
-            self._heard_at += time.monotonic() - before
+            self._watched.leave_out()  # a disk that is full holds up this loop, and perhaps the worker: that is no hang
         if _result(self.worker) is None:
-            self._check_limits()
+            self._check_limits(now)
 
-    def _check_limits(self) -> None:
-        now = time.monotonic()
+    def _check_limits(self, now: float) -> None:
         if now - self._heard_at > self._limits.hang_seconds:
             raise StageFailed(
                 FailureKind.HANG, f"no sign of life for {self._limits.hang_seconds:g} s {self._log.where()}"
             )
-        if now - self._began > self._limits.seconds:
+        if now > self._limits.seconds:
             raise StageFailed(
                 FailureKind.TIMEOUT,
                 f"not done after {self._limits.seconds:g} s {self._log.where()}: raise budget.seconds_per_training",
@@ -181,7 +183,6 @@ class Training:
         if not crashed or not (lack := shortage(self._store.folder)):
             return found or self._after_death()
         self._obey()
-        began = time.monotonic()
         words = found.error if found else self.worker.last_words()
         text = f"the training stopped {self._log.where()} and waits for {lack}; then it goes on by itself: {words}"
         self._store.submit(writes.event, Level.WARNING, "train", text, self._stage.experiment)
@@ -189,12 +190,14 @@ class Training:
         while shortage(self._store.folder):
             self._obey()
             await asyncio.sleep(LOOK_SECONDS)
-        self._began += time.monotonic() - began
         return None
 
     def _after_death(self) -> None:
         """The worker died without a result: go on where it was when it had got further, else give up."""
         self._obey()
+        if self.worker.ended_by in (None, signal.SIGKILL) and oom_kills() > self._oom_kills:
+            words = f"the kernel ended the trainer {self._log.where()}"
+            raise StageFailed(FailureKind.OOM, f"Out of memory ({words}): use a smaller batch or max_length")
         step, words = self._log.step, self.worker.last_words() or "it left no word"
         death = f"the trainer died{self.worker.how_it_ended()} {self._log.where()}"
         if self._restarts == RESTARTS or step <= self._best:

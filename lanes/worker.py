@@ -121,10 +121,16 @@ class Worker:
 
     def how_it_ended(self) -> str:
         """ " (SIGKILL)" or " (exit status 1)"; empty where another process started it, or while it lives."""
+        if number := self.ended_by:
+            return f" ({number.name})"
         status = self._process.poll() if self._process else None
-        if status is None:
-            return ""
-        return f" ({signal.Signals(-status).name})" if status < 0 else f" (exit status {status})"
+        return "" if status is None else f" (exit status {status})"
+
+    @property
+    def ended_by(self) -> signal.Signals | None:
+        """The signal that ended it; None where none did, where another process started it, and while it lives."""
+        status = self._process.poll() if self._process else None
+        return signal.Signals(-status) if status is not None and status < 0 else None
 
     async def put(self, name: str, obj: Json) -> None:
         """Write a JSON file into the folder, whole or not at all."""

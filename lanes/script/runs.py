@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from checkpoints import writes
 from checkpoints.copies import FOLDER as COPIES
-from checkpoints.records import FailureKind, Lane, Progress
+from checkpoints.records import FailureKind, Lane, Level, Progress
 from checkpoints.store import Store
 from lanes.lane import StageFailed, StagePaused
 from lanes.launch import LocalProcess
@@ -25,6 +25,7 @@ from lanes.script.protected import protected
 from lanes.script.surroundings import environment
 from lanes.script.worktree import Worktree
 from lanes.train import WORK
+from lanes.watched_time import WatchedTime
 from lanes.worker import Worker, WorkerError
 
 PROGRAM = "lanes.workers.script"
@@ -32,7 +33,9 @@ PROGRAM = "lanes.workers.script"
 LIVES = 2
 """How often the worker of a run is started, where it died itself: a script that dies does not end its worker."""
 
-_TELL_SECONDS = 1.0
+SILENT_SECONDS = 1800.0
+"""Longest time without a sign of life of a worker; before and after the script it reads what is protected, and that
+may be much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,10 @@ class Job:
 
     seed: int | None = None
     doing: str = "the script"
+
+
+class _Silent(Exception):
+    """A worker gives no sign of life."""
 
 
 class Runs:
@@ -116,8 +123,7 @@ class Runs:
             if found is None or found.status == "paused":
                 if not worker.alive:
                     await self._start(job, worktree, worker)
-                await worker.wait(lambda: self._tell(job, worker))
-                found = _result(worker)
+                found = await self._watch(job, worker)
             if self._wish:
                 raise self._wish
             if found and found.status != "paused":
@@ -125,6 +131,27 @@ class Runs:
                 return found
         words = worker.last_words() or "it left no word"
         raise StageFailed(FailureKind.INPUT, f"what runs the script died{worker.how_it_ended()}: {words}")
+
+    async def _watch(self, job: Job, worker: Worker) -> ScriptResult | None:
+        """Follow a worker until it has a result, or is dead; one that is silent for too long is ended."""
+        watched = WatchedTime()
+        heard_at = 0.0
+
+        async def look() -> None:
+            nonlocal heard_at
+            now = watched.look()
+            if await self._tell(job, worker):
+                heard_at = now
+            if now - heard_at > SILENT_SECONDS:
+                raise _Silent
+
+        try:
+            await worker.wait(look)
+        except _Silent:
+            text = f"what runs the script gave no sign of life for {SILENT_SECONDS:g} s and was ended"
+            self._store.submit(writes.event, Level.WARNING, self._lane, text, job.experiment)
+            await worker.kill(grace=0)
+        return _result(worker)
 
     async def _start(self, job: Job, worktree: Worktree, worker: Worker) -> None:
         await worktree.reset(job.commit)
@@ -167,17 +194,19 @@ class Runs:
         files = sorted(path for path in (*keys, *own) if path.is_file())
         return confined.model_copy(update={"hidden": (*confined.hidden, *files)})
 
-    async def _tell(self, job: Job, worker: Worker) -> None:
+    async def _tell(self, job: Job, worker: Worker) -> bool:
+        """Show what is new; returns whether there was anything."""
         lines = worker.new_metrics()
         now = time.time()
         if not lines and _result(worker) is None:
-            return
+            return False
         passed = _passed(worker.folder)
         words = next((str(line["doing"]) for line in reversed(lines) if "doing" in line), "")
         seconds = self._settings().seconds
         progress = Progress(self._lane, job.experiment, job.doing, min(passed, seconds), seconds, words, None, now)
         self._store.submit(writes.set_progress, progress)
         await asyncio.sleep(0)
+        return True
 
 
 def further(settings: ScriptLaneSettings) -> tuple[str, ...]:
