@@ -1,4 +1,4 @@
-"""Copies of a run's store, one a day, the last three: a damaged store loses what came after the last of them."""
+"""Copies of a run's databases, one a day, the last three: a damaged one loses what came after the last of them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import sqlite3
+import stat
 import time
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ FOLDER = "copies"
 KEPT = 3
 """So many are kept, the newest: one for each of the last days on which the run went on."""
 
-_NAME = re.compile(r"run-\d{4}-\d{2}-\d{2}\.db")
+_DAY = r"-\d{4}-\d{2}-\d{2}\.db"
 
 
 class NoRoomForACopy(OSError):
@@ -39,49 +40,53 @@ class Holdings:
         return f"{_count(self.experiments, 'experiment')} and {_count(self.votes, 'vote')}"
 
 
-def path_of(run: Path, at: float) -> Path:
+def path_of(run: Path, at: float, name: str = DATABASE) -> Path:
     """Where the copy of a day is.
 
     Args:
         run: Folder of the run.
         at: UTC seconds, some time in that day.
+        name: Of the file that is copied.
     """
-    return run / FOLDER / time.strftime("run-%Y-%m-%d.db", time.gmtime(at))
+    return run / FOLDER / time.strftime(f"{Path(name).stem}-%Y-%m-%d.db", time.gmtime(at))
 
 
-def copies(run: Path) -> list[Path]:
-    """The daily copies of a run, the newest first."""
-    return sorted((path for path in (run / FOLDER).glob("run-*.db") if _NAME.fullmatch(path.name)), reverse=True)
+def copies(run: Path, name: str = DATABASE) -> list[Path]:
+    """The daily copies of a run's database, the newest first; of the store, or of the file of that name."""
+    pattern = re.compile(re.escape(Path(name).stem) + _DAY)
+    return sorted((path for path in (run / FOLDER).glob("*.db") if pattern.fullmatch(path.name)), reverse=True)
 
 
-def keep_copy(run: Path, at: float, spare: int = 0) -> Path:
-    """Copy the store as it is at one moment, in place of the copy of the same day; older ones than the last go.
+def keep_copy(run: Path, at: float, spare: int = 0, source: Path | None = None) -> Path:
+    """Copy a database as it is at one moment, in place of the copy of the same day; older ones than the last go.
 
-    Others may go on writing meanwhile. Takes as long as reading the store twice: for a thread beside the event loop.
+    Others may go on writing meanwhile. Takes as long as reading it twice: for a thread beside the event loop.
 
     Args:
         run: Folder of the run.
         at: UTC seconds; names the day.
         spare: Bytes that must be left on the disk afterwards.
+        source: What is copied; the store where it is not said.
 
     Returns:
         Where it is.
 
     Raises:
         OSError: There is no room, or the folder cannot be written.
-        sqlite3.Error: The store cannot be read, or is damaged: the copies that are there stay.
+        sqlite3.Error: It cannot be read, or is damaged: the copies that are there stay.
     """
-    copy = copy_to(run, path_of(run, at), spare)
-    for old in copies(run)[KEPT:]:
+    source = source or run / DATABASE
+    copy = copy_to(source, path_of(run, at, source.name), spare)
+    for old in copies(run, source.name)[KEPT:]:
         strokes.take(old)
     return copy
 
 
-def copy_to(run: Path, target: Path, spare: int = 0, whole: bool = True) -> Path:
-    """Copy the store to a file, which appears at once.
+def copy_to(source: Path, target: Path, spare: int = 0, whole: bool = True) -> Path:
+    """Copy a database to a file, which appears at once and can be read by whom the database can be read by.
 
     Args:
-        run: Folder of the run.
+        source: The database.
         target: The file; one that is there is replaced.
         spare: Bytes that must be left on the disk afterwards.
         whole: Refuse to copy what is damaged; else it is copied page by page as it is.
@@ -92,14 +97,16 @@ def copy_to(run: Path, target: Path, spare: int = 0, whole: bool = True) -> Path
     target.parent.mkdir(exist_ok=True)
     for left in target.parent.glob(".*.tmp*"):  # of a process that was killed: who copies owns the run
         strokes.take(left)
-    _check_room(run, spare)
+    _check_room(source, spare)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        with closing(connected(run / DATABASE)) as source, closing(sqlite3.connect(temporary)) as copy:
-            source.backup(copy)
+        os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        with closing(connected(source)) as original, closing(sqlite3.connect(temporary)) as copy:
+            original.backup(copy)
             copy.execute("PRAGMA journal_mode = DELETE")  # one file, which can be put back by itself
             if whole:
                 _refuse_damage(copy)
+        temporary.chmod(stat.S_IMODE(source.stat().st_mode))
         strokes.put(temporary, target)
     except BaseException:
         strokes.take(temporary)
@@ -160,12 +167,12 @@ def _refuse_damage(copy: sqlite3.Connection) -> None:
         raise sqlite3.DatabaseError(str(error)) from error
 
 
-def _check_room(run: Path, spare: int) -> None:
-    needed = spare + sum(path.stat().st_size for path in run.glob(f"{DATABASE}*"))
-    free = shutil.disk_usage(run).free
+def _check_room(source: Path, spare: int) -> None:
+    needed = spare + sum(path.stat().st_size for path in source.parent.glob(f"{source.name}*"))
+    free = shutil.disk_usage(source.parent).free
     if free < needed:
-        what = f"{free / 2**20:.0f} MB are free in {run}, {needed / 2**20:.0f} MB needed"
-        raise NoRoomForACopy(f"no room for a copy of the store: {what}")
+        what = f"{free / 2**20:.0f} MB are free in {source.parent}, {needed / 2**20:.0f} MB needed"
+        raise NoRoomForACopy(f"no room for a copy of {source.name}: {what}")
 
 
 def _count(number: int, what: str) -> str:

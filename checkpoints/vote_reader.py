@@ -66,6 +66,11 @@ class VoteReader(Querying):
         rows = self._all("SELECT model_a, model_b, choice, sum(n) FROM tallies GROUP BY model_a, model_b, choice")
         return [(a, b, Choice(choice), n) for a, b, choice, n in rows]
 
+    def tallies(self) -> dict[tuple[int, int, str, str, str], int]:
+        """Votes as they are counted, by experiment, promotion test, the two models and the choice."""
+        rows = self._all("SELECT experiment, test, model_a, model_b, choice, n FROM tallies WHERE n > 0")
+        return {(experiment, test, a, b, choice): n for experiment, test, a, b, choice, n in rows}
+
     def votes(self, experiment: int | None = None, voter: str | None = None) -> list[Vote]:
         """Votes in the order in which they came, of all experiments or of one, by all voters or by one."""
         asked = {"experiment": experiment, "voter": voter}

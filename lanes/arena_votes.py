@@ -185,9 +185,13 @@ def count_votes(db: Database, votes: Sequence[Vote], limits: Limits) -> int:
     return counted
 
 
+def name_of(secret: bytes) -> str:
+    """What tells the ledger that has a secret from any other."""
+    return hmac.digest(secret, b"name", "sha256").hex()[:16]
+
+
 def _name(ledger: Ledger) -> str:
-    """What tells a ledger from any other."""
-    return hmac.digest(ledger.secret, b"name", "sha256").hex()[:16]
+    return name_of(ledger.secret)
 
 
 def _write(db: Database, votes: Sequence[Vote], limits: Limits, shown: Sequence[Pair], cursor: Json) -> set[int]:

@@ -37,6 +37,9 @@ from tui.main import main
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = tmp_path_factory.mktemp("written") / RUN
     write_run(run, 12)
+    with closing(sqlite3.connect(run / DATABASE, isolation_level=None)) as store:
+        store.execute("""UPDATE stages SET "order" = '{"train": {"logging_steps": 1}}', result = '{"steps": 40}'
+            WHERE lane = 'train' AND state = 'done'""")
     return run
 
 
@@ -122,6 +125,16 @@ def test_a_run_as_it_was_written_is_whole(run: Path) -> None:
             "voter-000 has 2 votes on prompt-000 in experiment 0",
         ),
         ("DELETE FROM votes WHERE seq = 5", Law.VOTES, "votes counted of"),
+        (
+            "UPDATE tallies SET n = n + iif(choice = 'a', 1, -1) WHERE experiment = 2 AND choice IN ('a', 'b')",
+            Law.VOTES,
+            "in experiment 2",
+        ),
+        (
+            "DELETE FROM metrics WHERE experiment = 2 AND step IN (7, 8)",
+            Law.LOST,
+            "step 7 and 1 more of experiment 2 is not in the metrics",
+        ),
         ("UPDATE championships SET until = NULL", Law.CHAMPION, "not exactly one champion"),
         ("UPDATE championships SET until = since WHERE until IS NULL", Law.CHAMPION, "not exactly one champion"),
         ("UPDATE championships SET experiment = 2 WHERE until IS NULL", Law.CHAMPION, "2 reigned, but nobody kept it"),

@@ -21,6 +21,9 @@ from checkpoints.reader import DATABASE, Reader
 from checkpoints.records import Level, Proposal
 from checkpoints.store import Store, StoreError, holder, take
 from checkpoints.trouble import Garbled
+from lanes.arena.ledger import Ledger
+from lanes.arena.schema import LEDGER
+from lanes.arena_desk import ARENA
 from tui import watch
 from tui.app import Dashboard
 from tui.main import main
@@ -129,6 +132,7 @@ def test_who_only_looks_at_a_damaged_store_is_told_which_copy_there_is(
         assert said.count("\n") == 1 and "is damaged" in said and "run-1970-01-02.db" in said, command
 
 
+@pytest.mark.slow
 async def test_a_damaged_store_is_said_on_the_screen_with_its_last_good_copy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,12 +155,17 @@ async def test_a_damaged_store_is_said_on_the_screen_with_its_last_good_copy(
         await until_shown(pilot, "the store is damaged: put back copies/run-1970-01-02.db; autoresearch-tui doctor")
 
 
-async def test_a_session_leaves_a_copy_at_its_clean_end(folder: Path) -> None:  # noqa: F811
+async def test_a_session_leaves_copies_of_its_store_and_its_ledger_at_its_clean_end(folder: Path) -> None:  # noqa: F811
     session = sleeping(folder)
+    with Ledger(folder / RUN / ARENA) as ledger:
+        ledger.invite(["ann"])
     await session.run()
     await session.close(False)
-    [copy] = copies(folder / RUN)
+    [copy], [of_the_ledger] = copies(folder / RUN), copies(folder / RUN, LEDGER)
     assert experiments(copy) == experiments(folder / RUN / DATABASE) == 4
+    assert of_the_ledger.stat().st_mode & 0o077 == 0, "nobody else may read who was invited"
+    with closing(sqlite3.connect(of_the_ledger)) as found:
+        assert found.execute("SELECT name FROM voters").fetchall() == [("ann",)]
 
 
 async def test_a_copy_without_room_is_an_event_and_not_the_end(

@@ -13,8 +13,9 @@ from checkpoints.visitor import reading
 from lanes.room import shortage
 from lanes.train_orders import WORK
 from runner.checkup.database import database_findings, unusable
-from runner.checkup.folders import broken_checkpoints, leftovers, models, needed
+from runner.checkup.folders import broken_checkpoints, elsewhere, leftovers, models, needed
 from runner.checkup.laws import broken
+from runner.checkup.ledger import ledger_findings
 from runner.checkup.processes import process_findings
 from runner.findings import Finding, healthy
 
@@ -36,6 +37,7 @@ def check_up(run: Path) -> list[Finding]:
     try:
         with reading(run) as read:
             found += _laws(read)
+            found += ledger_findings(run, read)
             found += process_findings(run, read)
             found += _models(run, read)
             found += _leftovers(run, read)
@@ -68,6 +70,9 @@ def _models(run: Path, read: Reader) -> Iterator[Finding]:
             status = "missing" if needed(model) else "warn"
             yield Finding("models", status, what, f"{model.trained} is not whole either: put it back from a backup")
     yield Finding("models", "ok", f"{whole} published on this machine are whole")
+    if away := elsewhere(read):
+        what = f"{len(away)} published elsewhere were not looked at; the first is {away[0]}"
+        yield Finding("models", "warn", what, "whoever uses one compares it with its manifest when it is fetched")
     for folder, why in broken_checkpoints(run):
         yield Finding("models", "warn", f"{folder} is not whole: {why}", "none: its training passes it over")
 

@@ -9,9 +9,9 @@ from urllib.parse import urlparse
 
 import psutil
 
-from checkpoints.artifacts import problems
+from checkpoints.artifacts import problems, read_manifest
 from checkpoints.reader import Reader
-from checkpoints.records import Experiment, Lane, State
+from checkpoints.records import Experiment, Lane, StageState, State
 from lanes.cleanup import CHECKPOINTS
 from lanes.train_orders import WORK
 from runner.checkup.names import temporary, unknown
@@ -29,21 +29,54 @@ class Model:
     lacks: tuple[str, ...]
     """What is missing there or damaged, a line each."""
 
+    manifest: object
+    """As it was published; None where the store does not say."""
+
     @property
     def can_be_put_back(self) -> bool:
         """Whether what was trained is another place, and whole."""
-        return self.trained.absolute() != self.place.absolute() and self.trained.is_dir() and not problems(self.trained)
+        here = self.trained.absolute() == self.place.absolute()
+        return not here and self.trained.is_dir() and not _lacks(self.trained, self.manifest)
 
 
 def models(read: Reader) -> Iterator[Model]:
     """The models that a run has published on this machine, every byte looked at."""
     for one in read.experiments():
         upload, training = read.done_stage(one.number, Lane.UPLOAD), read.done_stage(one.number, Lane.TRAIN)
-        url = urlparse(str(upload.result.get("url", ""))) if upload else None
-        if url and url.path and url.scheme in ("", "file"):
-            place = Path(url.path)
+        place = place_of(str(upload.result.get("url", ""))) if upload else None
+        if upload and place:
             trained = Path(str(training.result.get("artifact", place))) if training else place
-            yield Model(one, place, trained, tuple(problems(place)))
+            manifest = upload.result.get("manifest")
+            yield Model(one, place, trained, _lacks(place, manifest), manifest)
+
+
+def elsewhere(read: Reader) -> list[str]:
+    """URLs of what was published where this machine cannot look without asking somebody else's."""
+    uploads = (stage for stage in read.stages() if stage.lane is Lane.UPLOAD and stage.state is StageState.DONE)
+    urls = (str(stage.result.get("url", "")) for stage in uploads)
+    return [url for url in urls if url and place_of(url) is None]
+
+
+def place_of(url: str) -> Path | None:
+    """The folder that a URL names on this machine; None where it names none here."""
+    parts = urlparse(url)
+    return Path(parts.path) if parts.path and parts.scheme in ("", "file", "local") else None
+
+
+def _lives(pid: int) -> bool:
+    """Whether there is a process of this number that can still do something."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _lacks(place: Path, manifest: object) -> tuple[str, ...]:
+    """What is missing or damaged; a folder that is whole may be another than the one that was published."""
+    found = problems(place)
+    if not found and isinstance(manifest, dict) and read_manifest(place) != manifest:
+        found = ["another model lies there than the one that was published"]
+    return tuple(found)
 
 
 def broken_checkpoints(run: Path) -> Iterator[tuple[Path, str]]:
@@ -56,7 +89,7 @@ def broken_checkpoints(run: Path) -> Iterator[tuple[Path, str]]:
 def leftovers(run: Path, read: Reader) -> Iterator[tuple[Path, str]]:
     """What nobody needs: temporary names whose process is gone, and what nothing accounts for; each with a word why."""
     for path, pid in temporary(run):
-        if pid is None or not psutil.pid_exists(pid):
+        if pid is None or not _lives(pid):
             yield path, "was on its way when its process ended"
     for path in unknown(run, read.count()):
         yield path, "belongs to nothing in the run"

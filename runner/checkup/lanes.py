@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from checkpoints.reader import Reader
-from checkpoints.records import Experiment, Lane, Stage, StageState, State
+from checkpoints.records import Experiment, Json, Lane, Stage, StageState, State
 from runner.checkup.facts import Facts
 from runner.checkup.law import Breach, Law
 
@@ -86,3 +86,14 @@ def _steps(read: Reader, stages: list[Stage]) -> Iterator[Breach]:
         if steps and max(steps) > last:
             what = f"experiment {stage.experiment} took {last} steps, and its metrics go to {max(steps)}"
             yield Breach(Law.AGAIN, what)
+        if lost := _lost(stage, last, steps):
+            several = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
+            yield Breach(Law.LOST, f"step {lost[0]}{several} of experiment {stage.experiment} is not in the metrics")
+
+
+def _lost(stage: Stage, last: int, steps: list[int]) -> list[int]:
+    """Steps that a training was to log and that are not there; nothing is known of who logs as it likes."""
+    train: Json = stage.order.get("train") or {}
+    every = train.get("logging_steps")
+    wanted = range(every, last + 1, every) if isinstance(every, int) and every > 0 else ()
+    return sorted(set(wanted) - set(steps))

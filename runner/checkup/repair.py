@@ -13,12 +13,15 @@ from checkpoints.ownership import Owner, StoreError
 from checkpoints.reader import DATABASE, Reader
 from checkpoints.records import BASELINE, Lane, Level, State, model_name
 from checkpoints.visitor import check, reading
+from checkpoints.writes.counts import recount
 from lanes.places import PlaceError, Transfer, publish
 from runner.checkup.champions import never_crowned
 from runner.checkup.database import complaints, is_of_an_index
 from runner.checkup.facts import facts_of
 from runner.checkup.folders import Model, leftovers, models
 from runner.checkup.names import ASIDE, BEFORE_A_REPAIR
+from runner.checkup.processes import end, left_over
+from runner.checkup.votes import are_miscounted
 
 
 def repair(run: Path) -> Iterator[str]:
@@ -65,19 +68,26 @@ def _repair(run: Path) -> Iterator[str]:
     if not all(map(is_of_an_index, wrong)):
         yield f"not repaired: {run / DATABASE} is damaged ({wrong[0]}); {copies.way_back(run)}"
         return
-    work = [*_of_the_database(run, bool(wrong)), *_of_the_folders(run, at)]
-    if not work:
+    with reading(run) as read:
+        outlive = left_over(run, read)
+    database, folders = [*_of_the_database(run, bool(wrong))], [*_of_the_folders(run, at)]
+    if not (outlive or database or folders):
         yield "nothing to repair"
         return
     yield f"copied the store to {_copied(run, at)}"
-    done = [task() for task in work]
+    for folder, pids in outlive.items():
+        yield f"the worker in {folder} outlives the run, and is ended: process {', '.join(map(str, sorted(pids)))}"
+    done = [end(folder) for folder in outlive]
+    if outlive:  # what they were making is nobody's only now
+        folders = [*_of_the_folders(run, at)]
+    done += [task() for task in (*database, *folders)]
     yield from done
     _note(run, done)
 
 
 def _copied(run: Path, at: str) -> Path:
     try:
-        return copies.copy_to(run, run / copies.FOLDER / f"{BEFORE_A_REPAIR}{at}.db", whole=False)
+        return copies.copy_to(run / DATABASE, run / copies.FOLDER / f"{BEFORE_A_REPAIR}{at}.db", whole=False)
     except (OSError, sqlite3.Error) as error:
         raise StoreError(f"nothing was repaired: the store cannot be copied first ({error})") from error
 
@@ -91,6 +101,8 @@ def _of_the_database(run: Path, indexes: bool) -> Iterator[Callable[[], str]]:
     with reading(run) as read:
         if crowned := certain_champion(read):
             yield lambda: _crown(run, *crowned)
+        if are_miscounted(read):
+            yield lambda: _recount(run)
 
 
 def _of_the_folders(run: Path, at: str) -> Iterator[Callable[[], str]]:
@@ -123,6 +135,14 @@ def _crown(run: Path, number: int, reason: str) -> str:
         writes.change_champion(schema.database(connection), number, reason)
         strokes.commit(connection)
     return f"{model_name(number)} is champion again: {reason}"
+
+
+def _recount(run: Path) -> str:
+    with closing(_writing(run)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        recount(schema.database(connection))
+        strokes.commit(connection)
+    return "counted all votes anew: their counts were not those of the votes"
 
 
 def _put_back(run: Path, at: str, model: Model) -> str:

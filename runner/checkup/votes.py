@@ -17,8 +17,25 @@ def breaches_of_votes(read: Reader) -> Iterator[Breach]:
     for (experiment, _, voter, prompt, *_), times in cast.items():
         if times > 1:
             yield Breach(Law.VOTES, f"{voter} has {times} votes on {prompt} in experiment {experiment}")
+    counted, count = read.tallies(), counts(read)
+    for question in sorted(counted.keys() | count.keys()):
+        told, there = counted.get(question, 0), count[question]
+        if told != there:
+            experiment, _, model_a, model_b, choice = question
+            what = f"{told} votes counted of {there} for {choice!r} on {model_a} and {model_b}"
+            yield Breach(Law.VOTES if told > there else Law.LOST, f"{what} in experiment {experiment}")
+
+
+def counts(read: Reader) -> Counter[tuple[int, int, str, str, str]]:
+    """Votes that count, by what ``tallies`` keeps them under."""
     left_out = {exclusion.voter for exclusion in read.exclusions()}
-    count = sum(1 for vote in votes if vote.voter not in left_out and not vote.voter.startswith(JUDGE))
-    counted = sum(counts for *_, counts in read.pair_counts())
-    if counted != count:
-        yield Breach(Law.VOTES if counted > count else Law.LOST, f"{counted} votes counted of {count}")
+    return Counter(
+        (vote.experiment, vote.test, vote.model_a, vote.model_b, str(vote.choice))
+        for vote in read.votes()
+        if vote.voter not in left_out and not vote.voter.startswith(JUDGE)
+    )
+
+
+def are_miscounted(read: Reader) -> bool:
+    """Whether the counts that are kept are others than those of the votes."""
+    return read.tallies() != counts(read)
