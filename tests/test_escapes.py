@@ -7,6 +7,7 @@ import ctypes
 import os
 import pty
 import secrets
+import signal
 import socket
 import sys
 from collections.abc import Generator, Sequence
@@ -20,9 +21,12 @@ from escapes import (
     CANARY,
     CONTAINED,
     ENDINGS,
+    HARMLESS,
+    KEEPER,
     LATER,
     LEFT,
     OURS,
+    PROCESSES,
     PROPOSED,
     REACHES,
     READS,
@@ -31,11 +35,12 @@ from escapes import (
     script,
 )
 from script_runs import SCRIPT, edit, git, repository, session_of, until, verdicts
-from test_script_run import Bench
+from test_script_run import Bench, alive
 
 from checkpoints import writes
 from checkpoints.records import State, Step
-from lanes.script.order import Confined
+from lanes.process import still_runs
+from lanes.script.order import OUTPUT, Confined
 from lanes.script.sandbox import Confinement, available
 from runner.session import Session
 
@@ -53,6 +58,14 @@ TELLING = tuple(
         "passwords of the machine", "a service on this machine", "the host of a virtual machine",
     }
 )  # fmt: skip
+
+
+SEEN_WITHOUT = {
+    "names of processes", "what another process was told", "what limits another process has",
+    "the session of another process",
+    "priority of another process", "cores of another process", "turns of another process",
+}  # fmt: skip
+"""What a script can do to processes of the same person where the kernel does not number its own anew."""
 
 
 class Outside:
@@ -79,7 +92,8 @@ class Outside:
         held.callback(os.close, master)
         held.callback(os.close, terminal)
         self.places: dict[str, Any] = {
-            "OUT": str(self.out), "PROJECT": str(self.project), "RUN": str(self.project / "run"), "PARENT": os.getpid(),
+            "OUT": str(self.out), "PROJECT": str(self.project), "RUN": str(self.project / "run"),
+            "PARENT": os.getpid(), "GROUP": os.getpgrp(),
             "PRODUCT": str(Path(__file__).parents[1]), "HOME": str(self.home), "PORT": server.getsockname()[1],
             "SOCKET": str(folder / "listens"), "ABSTRACT": abstract, "TERMINAL": os.ttyname(terminal),
         }  # fmt: skip
@@ -164,7 +178,9 @@ async def test_what_a_script_tries_is_refused_and_each_refusal_is_in_the_event_l
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "tries", [WRITES, OURS, LATER, READS, REACHES], ids=["writes", "ours", "later", "reads", "reaches"]
+    "tries",
+    [WRITES, OURS, LATER, READS, REACHES, PROCESSES, KEEPER],
+    ids=["writes", "ours", "later", "reads", "reaches", "processes", "keeper"],
 )
 async def test_whatever_a_script_tries_is_refused(
     tries: tuple[Try, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -281,7 +297,46 @@ async def test_a_module_that_one_command_leaves_is_not_imported_by_the_next_of_t
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(strict=True, reason="a run inherits the lock by which its worker is known to live, to outlast it")
+async def test_what_the_kernel_lets_a_script_do_reaches_nobody_but_itself(tmp_path: Path) -> None:
+    bench, mine = Bench(tmp_path), os.getpriority(os.PRIO_PROCESS, 0)
+    (bench.top / "train.py").write_text(script({}, HARMLESS).replace("ESCAPED", "did"))
+    await bench.start(f"trap '' TERM; {sys.executable} train.py; sleep 60", confined=Confined())
+    await until(lambda: (bench.worker.folder / OUTPUT).exists() and "val_bpb" in bench.log)
+    assert [one.name for one in HARMLESS if f"did {one.name}\n" not in bench.log] == [], bench.log
+    identity = bench.worker.identity()
+    assert identity is not None and still_runs(identity) and bench.worker.alive
+    assert os.getpriority(os.PRIO_PROCESS, 0) == os.getpriority(os.PRIO_PROCESS, identity.pid) == mine
+    assert not Path("/dev/shm/escaped").exists()
+    await bench.worker.kill(grace=0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("anew", [True, False], ids=["numbered anew", "as the machine numbers them"])
+async def test_when_its_worker_is_killed_a_script_is_gone_with_all_that_hides_before_the_lock_is_free(
+    tmp_path: Path, anew: bool
+) -> None:
+    bench = Bench(tmp_path)
+    hiding = "(setsid sh -c 'trap \"\" TERM HUP; exec sleep 4721')&"
+    await bench.start(f"{hiding} (setsid setsid sleep 4721)& sleep 4721", confined=Confined(processes=anew))
+    await until(lambda: len(alive("sleep 4721")) >= 3)
+    identity = bench.worker.identity()
+    assert identity is not None
+    os.kill(identity.pid, signal.SIGKILL)
+    await until(lambda: not bench.worker.alive)
+    assert alive("sleep 4721") == []
+
+
+@pytest.mark.slow
+async def test_where_processes_are_not_numbered_anew_a_script_still_signals_and_reads_nobody(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    tries = tuple(one for one in PROCESSES if one.name not in SEEN_WITHOUT)
+    places = {"PARENT": os.getpid(), "GROUP": os.getpgrp()}
+    (bench.top / "train.py").write_text(script(places, tries))
+    found = await bench.run(f"{sys.executable} train.py", confined=Confined(processes=False))
+    assert found.status == "done" and "ESCAPED" not in bench.log, bench.log
+
+
+@pytest.mark.slow
 async def test_a_script_cannot_let_go_of_the_lock_by_which_its_worker_is_known(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     code = "import fcntl, os, time; [fcntl.flock(int(n), 8) for n in os.listdir('/proc/self/fd') if int(n) > 2"

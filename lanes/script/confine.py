@@ -6,7 +6,6 @@ all went well that is closed without a word.
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import resource
@@ -15,14 +14,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from lanes.script.keeper import FAILED, keep
 from lanes.script.landlock import no_new_privileges, restrict
-from lanes.script.namespaces import drop_capabilities, leave_the_network, write_only
+from lanes.script.namespaces import drop_capabilities, leave_the_network, number_anew, write_only
 from lanes.script.syscalls import forbid
-
-_DIE_WITH_PARENT = 1
-
-FAILED = 125
-"""Exit status where the command was not run."""
 
 MOST_FILE_BYTES = 256 << 30
 """A file that a run writes may grow no larger."""
@@ -31,19 +26,23 @@ MOST_PROCESSES = 4096
 
 
 def main() -> int:
-    """Do as told; returns only where it could not."""
+    """Do as told, and wait for the end of it; returns the exit status."""
     told: dict[str, Any] = json.load(sys.stdin)
+    for handle in (told["say"], told["report"], *told["keep"]):
+        os.set_inheritable(handle, False)
     try:
-        _become(told)
+        if told["network"]:
+            leave_the_network()
+        if told["processes"]:
+            number_anew()
+        return keep(lambda: _become(told), told["parent"], told["say"], told["report"], told["processes"])
     except (OSError, ValueError) as error:
         os.write(told["say"], str(error).encode())
     return FAILED
 
 
 def _become(told: dict[str, Any]) -> None:
-    os.set_inheritable(told["say"], False)
-    if told["network"]:
-        leave_the_network()
+    os.setsid()  # a signal to its group reaches nobody who keeps it
     _limit(told["network"])
     if told["network"] and told["files"]:
         write_only(Path(path) for path in told["write"])
@@ -55,7 +54,8 @@ def _become(told: dict[str, Any]) -> None:
         forbid()
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.chdir(told["place"])
-    _die_with(told["parent"])
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     os.execvpe(told["argv"][0], told["argv"], told["env"])
 
 
@@ -72,13 +72,6 @@ def _at_most(what: int, limit: int) -> None:
     _, hard = resource.getrlimit(what)
     limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
     resource.setrlimit(what, (limit, limit))
-
-
-def _die_with(parent: int) -> None:
-    """Have the kernel end this process when its parent ends; last of all, for new rights make it forget that."""
-    ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(FAILED)
 
 
 if __name__ == "__main__":

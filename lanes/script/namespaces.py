@@ -10,10 +10,11 @@ import struct
 from collections.abc import Iterable
 from pathlib import Path
 
-_MOUNTS, _USER, _NETWORK, _IPC = 0x00020000, 0x10000000, 0x40000000, 0x08000000
+_MOUNTS, _USER, _NETWORK, _IPC, _PIDS = 0x00020000, 0x10000000, 0x40000000, 0x08000000, 0x20000000
 _BIND, _REC, _PRIVATE = 0x1000, 0x4000, 0x40000
 _DROP_FROM_BOUNDING, _SECURE_BITS, _LAST_CAPABILITY = 24, 28, 63
 _SHARED_MEMORY, _NOT_TO_BE_RUN = "/dev/shm", 0x2 | 0x4
+_PROCESSES, _NOTHING_TO_RUN = "/proc", 0x2 | 0x4 | 0x8
 _SET_MOUNT, _RECURSIVE, _READ_ONLY = 442, 0x8000, 0x1
 _GET_FLAGS, _SET_FLAGS, _UP = 0x8913, 0x8914, 0x1
 
@@ -28,10 +29,7 @@ def leave_the_network() -> None:
         OSError: The kernel does not allow it, as in many containers.
     """
     user, group, sockets = os.getuid(), os.getgid(), _sockets()
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(_USER | _NETWORK | _IPC | _MOUNTS):
-        error = ctypes.get_errno()
-        raise OSError(error, f"unshare: {os.strerror(error)}")
+    _unshare(_USER | _NETWORK | _IPC | _MOUNTS)
     here = Path("/proc/self")
     (here / "setgroups").write_text("deny", encoding="ascii")
     (here / "uid_map").write_text(f"{user} {user} 1", encoding="ascii")
@@ -43,6 +41,27 @@ def leave_the_network() -> None:
             _mount("/dev/null", str(path), _BIND)
     if Path(_SHARED_MEMORY).is_dir():
         _mount("tmpfs", _SHARED_MEMORY, _NOT_TO_BE_RUN, kind="tmpfs")
+
+
+def number_anew() -> None:
+    """Have children be numbered from 1, in a name space with nobody else: what has no number gets no signal.
+
+    After ``leave_the_network``. The first child is in place of the machine's first process: with it all others end.
+
+    Raises:
+        OSError: The kernel does not allow it.
+    """
+    _unshare(_PIDS)
+
+
+def see_own_processes() -> None:
+    """From here on ``/proc`` has the processes of this name space and no others. For its first process.
+
+    Raises:
+        OSError: The kernel does not allow it, as in containers that hide parts of ``/proc``.
+    """
+    _unshare(_MOUNTS)
+    _mount("proc", _PROCESSES, _NOTHING_TO_RUN, kind="proc")
 
 
 def write_only(places: Iterable[Path]) -> None:
@@ -69,6 +88,13 @@ def drop_capabilities() -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     for capability in range(_LAST_CAPABILITY + 1):
         libc.prctl(_DROP_FROM_BOUNDING, capability, 0, 0, 0)  # fails for those that there are not, or not ours
+
+
+def _unshare(what: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(what):
+        error = ctypes.get_errno()
+        raise OSError(error, f"unshare: {os.strerror(error)}")
 
 
 def _sockets() -> list[Path]:

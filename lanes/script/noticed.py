@@ -20,7 +20,8 @@ _MOST_LOOKED_AT = 100_000
 
 _REFUSED = re.compile(
     r"permission denied|operation not permitted|read-only file system|network is unreachable|connection refused"
-    r"|file too large|no space left|name resolution|name or service not known|cross-device link|PermissionError",
+    r"|file too large|no space left|name resolution|name or service not known|cross-device link|PermissionError"
+    r"|no such process|no such file or directory: '/proc/\d+",
     re.IGNORECASE,
 )
 

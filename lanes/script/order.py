@@ -28,6 +28,9 @@ class Confined(Message):
     files: bool = True
     """Whether it may write only below ``write``, its temporary folder and its cache."""
 
+    processes: bool = True
+    """Whether it sees and signals no processes but its own; only together with ``network``."""
+
     write: tuple[Path, ...] = ()
     """Folders that it may write besides."""
 

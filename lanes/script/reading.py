@@ -13,6 +13,9 @@ _SUMMED_UP = re.compile(rf"^([A-Za-z_][\w./-]*):[ \t]+({NUMBER})[ \t]*$", re.MUL
 
 MOST_NAMES = 200
 
+LARGEST = 1e100
+"""A metric further from 0 is none: its square, and what statistics make of it, would be no number any more."""
+
 
 def metric(output: str, name: str, pattern: str | None = None) -> float | None:
     """The metric, by its last match; None where nothing matches."""
@@ -38,8 +41,8 @@ def metrics(output: str, name: str, pattern: str | None = None) -> list[float]:
 
 
 def is_measurement(value: float | None) -> bool:
-    """Whether a metric counts: nothing, not a number and infinity are a crash and never a best."""
-    return value is not None and math.isfinite(value)
+    """Whether a metric counts: nothing, not a number and what is past all numbers are a crash and never a best."""
+    return value is not None and abs(value) <= LARGEST
 
 
 def named(output: str) -> dict[str, float]:

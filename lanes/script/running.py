@@ -93,7 +93,7 @@ def run(
         log: File for its output: line by line while it runs, then as ``Screen`` has it.
         stop: Asked all the time whether it should end early.
         look: Told the line that it is at, twice a second.
-        keep: Open files that it inherits.
+        keep: Open files that stay open until all of it is gone, and that it does not inherit.
 
     Raises:
         NotConfined: It was not run.
@@ -103,21 +103,22 @@ def run(
     began, screen, watch = time.monotonic(), Screen(), Memory()
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
-    with os.fdopen(reading, "rb", buffering=0) as output, log.open("wb") as lines:
+    with os.fdopen(reading, "rb", buffering=0) as output, log.open("wb", buffering=0) as lines:
         try:
-            process = start(job.argv, job.place, job.env, job.rights, writing, keep)
+            started = start(job.argv, job.place, job.env, job.rights, writing, keep)
         finally:
             os.close(writing)
+        keeper = started.keeper
         try:
-            ended = _follow(process, output.fileno(), _Log(screen, lines.write), stop, look, watch, job)
+            ended = _follow(keeper, output.fileno(), _Log(screen, lines.write), stop, look, watch, job)
         finally:
-            left = end_family(process if process.poll() is None else None)
+            left = end_family(keeper if keeper.poll() is None else None)
         seconds = time.monotonic() - began
         _read_all(output.fileno(), _Log(screen, lines.write))
-    status = process.wait()
+    how = started.ended()
     log.write_text(screen.text(), encoding="utf-8")
-    left = left if ended == "itself" else ()
-    return Ran(ended, status, seconds, watch.resident, watch.on_gpu, screen, left, watch.overstepped)
+    left = tuple(sorted({*left, *how.left})) if ended == "itself" else ()
+    return Ran(ended, how.status, seconds, watch.resident, watch.on_gpu, screen, left, watch.overstepped)
 
 
 def end_family(leader: subprocess.Popen[bytes] | None) -> tuple[str, ...]:
@@ -143,7 +144,7 @@ def end_family(leader: subprocess.Popen[bytes] | None) -> tuple[str, ...]:
 class _Log:
     """Keeps what a command says, and writes finished lines down while it runs."""
 
-    def __init__(self, screen: Screen, write: Callable[[bytes], int]) -> None:
+    def __init__(self, screen: Screen, write: Callable[[bytes], int | None]) -> None:
         self._screen, self._write = screen, write
 
     def take(self, data: bytes) -> None:
@@ -162,6 +163,7 @@ def _follow(
 ) -> str:  # fmt: skip
     """Read on until the command has ended, or has to."""
     sampled, until, bounds = 0.0, time.monotonic() + job.seconds, job.bounds or of_the_machine(job.place)
+    ours = {process.pid, *(_children(process.pid) if job.rights.processes else ())}
     while process.poll() is None:
         if time.monotonic() >= until:
             return "time"
@@ -171,7 +173,7 @@ def _follow(
             time.sleep(_LOOK_SECONDS)  # it has closed its output and goes on
         if time.monotonic() - sampled >= _SAMPLE_SECONDS:
             sampled = time.monotonic()
-            watch.sample(family := _family())
+            watch.sample(family := [one for one in _family() if one.pid not in ours])
             if watch.oversteps(bounds, family, job.place):
                 return "bounds"
             look(log.current)
@@ -201,6 +203,12 @@ def _family() -> list[psutil.Process]:
         return psutil.Process().children(recursive=True)
     except psutil.Error:
         return []
+
+
+def _children(pid: int) -> set[int]:
+    with contextlib.suppress(psutil.Error):
+        return {one.pid for one in psutil.Process(pid).children()}
+    return set()
 
 
 def _signal(number: signal.Signals) -> bool:

@@ -10,11 +10,15 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
+
+from lanes.worker import MARK
 
 PROGRAM = "lanes.script.confine"
 
 _PROBE_SECONDS = 20.0
+
+_OF_AN_INTERPRETER = ("PATH", "LD_LIBRARY_PATH", "PYTHONHOME", "VIRTUAL_ENV")
 
 SECRETS = (
     ".anthropic", ".aws", ".azure", ".bash_history", ".bash_profile", ".bashrc", ".boto", ".cache/huggingface/token",
@@ -47,7 +51,10 @@ class Confinement:
     """Whether it can be kept from writing, and from reading what is hidden."""
 
     why: str
-    """What does not work, and why, in one line; empty where both do."""
+    """What of these does not work, and why, in one line; empty where both do."""
+
+    processes: bool = False
+    """Whether it can be kept from seeing and signalling processes that are not its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,9 @@ class Rights:
     hidden: tuple[Path, ...] = ()
     """What it may not read."""
 
+    processes: bool = False
+    """Whether it has no processes but its own; only together with ``network``."""
+
 
 FREE = Rights(network=False, files=False)
 """Nothing is taken."""
@@ -71,10 +81,40 @@ class NotConfined(Exception):
     """The command was not run, for its rights could not be taken or it could not be started; the message says why."""
 
 
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A command that is being run."""
+
+    keeper: subprocess.Popen[bytes]
+    """Ends with it; see ``lanes.script.keeper``."""
+
+    report: int
+    """Open file from which how it ended is read; closed by ``ended``."""
+
+    def ended(self) -> Ended:
+        """How it ended; once, after the keeper has."""
+        status = self.keeper.wait()
+        with os.fdopen(self.report, "rb", buffering=0) as said:
+            os.set_blocking(self.report, False)  # what the kernel is slow to end has it open
+            found: dict[str, Any] = json.loads(said.read() or b"{}")
+        return Ended(found.get("status", status), tuple(found.get("left", ())))
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a command ended."""
+
+    status: int
+    """Exit status; below 0 the signal that ended it."""
+
+    left: tuple[str, ...]
+    """Names of what went on after it and was ended with it, as far as that is known."""
+
+
 def start(
     argv: Sequence[str], place: Path, env: Mapping[str, str], rights: Rights, output: int | IO[bytes],
     keep: Sequence[int] = (),
-) -> subprocess.Popen[bytes]:  # fmt: skip
+) -> Started:  # fmt: skip
     """Start a command in a session of its own; it ends when the thread that has started it does.
 
     Args:
@@ -83,43 +123,50 @@ def start(
         env: Its whole environment.
         rights: What is taken from it.
         output: Where what it says goes, complaints too.
-        keep: Open files that it inherits.
+        keep: Open files that stay open until all of it is gone, and that it does not inherit.
 
     Raises:
         NotConfined: It was not run.
     """
     hear, say = os.pipe()
+    heard, report = os.pipe()
     told = {
         "argv": list(argv), "place": str(place), "env": dict(env), "network": rights.network, "files": rights.files,
         "write": [str(path) for path in rights.write], "hidden": [str(path) for path in rights.hidden],
-        "say": say, "parent": os.getpid(),
+        "processes": rights.processes, "say": say, "report": report, "keep": list(keep), "parent": os.getpid(),
     }  # fmt: skip
     with os.fdopen(hear, "rb") as words:
         try:
             process = subprocess.Popen(
                 [sys.executable, "-P", "-m", PROGRAM], stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT,
-                env=_with_packages(), start_new_session=True, pass_fds=(say, *keep),
+                env=_of_a_keeper(env), start_new_session=True, pass_fds=(say, report, *keep),
             )  # fmt: skip
+        except OSError:
+            os.close(heard)
+            raise
         finally:
             os.close(say)
+            os.close(report)
         assert process.stdin is not None
         with process.stdin as told_to:
             told_to.write(json.dumps(told).encode())
         problem = words.read().decode(errors="replace")
+    started = Started(process, heard)
     if problem:
-        process.wait()
+        started.ended()
         raise NotConfined(problem)
-    return process
+    return started
 
 
 async def available() -> Confinement:
     """What works on this machine, by doing it. Takes a tenth of a second."""
-    network, files = await asyncio.gather(
-        asyncio.to_thread(_problem, Rights(files=False)),
+    processes, files = await asyncio.gather(
+        asyncio.to_thread(_problem, Rights(files=False, processes=True)),
         asyncio.to_thread(_problem, Rights(network=False, hidden=secrets(Path.home()))),
     )
+    network = processes and await asyncio.to_thread(_problem, Rights(files=False))
     found = [f"{what}: {why}" for what, why in (("no network", network), ("no writing elsewhere", files)) if why]
-    return Confinement(not network, not files, "; ".join(found))
+    return Confinement(not network, not files, "; ".join(found), not processes)
 
 
 def secrets(home: Path) -> tuple[Path, ...]:
@@ -137,18 +184,22 @@ def _is_there(path: Path) -> bool:
 def _problem(rights: Rights) -> str:
     """Why a command cannot be run so; empty where it can."""
     try:
-        process = start(["/bin/sh", "-c", ":"], Path("/"), {"PATH": os.defpath}, rights, subprocess.DEVNULL)
+        started = start(["/bin/sh", "-c", ":"], Path("/"), {"PATH": os.defpath}, rights, subprocess.DEVNULL)
     except (NotConfined, OSError) as error:
         return str(error)
     try:
-        return "" if process.wait(_PROBE_SECONDS) == 0 else f"a command ends with exit status {process.returncode}"
+        started.keeper.wait(_PROBE_SECONDS)
     except subprocess.TimeoutExpired:
-        process.kill()
+        started.keeper.kill()
         return "a command does not end"
+    status = started.ended().status
+    return f"a command ends with exit status {status}" if status else ""
 
 
-def _with_packages() -> dict[str, str]:
-    """This process's environment, with which the packages of this project are found."""
+def _of_a_keeper(env: Mapping[str, str]) -> dict[str, str]:
+    """What a keeper needs to find the packages of this project, and the mark of its family: it has no keys to lose."""
     packages = str(Path(__file__).resolve().parents[2])
     path = os.environ.get("PYTHONPATH", "")
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([packages, path] if path else [packages])}
+    own = {name: os.environ[name] for name in _OF_AN_INTERPRETER if name in os.environ}
+    mark = {MARK: env[MARK]} if MARK in env else {}
+    return own | mark | {"PYTHONPATH": os.pathsep.join([packages, path] if path else [packages])}

@@ -2,6 +2,7 @@
 
 Landlock knows files and name spaces know the network. Neither knows the keys that a session has in the kernel, the
 limits of processes that are somebody else's, sockets to the host of a virtual machine, nor typing into a terminal.
+A queue of calls (``io_uring``) is not looked at by any filter, so there is none.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ class _Machine:
     """How one kind of machine numbers its calls."""
 
     audit: int
-    keys: tuple[int, ...]
-    """``add_key``, ``request_key``, ``keyctl``."""
+    never: tuple[int, ...]
+    """``add_key``, ``request_key``, ``keyctl``; ``userfaultfd``; ``io_uring_setup``, ``_enter``, ``_register``."""
 
     limits: int
     """``prlimit64``."""
@@ -46,9 +47,12 @@ class _Machine:
     """``ioctl``."""
 
 
+_QUEUE = (425, 426, 427)
+"""The same on both."""
+
 _MACHINES = {
-    "x86_64": _Machine(0xC000003E, (248, 249, 250), 302, (41, 53), 16),
-    "aarch64": _Machine(0xC00000B7, (217, 218, 219), 261, (198, 199), 29),
+    "x86_64": _Machine(0xC000003E, (248, 249, 250, 323, *_QUEUE), 302, (41, 53), 16),
+    "aarch64": _Machine(0xC00000B7, (217, 218, 219, 282, *_QUEUE), 261, (198, 199), 29),
 }
 
 _Instruction = tuple[int, int, int, int]
@@ -84,7 +88,7 @@ def _program(machine: _Machine) -> list[_Instruction]:
         (_LOAD, 0, 0, _NUMBER),
         (_AT_LEAST, 0, 1, _OTHER_NUMBERING),
         refuse,
-        *(line for number in machine.keys for line in _where(number, [refuse])),
+        *(line for number in machine.never for line in _where(number, [refuse])),
         # Of itself (0) a process may set and ask; of others it may ask, which gives no new limits (a null pointer).
         *_where(machine.limits, [*_passes(0, (0,), allow), *_is_null(2, allow), refuse]),
         *(line for number in machine.sockets for line in _where(number, [*_passes(0, _FAMILIES, allow), refuse])),

@@ -131,7 +131,7 @@ def _rights(order: ScriptOrder) -> Rights:
         return FREE
     write = (order.top, order.scratch, order.cache, *confined.write)
     hidden = (*secrets(Path.home()), *confined.hidden)
-    return Rights(confined.network, confined.files, write, hidden)
+    return Rights(confined.network, confined.files, write, hidden, confined.processes and confined.network)
 
 
 def _output(order: ScriptOrder, folder: Path, ran: Ran) -> str:

@@ -136,12 +136,16 @@ def _confinement() -> Confinement:
 
 def _confined() -> Confined | None:
     found = _confinement()
-    return Confined(network=found.network, files=found.files) if found.network or found.files else None
+    if not (found.network or found.files):
+        return None
+    return Confined(network=found.network, files=found.files, processes=found.processes)
 
 
 def _unconfined() -> str:
-    why = _confinement().why
-    return f"--unsafe: the script is run with rights that it should not have ({why})" if why else ""
+    found = _confinement()
+    if found.why:
+        return f"--unsafe: the script is run with rights that it should not have ({found.why})"
+    return "" if found.processes else "this machine does not hide its processes from a script: it sees their names"
 
 
 def _unsaved(program: ScriptProgram) -> str:
