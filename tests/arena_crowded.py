@@ -6,7 +6,8 @@ import os
 import sys
 from pathlib import Path
 
-from lanes.arena import connection, serve
+from lanes import connection
+from lanes.arena import serve
 
 MOST = 40
 

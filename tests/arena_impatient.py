@@ -6,7 +6,8 @@ import os
 import sys
 from pathlib import Path
 
-from lanes.arena import connection, schema, serve
+from lanes import connection
+from lanes.arena import schema, serve
 
 REQUEST_SECONDS = 0.7
 BUSY_SECONDS = 0.3

@@ -78,9 +78,25 @@ def answers(raw: bytes, method: bytes) -> Iterable[Answer]:
         first, *lines = head.decode("latin-1").split("\r\n")
         pairs = (line.partition(":") for line in lines)
         headers = {name.lower(): value.strip() for name, _, value in pairs}
-        length = 0 if method == b"HEAD" and place == 0 else int(headers.get("content-length", 0))
-        yield Answer(int(first.split(" ")[1]), headers, rest[:length])
-        raw = rest[length:]
+        if headers.get("transfer-encoding") == "chunked":
+            body, raw = _streamed(rest)
+        else:
+            length = 0 if method == b"HEAD" and place == 0 else int(headers.get("content-length", 0))
+            body, raw = rest[:length], rest[length:]
+        yield Answer(int(first.split(" ")[1]), headers, body)
+
+
+def _streamed(rest: bytes) -> tuple[bytes, bytes]:
+    """What came in pieces, perhaps without an end, and what came after it."""
+    body = bytearray()
+    while rest:
+        said, _, rest = rest.partition(b"\r\n")
+        length = int(said, 16)
+        if not length:
+            return bytes(body), rest.removeprefix(b"\r\n")
+        body += rest[:length]
+        rest = rest[length + 2 :]
+    return bytes(body), b""
 
 
 def resident(pid: int) -> int:

@@ -173,8 +173,7 @@ def _model_request(loot: Loot, chance: random.Random) -> bytes:
     return request(as_json(body), path=path, token=loot.product)
 
 
-KINDS: tuple[Kind, ...] = (
-    *VOTES,
+TRANSPORT: tuple[Kind, ...] = (
     _twice_headed,
     _smuggled,
     _length,
@@ -189,5 +188,7 @@ KINDS: tuple[Kind, ...] = (
     _no_host,
     _method,
     _upgraded,
-    _model_request,
 )
+"""By the way they are sent, whatever is asked."""
+
+KINDS: tuple[Kind, ...] = (*VOTES, *TRANSPORT, _model_request)

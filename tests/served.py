@@ -71,12 +71,10 @@ def write_order(folder: Path, **fields: object) -> Path:
     return folder / "order.json"
 
 
-def start(order: Path) -> subprocess.Popen[bytes]:
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+def start(order: Path, module: str = "lanes.workers.serve") -> subprocess.Popen[bytes]:
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
     with (order.parent / "log.txt").open("wb") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", "lanes.workers.serve", str(order)], stdout=log, stderr=log, env=environment
-        )
+        return subprocess.Popen([sys.executable, "-m", module, str(order)], stdout=log, stderr=log, env=environment)
 
 
 def wait_for_result(process: subprocess.Popen[bytes], folder: Path, seconds: float = 90) -> dict[str, object]:
@@ -91,8 +89,8 @@ def wait_for_result(process: subprocess.Popen[bytes], folder: Path, seconds: flo
 
 
 @contextmanager
-def serving(folder: Path, **fields: object) -> Iterator[Served]:
-    process = start(write_order(folder, **fields))
+def serving(folder: Path, module: str = "lanes.workers.serve", **fields: object) -> Iterator[Served]:
+    process = start(write_order(folder, **fields), module)
     try:
         found = wait_for_result(process, folder)
         assert found["status"] == "ready", found

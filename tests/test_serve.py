@@ -133,14 +133,22 @@ def test_an_unknown_model_is_not_found(client: httpx.Client) -> None:
         ({"messages": []}, "messages"),
         ({"messages": [{"role": "user", "content": "x " * 400}]}, "tokens"),
         ({"seed": -1}, "seed"),
+        ({"temperature": True}, "temperature"),
+        ({"max_tokens": "5"}, "max_tokens"),
+        ({"max_tokens": 5.0}, "max_tokens"),
+        ({"top_p": float("inf")}, "top_p"),
+        ({"messages": [{"role": "user", "content": "\ud800"}]}, "JSON"),
+        ({"model": "x" * 9999}, "model"),
+        ({"y" * 9999: 1}, "yyy"),
     ],
 )
 def test_a_request_that_cannot_be_met_says_which_field(
     client: httpx.Client, fields: dict[str, object], word: str
 ) -> None:
-    response = chat(client, "reference", "hello", **fields)
+    body = {"model": "reference", "messages": [{"role": "user", "content": "hello"}], "max_tokens": 24} | fields
+    response = client.post("/v1/chat/completions", content=json.dumps(body))
     assert response.status_code == 400
-    assert word in response.json()["error"]["message"]
+    assert word in response.json()["error"]["message"] and len(response.text) < 1000
 
 
 def test_a_body_that_is_too_large_is_refused(client: httpx.Client) -> None:
@@ -187,6 +195,17 @@ def test_a_folder_that_is_no_adapter_is_refused_and_the_others_stay(client: http
         assert client.post("/v1/load_lora_adapter", json=load).status_code == 400
     assert len(client.get("/v1/models").json()["data"]) == 3
     assert text(chat(client, "exp-0001", "How do I bake bread?"))
+
+
+@pytest.mark.parametrize("path", ["x" * 300, "/" * 5000, "a\0b", "/proc/1/root/x", ""])
+def test_a_path_that_nothing_can_be_at_is_refused(client: httpx.Client, path: str) -> None:
+    load = {"lora_name": "nowhere", "lora_path": path}
+    assert client.post("/v1/load_lora_adapter", json=load).status_code == 400
+
+
+def test_it_is_reached_by_loopback_alone(server: Served) -> None:
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.2", server.port), 5)
 
 
 def test_the_token_is_in_no_file_but_its_own(server: Served) -> None:

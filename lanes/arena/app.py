@@ -12,11 +12,11 @@ from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lanes.arena import openapi, page_api, product_api, votes_api
-from lanes.arena.connection import SAFETY
 from lanes.arena.door import HEADERS, Asked, Door
 from lanes.arena.entry import Entry, must_be
 from lanes.arena.problems import Problem, invalid
 from lanes.arena.service import Service
+from lanes.connection import SAFETY
 
 BODY_BYTES = 16 * 1024
 """Most bytes of a request."""

@@ -11,10 +11,10 @@ from pydantic import TypeAdapter
 from starlette.responses import Response
 
 from checkpoints.records import Json
-from lanes.arena.connection import REQUEST_SECONDS
 from lanes.arena.door import EVERYBODY, Asked, Door
 from lanes.arena.limits import PERSON, PRODUCT
 from lanes.arena.problems import Failure
+from lanes.connection import REQUEST_SECONDS
 
 PATH = "/v1/openapi.json"
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import resource
 import socket
 import sys
 from pathlib import Path
@@ -19,12 +18,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from checkpoints.artifacts import write_json
 from lanes.arena.app import build
-from lanes.arena.connection import Connection
 from lanes.arena.entry import Entry, TokenError
 from lanes.arena.ledger import Ledger
 from lanes.arena.schema import LedgerError
 from lanes.arena.service import Service
 from lanes.arena.wanted import Wanted
+from lanes.connection import Connection, allow_open_files
 from lanes.order import LOCK, RESULT, WORKER, ArenaOrder, ArenaResult
 from lanes.workers.failures import InputError, classify
 from lanes.workers.presence import Owner, introduce, take_lock
@@ -33,9 +32,6 @@ PROGRAM = "lanes.arena.serve"
 
 LOOK_SECONDS = 2.0
 """How often it looks whether it is still wanted."""
-
-OPEN_FILES = 8192
-"""Each connection is one."""
 
 
 class PortTaken(InputError):
@@ -61,7 +57,7 @@ def main(order_file: Path) -> int:
 
 
 def _run(order: ArenaOrder, folder: Path) -> None:
-    _allow_open_files()
+    allow_open_files()
     with _listen(order.host, order.port, _has_links(folder)) as listening:
         served = _Served(order, folder, listening)
         with asyncio.Runner(loop_factory=served.config.get_loop_factory()) as runner:
@@ -137,12 +133,6 @@ def _listen(host: str, port: int, has_links: bool) -> socket.socket:
             raise PortTaken(f"{line}: end what listens there") from error
         print(f"Port {port} cannot be had ({error.strerror}): a free one is used instead", flush=True)
         return _listen(host, 0, has_links)
-
-
-def _allow_open_files() -> None:
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = OPEN_FILES if most == resource.RLIM_INFINITY else min(OPEN_FILES, most)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def _failed(folder: Path, error: Exception) -> int:

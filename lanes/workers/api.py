@@ -6,18 +6,22 @@ import secrets
 import time
 import uuid
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from starlette.responses import JSONResponse, Response
 
 from lanes.workers.chat import Ask, Refused, Said, Unknown
+from lanes.workers.failures import one_line
+
+Name: TypeAlias = Annotated[str, Field(max_length=200)]
+"""Of a model; a refusal says it again, so it is bounded."""
 
 
 class _Request(BaseModel):
-    """What is asked; a field that would be ignored is refused instead."""
+    """What is asked; a field that would be ignored is refused instead, and so is a number that is a text or a truth."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class Message(_Request):
@@ -37,7 +41,7 @@ class StreamOptions(_Request):
 class ChatRequest(_Request):
     """``POST /v1/chat/completions``."""
 
-    model: str
+    model: Name
     messages: Annotated[tuple[Message, ...], Field(min_length=1)]
     temperature: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] = 1.0
     top_p: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = 1.0
@@ -67,15 +71,15 @@ class ChatRequest(_Request):
 class LoadRequest(_Request):
     """``POST /v1/load_lora_adapter``."""
 
-    lora_name: str
-    lora_path: str
+    lora_name: Name
+    lora_path: Annotated[str, Field(max_length=4096)]
     """Folder on the server's machine; a folder without ``adapter_config.json`` is a whole model."""
 
 
 class UnloadRequest(_Request):
     """``POST /v1/unload_lora_adapter``."""
 
-    lora_name: str
+    lora_name: Name
 
 
 def chat_answer(request: ChatRequest, said: Said) -> Response:
@@ -130,4 +134,4 @@ def first_problem(error: ValidationError) -> tuple[str, str, str | None]:
     problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
     field = ".".join(str(part) for part in problem["loc"])
     text = f"{field}: {problem['msg']}" if field else problem["msg"]
-    return text, "invalid_request_error", field or None
+    return one_line(text), "invalid_request_error", one_line(field) if field else None

@@ -19,6 +19,7 @@ from transformers import (
 )
 
 from checkpoints.records import REFERENCE
+from lanes.workers.adapters import CONFIG, as_before_if_it_fails, check_adapter
 from lanes.workers.chat import Ask, Refused, Unknown
 from lanes.workers.draw import Draw
 from lanes.workers.encode import encode_chats
@@ -76,9 +77,13 @@ class Models:
             raise Refused(f"{name!r} is no name for a model: use letters, digits, - and _, at most 64")
         if name in self.names:
             raise Refused(f"model {name!r} is loaded already: unload it first")
-        if not folder.is_dir():
+        try:
+            is_folder, is_adapter = folder.is_dir(), (folder / CONFIG).is_file()
+        except OSError as error:
+            raise Refused(f"{folder} cannot be read ({error.strerror}): name a folder that can") from error
+        if not is_folder:
             raise Refused(f"{folder} is no folder on this machine")
-        if (folder / "adapter_config.json").is_file():
+        if is_adapter:
             self._load_adapter(name, folder)
         else:
             self._load_whole(name, folder)
@@ -185,21 +190,23 @@ class Models:
         )
 
     def _load_adapter(self, name: str, folder: Path) -> None:
-        if not (folder / "adapter_model.safetensors").is_file():
-            raise Refused(f"{folder} has no adapter_model.safetensors: save the adapter with safetensors")
+        check_adapter(folder)
+        shared: Any = self._peft or self._base.model
         try:
-            if self._peft is None:
-                self._peft = PeftModel.from_pretrained(
-                    self._base.model, str(folder), adapter_name=name, low_cpu_mem_usage=True
-                ).eval()
-            else:
-                self._peft.load_adapter(
-                    str(folder), adapter_name=name, low_cpu_mem_usage=True, torch_device=str(self._device)
-                )
+            with as_before_if_it_fails(shared):
+                self._take_in(name, folder)
         except Exception as error:
-            if self._peft is not None and name in self._peft.peft_config:
-                self.unload(name)
             raise Refused(f"{folder} is no adapter for this base model ({one_line(str(error))})") from error
+
+    def _take_in(self, name: str, folder: Path) -> None:
+        if self._peft is None:
+            self._peft = PeftModel.from_pretrained(
+                self._base.model, str(folder), adapter_name=name, low_cpu_mem_usage=True
+            ).eval()
+        else:
+            self._peft.load_adapter(
+                str(folder), adapter_name=name, low_cpu_mem_usage=True, torch_device=str(self._device)
+            )
 
     def _load_whole(self, name: str, folder: Path) -> None:
         try:

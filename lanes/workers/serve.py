@@ -28,6 +28,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from checkpoints.artifacts import write_json
+from lanes.connection import Connection, allow_open_files
 from lanes.order import LOCK, RESULT, WORKER, ServeOrder, ServeResult
 from lanes.workers.api import (
     ChatRequest,
@@ -73,6 +74,7 @@ def main(order_file: Path) -> int:
     introduce(folder / WORKER, "lanes.workers.serve")
     try:
         order = ServeOrder.model_validate_json(order_file.read_bytes())
+        allow_open_files()
         asyncio.run(_Server(order, folder).serve())
     except Exception as error:
         kind, line = classify(error)
@@ -93,8 +95,8 @@ class _Server:
         self._socket = _listen(order.host, order.port)
         self._uvicorn = uvicorn.Server(
             uvicorn.Config(
-                self._app(), access_log=False, log_level="warning", server_header=False, timeout_graceful_shutdown=5,
-                timeout_keep_alive=30,
+                self._app(), http=Connection, ws="none", access_log=False, log_level="warning", server_header=False,
+                proxy_headers=False, timeout_graceful_shutdown=5, timeout_keep_alive=30,
             )
         )  # fmt: skip
 

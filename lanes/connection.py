@@ -1,9 +1,10 @@
-"""One connection to the service: uvicorn's, with bounds on how long requests and answers take, and on their number."""
+"""One connection to a server of ours: uvicorn's, with bounds on its time and its size, and on how many there are."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import resource
 from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -21,6 +22,9 @@ REQUEST_BYTES = 512 * 1024
 MOST = 2000
 """Connections at a time. A further one takes the place of the one that has waited longest for its client."""
 
+OPEN_FILES = 8192
+"""Each connection is one."""
+
 SAFETY = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -37,6 +41,13 @@ _NOT_HTTP = b"".join(
         f"content-length: {len(_UNREADABLE)}\r\n\r\n{_UNREADABLE}".encode(),
     )
 )
+
+
+def allow_open_files() -> None:
+    """Let this process have as many connections at a time as ``MOST``, where the machine lets it."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if most == resource.RLIM_INFINITY else min(OPEN_FILES, most)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 class Connection(HttpToolsProtocol):
