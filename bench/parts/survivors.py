@@ -17,6 +17,9 @@ from checkpoints.reader import DATABASE
 
 ROOT = Path(__file__).parents[2]
 
+PYTHON = str(PLACE / "bin" / "python")
+"""Of the environment that the others are installed into."""
+
 
 @dataclass(frozen=True, slots=True)
 class Survivor:
@@ -41,28 +44,30 @@ class Survivor:
 
 
 def survivors() -> list[Survivor]:
-    """Ours, and those of the others that can be installed here; a line for each that cannot."""
+    """Ours, and those of the others that can be installed here."""
     found = [
         Survivor("ours, stages in workers", sys.executable, "survivor_ours", ("workers",), _of_ours, _hang_ours),
         Survivor("ours, stages in process", sys.executable, "survivor_ours", (), _of_ours, _hang_ours),
     ]
-    try:
-        installed("dbos")
-        found.append(Survivor(f"DBOS {version('dbos')}", _python(), "survivor_dbos", (), _of_dbos, _hang_dbos))
-    except (OSError, subprocess.SubprocessError) as error:
-        print(f"DBOS is left out: {str(error).splitlines()[0]}")
-    try:
-        installed("optuna")
-        name = f"Optuna {version('optuna')}"
+    there = peers()
+    if name := there.get("dbos"):
+        found.append(Survivor(name, PYTHON, "survivor_dbos", (), _of_dbos, _hang_dbos))
+    if name := there.get("optuna"):
         for more, argument in (("", ()), (", heartbeat", ("heartbeat",))):
-            found.append(Survivor(name + more, _python(), "survivor_optuna", argument, _of_optuna, _hang_optuna))
-    except (OSError, subprocess.SubprocessError) as error:
-        print(f"Optuna is left out: {str(error).splitlines()[0]}")
+            found.append(Survivor(name + more, PYTHON, "survivor_optuna", argument, _of_optuna, _hang_optuna))
     return found
 
 
-def _python() -> str:
-    return str(PLACE / "bin/python")
+def peers() -> dict[str, str]:
+    """Name and version of each of the others, by its package; one that cannot be installed is left out with a line."""
+    found: dict[str, str] = {}
+    for package, name in (("dbos", "DBOS"), ("optuna", "Optuna")):
+        try:
+            installed(package)
+            found[package] = f"{name} {version(package)}"
+        except (OSError, subprocess.SubprocessError) as error:
+            print(f"{name} is left out: {str(error).splitlines()[0]}")
+    return found
 
 
 def _asked(path: Path, query: str) -> list[tuple[str, ...]]:
