@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from lanes.launch import Launcher
@@ -20,14 +21,16 @@ REPLACEMENTS = 2
 class StandbyKeeper:
     """Keeps at most one worker warm in a folder for workers."""
 
-    def __init__(self, work: Path, program: str, owner: Path) -> None:
+    def __init__(self, work: Path, program: str, owner: Path, tell: Callable[[str], None]) -> None:
         """Take up what an earlier runner has left warm.
 
         Args:
             work: Folder for workers' folders.
             program: Module that standby workers run.
             owner: Lock file of the run.
+            tell: Called with a line about each that died or could not be started.
         """
+        self._tell = tell
         self._work = work
         self._program = program
         self._owner = owner
@@ -90,12 +93,17 @@ class StandbyKeeper:
         """Start one; where that fails the next training has a cold start, and says itself what is wrong."""
         try:
             if self._worker:
+                words = self._worker.last_words() or "it left no word"
+                self._tell(
+                    f"the trainer that stood by died{self._worker.how_it_ended()}, another one is started: {words}"
+                )
                 await self._remove(self._worker)
             self._worker = Worker(await asyncio.to_thread(self._new_folder))
             await self._worker.put(STANDBY, wish.model_dump(mode="json"))
             await self._worker.start(self._program, launcher, self._owner)
-        except (OSError, WorkerError):
+        except (OSError, WorkerError) as error:
             self._worker = None
+            self._tell(f"no trainer stands by, the next training starts cold: {error}")
 
     async def _remove(self, worker: Worker) -> None:
         await worker.kill(grace=0)

@@ -6,7 +6,8 @@ import asyncio
 import shutil
 from pathlib import Path
 
-from checkpoints.records import Experiment, FailureKind, Json, Lane, Stage
+from checkpoints import writes
+from checkpoints.records import Experiment, FailureKind, Json, Lane, Level, Stage
 from checkpoints.store import Store
 from lanes.aside import Aside
 from lanes.data_files import watched
@@ -47,7 +48,7 @@ class TrainLane:
         self._launcher = launcher
         self._program = program
         self._work = store.folder.absolute() / WORK
-        self._standby = StandbyKeeper(self._work, program, store.owner.path)
+        self._standby = StandbyKeeper(self._work, program, store.owner.path, self._warn)
         self._hand: Training | None = None
         self._aside = Aside(store.owner.path, lambda: LocalProcess(self.settings.threads))
         self._ending: StagePaused | StageFailed | None = None
@@ -185,6 +186,9 @@ class TrainLane:
         while (folder := self._work / f"{model}-train-{attempt}").exists():
             attempt += 1
         return folder
+
+    def _warn(self, text: str) -> None:
+        self._store.submit(writes.event, Level.WARNING, Lane.TRAIN, text)
 
     def _how(self) -> Launcher:
         settings = self.settings

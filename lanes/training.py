@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from checkpoints import writes
 from checkpoints.records import FailureKind, Json, Level, Stage
 from checkpoints.store import Store
+from checkpoints.writes.log import event_once
 from lanes.lane import StageFailed, StagePaused
 from lanes.launch import Launcher
 from lanes.oom import oom_kills
@@ -211,6 +212,10 @@ class Training:
             raise StageFailed(found.failure or FailureKind.CRASH, found.error)
         if found.status == "paused":
             raise StagePaused(f"paused after step {found.steps}")
+        for note in found.notes:
+            self._store.submit(
+                event_once, Level.WARNING, "train", f"trained all the same: {note}", self._stage.experiment
+            )
         kept: Json = found.model_dump(mode="json", exclude={"pairs"})
         return kept | {
             "artifact": self._stage.order["train"]["output"],

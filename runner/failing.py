@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from checkpoints import writes
-from checkpoints.records import BASELINE, FailureKind, Json, Lane, RunState, Stage
+from checkpoints.records import BASELINE, FailureKind, Json, Lane, Level, RunState, Stage
 from lanes.lane import StageFailed
 
 if TYPE_CHECKING:
@@ -20,7 +20,9 @@ def try_again(db: Database, stage: Stage, failure: StageFailed, seconds: float, 
         Conflict: A person's step came first.
     """
     writes.fail_stage(db, stage.experiment, stage.lane, stage.attempt, failure.kind, str(failure), seconds)
-    writes.start_stage(db, stage.experiment, stage.lane, order)
+    attempt = writes.start_stage(db, stage.experiment, stage.lane, order)
+    text = f"tried again, attempt {attempt}{_with(stage.order, order)}"
+    writes.event(db, Level.WARNING, stage.lane, text, stage.experiment)
 
 
 def give_up(db: Database, stage: Stage, failure: StageFailed, seconds: float) -> None:
@@ -58,6 +60,19 @@ def leave_unjudged(db: Database, stage: Stage, failure: StageFailed, seconds: fl
 def no_baseline(lane: Lane, failure: StageFailed) -> str:
     """Why the run stands still when the first experiment fails, for a person."""
     return f"the baseline failed in the {lane} lane ({failure.kind}): {failure}"
+
+
+def _with(before: Json, after: Json) -> str:
+    """What a revised order has its training do differently, for a person."""
+    old, new = _training(before), _training(after)
+    changed = [f"{name} {value}" for name, value in new.items() if value != old.get(name)]
+    return f", with {' and '.join(changed)}" if changed else ""
+
+
+def _training(order: Json) -> Json:
+    train: Json = order.get("train") or {}
+    recipe: Json = train.get("recipe") or {}
+    return recipe.get("training") or {}
 
 
 def _end(db: Database, number: int, lane: Lane, failure: StageFailed) -> None:

@@ -184,6 +184,7 @@ def test_a_busy_service_is_asked_again_when_it_says_and_half_an_answer_is_none(r
     assert run.ask().value == FITS
     first, second, _ = (asked.at for asked in run.service.asked)
     assert second - first >= 1.5
+    assert f"{NAME} was asked again, and answered: " in run.said()[-1]
     assert run.last().seconds >= 1.5
 
 
@@ -299,6 +300,7 @@ def test_a_process_that_dies_is_started_again(run: Run) -> None:
         return await asking
 
     assert run.loop.run(kill()).text == "again" and len(workers()) == 1
+    assert f"{NAME} is asked once more, in another process: the agent's process has ended" in run.said()[-1]
 
 
 def test_another_model_gets_a_process_of_its_own_and_its_price_is_held(run: Run) -> None:

@@ -163,6 +163,7 @@ def test_a_lost_terminal_leaves_the_run_going_on_in_the_same_process(python: Pat
     with closing(Reader(folder / "run")) as reader:
         run = reader.run()
         assert run and run.state is RunState.FINISHED
+        assert "the terminal has gone: the run goes on without a screen" in "\n".join(e.text for e in reader.events())
     assert ended(folder) == 7
     assert "finished: all 6 experiments" in (folder / "run" / "headless.log").read_text()
 
@@ -247,6 +248,9 @@ def test_a_screen_that_breaks_comes_back_and_at_last_leaves_the_run_alone(python
     screen.until("the screen failed again and again", "the run goes on headless as process")
     assert b"Traceback" not in screen.sent
     assert "Traceback" in (folder / "run" / "dashboard-errors.log").read_text()
+    with closing(Reader(folder / "run")) as reader:
+        told = [event.text for event in reader.events() if event.kind == "screen"]
+        assert told and all(text.startswith("the screen failed and is back (RuntimeError") for text in told)
 
     pid = held_by(folder)
     visit = start(python, folder, SLEEPING_FAULT="1")

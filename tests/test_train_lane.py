@@ -443,6 +443,8 @@ async def test_a_standby_worker_that_died_is_replaced_and_its_folder_removed(sto
     os.kill(dead.pid, signal.SIGKILL)
     await until(lambda: standing_by(store) and Worker(standing_by(store)[0]).identity() not in (None, dead))
     assert len(list((store.folder / "work").glob("standby-*"))) == 1
+    [said] = [event.text for event in store.read.events() if "stood by" in event.text]
+    assert said.startswith("the trainer that stood by died (SIGKILL), another one is started: ")
     running.cancel()
 
 

@@ -88,6 +88,8 @@ class Owner:
         await self.session.run()
 
     def _make(self, told: str) -> Dashboard:
+        if told:
+            self._record(told)
         return Dashboard(self.folder / RUN, self._intervene, self._subscribe, self._trouble, owned=True, told=told)
 
     async def _ended_without_us(self, guest: asyncio.Task[Leave | None], runner: asyncio.Task[None]) -> int:
@@ -164,6 +166,7 @@ class Owner:
         from tui.headless import Printer, listen_for_signals
 
         session = self._session
+        self._record("the terminal has gone: the run goes on without a screen; another dashboard shows it again")
         with Printer(session.store.read, sys.stdout, lambda: session.store.trouble) as printer:
             forget = session.store.listen(printer.ring(asyncio.get_running_loop()))
             asked = listen_for_signals(session)
@@ -174,6 +177,14 @@ class Owner:
             printer.print_new()
             await self._close(keep_workers=bool(asked and asked[-1] == "now"))
         return 0
+
+    def _record(self, text: str) -> None:
+        """Put on record what became of the screen."""
+        from checkpoints import writes
+        from checkpoints.records import Level
+
+        if self.session:
+            self.session.store.submit(writes.event, Level.WARNING, "screen", text)
 
     @property
     def _session(self) -> Session:

@@ -22,6 +22,12 @@ def event(db: Database, level: Level, kind: str, text: str, experiment: int | No
     )
 
 
+def event_once(db: Database, level: Level, kind: str, text: str, experiment: int | None = None) -> None:
+    """Add a line unless the log has it already, of whichever experiment."""
+    if not db.execute("SELECT 1 FROM events WHERE kind = ? AND text = ? LIMIT 1", [kind, text]).fetchone():
+        event(db, level, kind, text, experiment)
+
+
 _HALF = re.compile("[\ud800-\udfff]")
 
 

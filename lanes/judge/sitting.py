@@ -79,6 +79,7 @@ class Sitting:
             while self._named() == settings:
                 async for vote in voter.vote(due):
                     await self._store.do(writes.add_votes, [vote])
+                    self._said = ""  # what kept it from judging has passed, and is said again when it comes again
                 await asyncio.sleep(LOOK_SECONDS)
                 due = await self._due(settings)
 

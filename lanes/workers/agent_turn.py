@@ -108,7 +108,7 @@ class Turn:
         """What came: ``done`` with the text (and the value, where a schema was given), or ``failed``."""
         try:
             async with asyncio.timeout_at(asyncio.get_running_loop().time() + self._seconds):
-                found: Json = {"done": await self._answer()}
+                found: Json = {"done": await self._answer() | {"trouble": self._trouble}}
         except Failed as failed:
             found = {"failed": {"kind": failed.kind, "line": str(failed), "wait": failed.wait}}
         except TimeoutError:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -29,6 +30,13 @@ def choose_device(name: str) -> torch.device:
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise InputError(f"Device {name!r} is asked for, but torch sees no GPU: use device 'cpu' or 'auto'")
     return torch.device(name)
+
+
+def missed_gpu(name: str, device: torch.device) -> list[str]:
+    """A line where a machine has a GPU's driver and ``auto`` had to do without the GPU; else none."""
+    if name == "auto" and device.type == "cpu" and shutil.which("nvidia-smi"):
+        return ["torch sees no GPU, though nvidia-smi is here: the CPU was used; see to the driver"]
+    return []
 
 
 def weights_dtype(precision: Precision, frozen: bool, device: torch.device) -> torch.dtype:

@@ -23,7 +23,7 @@ from lanes.recipe import Recipe
 from lanes.workers.callbacks import SealCheckpoints, Watch, newest_whole
 from lanes.workers.failures import NotFiniteError
 from lanes.workers.metrics import Metrics
-from lanes.workers.model import choose_device, load_base, weights_dtype
+from lanes.workers.model import choose_device, load_base, missed_gpu, weights_dtype
 from lanes.workers.preference_accuracy import accuracy
 from lanes.workers.scoring import score, second_base
 from lanes.workers.trainer import build_trainer, training_rows
@@ -76,7 +76,13 @@ def train(
     reference = second_base(order, device) if _needs_reference(order.recipe) else None
     checkpoint, passed = newest_whole(folder / "checkpoints", metrics is not None)
     watch = Watch(metrics, folder / PAUSE, _tokens_until(checkpoint))
-    found = _Found(selection, [*selection.notes, *notes, *passed], len(dataset), watch)
+    notes = [
+        *missed_gpu(order.device, device),
+        *selection.notes,
+        *notes,
+        *(f"{each} (in {folder.name})" for each in passed),
+    ]
+    found = _Found(selection, notes, len(dataset), watch)
     if (folder / PAUSE).exists():
         return found.result("paused", _steps_until(checkpoint), None)
     _note(metrics, "preparing the first step")

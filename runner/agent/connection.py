@@ -124,7 +124,8 @@ class Connection:
             return await process.ask(asked, seconds, on_saying)
         except Hung:
             raise
-        except Died:
+        except Died as died:
+            self._tell(Level.WARNING, f"{self.whom.model} is asked once more, in another process: {died}")
             return await (await self._started()).ask(asked, seconds, on_saying)
 
     async def _started(self) -> Process:
@@ -141,6 +142,8 @@ class Connection:
         if heard.kind in READABLE:
             if heard.value is not None:
                 self._form = heard.form
+            if heard.trouble:
+                self._tell(Level.WARNING, f"{self.whom.model} was asked again, and answered: {heard.trouble}")
             if self._breaker.worked(probe):
                 self._tell(Level.INFO, f"{self.whom.model} answers again")
             return

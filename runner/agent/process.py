@@ -83,6 +83,8 @@ class Heard:
     tokens_in: int
     tokens_out: int
     usd: float | None
+    trouble: str = ""
+    """Why it was asked more than once, as far as it answered in the end."""
 
 
 class NotReady(Exception):
@@ -248,4 +250,5 @@ def _heard(said: Json) -> Heard:
     return Heard(
         clean(found["text"]), found.get("value"), found["form"], found.get("kind", ""), clean(found.get("line", "")),
         found.get("wait", 0.0), found["tokens_in"], found["tokens_out"], found["usd"],
+        clean(found.get("trouble", "")),
     )  # fmt: skip
