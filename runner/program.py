@@ -6,6 +6,7 @@ paths, relative to the program's folder, or hub ids; in a parsed program local o
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any, cast
@@ -14,6 +15,7 @@ from pydantic import ConfigDict, ValidationError
 
 from checkpoints.reader import Reader
 from checkpoints.records import Json
+from checkpoints.trouble import whose
 from lanes.arena import on_policy
 from lanes.order import Source
 from lanes.pull import SQLITE, Pull
@@ -119,7 +121,7 @@ class Program(Settings):
         return tuple(problem.line(document) for problem in measured_otherwise(before, self))
 
     def missing(self) -> tuple[str, ...]:
-        """One line for each local file or folder that the program names and that is not there."""
+        """One line for each local file or folder that the program names and that is not there or may not be read."""
         document = read_document(self.text, self.path.name)
         places: list[tuple[tuple[str, ...], str]] = [
             (("model",), self.model.name),
@@ -127,10 +129,18 @@ class Program(Settings):
             *((("data", "heldout", name), source.path) for name, source in self.data.heldout if source is not None),
         ]
         return tuple(
-            Problem(path, f"{place!r} is not there", "a local file or folder, or a hub id").line(document)
+            Problem(path, f"{place!r} {what}", "a local file or folder, or a hub id").line(document)
             for path, place in places
-            if Path(place).is_absolute() and not Path(place).exists()
+            if Path(place).is_absolute() and (what := _trouble(Path(place)))
         )
+
+
+def _trouble(place: Path) -> str:
+    """Why a file or folder cannot be read; empty where it can."""
+    if not place.exists():
+        return "is not there"
+    needed = os.R_OK | os.X_OK if place.is_dir() else os.R_OK
+    return "" if os.access(place, needed) else f"may not be read by you: it belongs to {whose(place)}"
 
 
 def _settings(document: Document, folder: Path) -> Settings:

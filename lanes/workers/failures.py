@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 from checkpoints.records import FailureKind
 from lanes.sources import DataError
 
@@ -35,6 +37,9 @@ def classify(error: BaseException) -> tuple[FailureKind, str]:
         return FailureKind.INPUT, one_line(str(error))
     if out_of_memory(error):
         return FailureKind.OOM, f"Out of memory ({one_line(str(error))}): use a smaller batch or max_length"
+    if isinstance(error, OSError) and error.errno in _NOT_ALLOWED:
+        line = f"{error.filename or 'A file'} may not be used ({error.strerror}): change its permissions"
+        return FailureKind.INPUT, one_line(line)
     return FailureKind.CRASH, one_line(f"{type(error).__name__}: {error}")
 
 
@@ -48,6 +53,8 @@ def out_of_memory(error: BaseException) -> bool:
     named = any(kind.__name__ == "OutOfMemoryError" for kind in type(error).__mro__)
     return named or isinstance(error, MemoryError) or any(words in text for words in _NO_MEMORY)
 
+
+_NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 _NO_MEMORY = ("not enough memory", "out of memory", "can't allocate memory", "cannot allocate memory")
 

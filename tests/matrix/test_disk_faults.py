@@ -1,7 +1,7 @@
-"""A disk that is slow, that may not be written, or that gives a file no more room.
+"""A disk that is slow or that gives a file no more room.
 
 Elsewhere: a full disk under the store, a training, an upload and an owner (``test_store``, ``test_bad_input``,
-``test_leaving``); a folder that may not be written or read (``test_unreadable_run``, ``test_bad_input``).
+``test_leaving``); what may not be written or read (``test_permission_faults``, ``test_unreadable_run``).
 """
 
 from __future__ import annotations
@@ -19,9 +19,8 @@ from laws import broken_laws
 from loop_process import SECONDS
 from sleeping import drive
 
-from checkpoints import strokes, writes
+from checkpoints import strokes
 from checkpoints.artifacts import is_whole, publish, write_json
-from checkpoints.reader import Reader
 from checkpoints.store import Store
 
 FSYNC_SECONDS = 0.3
@@ -105,16 +104,3 @@ def test_an_artifact_is_published_whole_or_not_at_all_where_its_disk_gives_no_mo
     assert not (tmp_path / "adapter").exists()
     publish(trained, tmp_path / "adapter")
     assert is_whole(tmp_path / "adapter")
-
-
-async def test_a_run_folder_that_turns_read_only_can_still_be_looked_at(tmp_path: Path) -> None:
-    with Store(tmp_path / "run") as store:
-        await store.do(writes.create_run, "test", "better", 3, 7)
-    (tmp_path / "run").chmod(0o500)
-    try:
-        reader = Reader(tmp_path / "run")
-        run = reader.run()
-        reader.close()
-        assert run and run.name == "test"
-    finally:
-        (tmp_path / "run").chmod(0o700)
