@@ -2,7 +2,9 @@
 
 Run: ``python -m bench.kills`` (sleeping lanes: 200 kills at random moments, and one before and after each commit of a
 short run; about five minutes) or ``python -m bench.kills --real 10`` (kills of the demo with real, small trainings, its
-server and its votes, one time in three with all its workers). The exit status is 1 when anything is above 0.
+server and its votes, one time in three with all its workers) or ``python -m bench.kills --counting 1000`` (runs of
+trainers that count, the arena's server and votes over its door; a quarter of the kills each of the runner, the trainer,
+the server and all; two runs at a time). The exit status is 1 when anything is above 0.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
@@ -28,6 +31,8 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "tests")]
 
 import small_demo
+from chaos.killing import Killed
+from chaos.killing import at_random as kill_counting
 from laws import Breach, Law, Seen, breaches
 from loop_process import loop
 from sleeping import VOTES
@@ -103,6 +108,8 @@ class Damage:
 def main() -> int:
     asked = _asked()
     with tempfile.TemporaryDirectory() as place:
+        if asked.counting:
+            return counting(Path(place), asked.counting, asked.seed)
         if asked.real:
             all_damage = [
                 timed("real trainings, a server and votes", partial(real, Path(place), asked.real, asked.seed)),
@@ -249,6 +256,17 @@ def _wrong_end(status: int | None) -> list[Breach]:
     return [Breach(Law.HANGS, f"the loop ended with status {status}")] if status else []
 
 
+def counting(place: Path, kills: int, seed: int) -> int:
+    """Kill runs of trainers that count, two at a time, say what came of it, and return the exit status."""
+    began, killed = time.monotonic(), Killed()
+    with ProcessPoolExecutor(2, get_context("spawn")) as side_by_side:
+        for part in side_by_side.map(kill_counting, (place,) * 2, (kills // 2, kills - kills // 2), (seed, seed + 1)):
+            killed.add(part)
+    print(f"\ntrainers that count, {time.monotonic() - began:.0f} s")
+    print("\n".join(killed.lines()))
+    return 1 if killed.found else 0
+
+
 def _trained_again(run: Path, known: dict[int, small_demo.Finished]) -> list[Breach]:
     """Trainings whose result is not the one that was there at an earlier look, or that have two."""
     found: list[Breach] = []
@@ -269,6 +287,7 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--kills", type=int, default=200, help="at random moments of loops of sleeping lanes")
     parser.add_argument("--seed", type=int, default=1, help="of the moments")
     parser.add_argument("--real", type=int, default=0, help="kill real trainings so often, instead of sleeping lanes")
+    parser.add_argument("--counting", type=int, default=0, help="kill runs of trainers that count so often, instead")
     return parser.parse_args()
 
 

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from chaos.checker import found_wrong
 from chaos.kill_points import dies
+from chaos.killing import at_random
 from chaos.outside import Outside
+from chaos.samples import Held
 from chaos.schedule import TARGETS, Fault, What, Who, drawn
 from chaos.shrinking import shrunken
 from chaos.storm import KINDS, through
@@ -38,6 +40,22 @@ def test_what_is_left_of_a_schedule_is_what_it_takes_to_fail(everything: list[in
         return guilty <= set(part)
 
     assert set(shrunken(everything, fails)) == guilty
+
+
+@pytest.mark.parametrize("seconds", [100, 700, 10_000])
+def test_the_first_and_last_tenth_of_what_was_held_are_told_apart_however_long_it_took(seconds: int) -> None:
+    held = Held()
+    for at in range(seconds):
+        held.add(at, float(10 * at // seconds))
+    assert (held.median(last=False), held.median(last=True), held.most) == (0, 9, 9)
+
+
+@pytest.mark.slow
+def test_kills_at_random_of_each_and_of_all_break_no_law(tmp_path: Path) -> None:
+    """A few; ``python -m bench.kills --counting 1000`` has more."""
+    killed = at_random(tmp_path, 12, seed=5)
+    assert killed.found == [] and set(killed.kills.values()) == {3} and killed.kills.keys() == set(Who)
+    assert killed.at_work[Who.ALL] == 3 and killed.rows["experiments ended"] >= 13
 
 
 @pytest.mark.slow

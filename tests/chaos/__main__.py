@@ -7,42 +7,45 @@ schedule that breaks something is made as small as it can be and said with its s
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
-from chaos.samples import Sampler, table
+from chaos.samples import Sampler
 from chaos.schedule import Fault, drawn
 from chaos.shrinking import shrunken
 from chaos.storm import KINDS, Passed, through
+from chaos.total import Total
 
-EXPERIMENTS = 8
+EXPERIMENTS = 30
 FAULTS = 10
-PACE_SECONDS = 1.5
+PACE_SECONDS = 1.0
 
 
 def main() -> int:
     """Do what the command line says; returns the exit status."""
-    asked = _asked()
+    asked, total = _asked(), Total()
     with tempfile.TemporaryDirectory() as place, _sampled() as sampler:
         if asked.only is not None:
-            passed = [_one(Path(place) / "again", asked.seed, asked.only, sampler)]
+            total.add(_one(Path(place) / "again", asked.seed, asked.only, sampler))
         else:
-            passed = list(_for_a_time(Path(place), asked.seconds, asked.seed, sampler))
-    _tell(passed, sampler)
-    return 1 if any(one.breaches for one in passed) else 0
+            _for_a_time(Path(place), asked.seconds, asked.seed, sampler, total)
+    print("\n" + "\n".join(total.lines()))
+    print("held by processes: median of the first and of the last tenth of the time, growth, most there ever was:")
+    print("\n".join(sampler.lines()))
+    return 1 if total.broken else 0
 
 
-def _for_a_time(place: Path, seconds: float, seed: int, sampler: Sampler) -> Iterator[Passed]:
+def _for_a_time(place: Path, seconds: float, seed: int, sampler: Sampler, total: Total) -> None:
     until = time.monotonic() + seconds
     for number in count(seed):
         passed = _one(place / str(number), number, None, sampler)
-        yield passed
+        total.add(passed)
         if passed.breaches:
             _shrink(place, number)
         if time.monotonic() > until:
@@ -54,6 +57,7 @@ def _one(folder: Path, seed: int, only: Sequence[int] | None, sampler: Sampler |
     passed = through(folder, _faults(seed, only), EXPERIMENTS, sampler)
     for breach in passed.breaches:
         print(f"seed {seed}: {breach.law}: {breach.what}", flush=True)
+    shutil.rmtree(folder, ignore_errors=True)
     return passed
 
 
@@ -72,28 +76,6 @@ def _shrink(place: Path, seed: int) -> None:
     least = shrunken(range(FAULTS), fails)
     print(f"seed {seed} breaks a law with: " + "; ".join(map(str, _faults(seed, least))))
     print(f"once more: make chaos SEED={seed} ONLY={','.join(map(str, least))}", flush=True)
-
-
-def _tell(passed: Sequence[Passed], sampler: Sampler) -> None:
-    done = sum((one.done for one in passed), Counter[str]())
-    print(f"\n{len(passed)} runs, {sum(one.experiments for one in passed)} experiments; done to them:")
-    for name, times in sorted(done.items()):
-        print(f"  {name:40} {times:5}")
-    rows = [
-        ("starts of a runner", sum(one.starts for one in passed)),
-        ("votes acknowledged at the door", sum(one.votes for one in passed)),
-        ("steps of a person acknowledged", sum(one.steps for one in passed)),
-        ("laws broken", sum(len(one.breaches) for one in passed)),
-    ]
-    for name, number in rows:
-        print(f"  {name:40} {number:5}")
-    for law, times in Counter(breach.law for one in passed for breach in one.breaches).items():
-        print(f"  ! {law}: {times}")
-    sizes = [one.bytes / one.experiments / 1e3 for one in passed if one.experiments]
-    if sizes:
-        print(f"\ndatabase: {min(sizes):.0f} to {max(sizes):.0f} kB an experiment")
-    print("held by processes, first and last tenth of the time (most):")
-    print("\n".join(table(sampler.samples)))
 
 
 @contextmanager

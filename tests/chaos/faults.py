@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import shutil
 import signal
 import sqlite3
@@ -31,6 +32,9 @@ REFUSED_SECONDS = 20.0
 
 MEET_SECONDS = 3.0
 """Longest time that a fault waits for the process that it is meant for."""
+
+GROWN_BYTES = 512
+"""What a file may have for as long as files cannot grow."""
 
 _SIGNALS = {What.KILL: signal.SIGKILL, What.TERM: signal.SIGTERM, What.HUP: signal.SIGHUP}
 
@@ -73,6 +77,8 @@ class Storm:
                 return _send(self._met(fault.who, process), _SIGNALS[fault.what])
             case What.STOP:
                 return self._freeze(self._met(fault.who, process), fault.lasting)
+            case What.LIMIT:
+                return self._limit(self._met(fault.who, process), process, fault.lasting)
             case What.SECOND:
                 return self._second(process)
             case What.LOCK:
@@ -92,15 +98,14 @@ class Storm:
         return found
 
     def _pids(self, who: Who | None, process: subprocess.Popen[bytes]) -> set[int]:
-        found: set[int] = set()
-        if who in (Who.RUNNER, Who.ALL) and process.poll() is None:
-            found.add(process.pid)
-        if who in (Who.TRAINER, Who.ALL):
-            found |= small_demo.trainers(self._run)
-        if who in (Who.SERVER, Who.ALL):
-            identities = [Worker(folder).identity() for folder in (self._run / ARENA, self._run / "work" / "server")]
-            found |= {one.pid for one in identities if one and still_runs(one)}
-        return found
+        return pids_of(self._run, who, process.pid if process.poll() is None else None)
+
+    def _limit(self, pids: set[int], process: subprocess.Popen[bytes], seconds: float) -> bool:
+        """Let files grow no further; whoever is started meanwhile inherits it."""
+        with _ending(lambda: _let_grow({process.pid} | small_demo.worker_pids(self._run), resource.RLIM_INFINITY)):
+            limited = _let_grow(pids, GROWN_BYTES)
+            time.sleep(seconds)
+        return limited
 
     def _freeze(self, pids: set[int], seconds: float) -> bool:
         with _ending(lambda: _send(pids, signal.SIGCONT)):
@@ -184,10 +189,37 @@ class Storm:
                 return
 
 
+def pids_of(run: Path, who: Who | None, runner: int | None) -> set[int]:
+    """Living processes of a run.
+
+    Args:
+        run: Its folder.
+        who: Which of them.
+        runner: Pid of what drives it; None where nothing does.
+    """
+    found: set[int] = set()
+    if who in (Who.RUNNER, Who.ALL) and runner is not None:
+        found.add(runner)
+    if who in (Who.TRAINER, Who.ALL):
+        found |= small_demo.trainers(run)
+    if who in (Who.SERVER, Who.ALL):
+        identities = [Worker(folder).identity() for folder in (run / ARENA, run / "work" / "server")]
+        found |= {one.pid for one in identities if one and still_runs(one)}
+    return found
+
+
 def _send(pids: set[int], number: signal.Signals) -> bool:
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
+    return bool(pids)
+
+
+def _let_grow(pids: set[int], most: int) -> bool:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (most, hard))
     return bool(pids)
 
 

@@ -1,12 +1,12 @@
-"""What processes of a run hold over time: open files, threads, memory; and what its database grows by."""
+"""What processes of a run hold over time: open files, threads, memory; kept as counts, so that an hour takes no more
+room than a minute."""
 
 from __future__ import annotations
 
-import statistics
 import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -20,19 +20,40 @@ EVERY_SECONDS = 0.5
 GROWN_SECONDS = 2.0
 """Age from which a process has imported what it needs."""
 
+PARTS = 40
+"""Most parts that the time is cut into; where it takes more they are made twice as long."""
 
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One process at one moment."""
+_KINDS = ("open files", "threads", "memory, MB")
 
-    who: str
-    at: float
-    """Monotonic."""
 
-    files: int
-    threads: int
-    memory: int
-    """Bytes."""
+class Held:
+    """How often each value was seen in each part of the time."""
+
+    def __init__(self) -> None:
+        self._seconds = 1.0
+        self._parts: dict[int, Counter[float]] = defaultdict(Counter)
+
+    def add(self, at: float, value: float) -> None:
+        """A value, so many seconds after the beginning."""
+        while at >= PARTS * self._seconds:
+            self._seconds *= 2
+            halved = defaultdict[int, Counter[float]](Counter)
+            for part, seen in self._parts.items():
+                halved[part // 2] += seen
+            self._parts = halved
+        self._parts[int(at / self._seconds)][value] += 1
+
+    @property
+    def most(self) -> float:
+        """The largest value."""
+        return max(max(seen) for seen in self._parts.values())
+
+    def median(self, last: bool) -> float:
+        """Of the first or the last tenth of the time in which there was anything to see."""
+        parts = sorted(self._parts)
+        few = max(1, len(parts) // 10)
+        seen = sum((self._parts[part] for part in (parts[-few:] if last else parts[:few])), Counter[float]())
+        return sorted(seen.elements())[seen.total() // 2]
 
 
 class Sampler(threading.Thread):
@@ -40,7 +61,8 @@ class Sampler(threading.Thread):
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
-        self.samples: list[Sample] = []
+        self._held: dict[str, tuple[Held, ...]] = defaultdict(lambda: tuple(Held() for _ in _KINDS))
+        self._began = time.monotonic()
         self._watched: dict[str, psutil.Process] = {"this harness": psutil.Process()}
         self._run: Path | None = None
         self._over = threading.Event()
@@ -65,34 +87,19 @@ class Sampler(threading.Thread):
         self._over.set()
         self.join()
 
+    def lines(self) -> Iterator[str]:
+        """A line for each process and what it holds: first tenth of the time, last tenth, the most there ever was."""
+        for who, held in sorted(self._held.items()):
+            for kind, one in zip(_KINDS, held, strict=True):
+                first, last = one.median(last=False), one.median(last=True)
+                yield f"  {who:14} {kind:12} {first:8.1f} {last:8.1f} {last - first:+8.1f} {one.most:10.1f}"
+
     def _look(self, who: str, process: psutil.Process) -> None:
         try:
             with process.oneshot():
-                if time.time() - process.create_time() > GROWN_SECONDS:
-                    found = (process.num_fds(), process.num_threads(), process.memory_info().rss)
-                    if found[-1]:  # the dead hold nothing
-                        self.samples.append(Sample(who, time.monotonic(), *found))
+                if time.time() - process.create_time() > GROWN_SECONDS and (memory := process.memory_info().rss):
+                    values = (process.num_fds(), process.num_threads(), round(memory / 1e6, 1))
+                    for held, value in zip(self._held[who], values, strict=True):
+                        held.add(time.monotonic() - self._began, value)
         except psutil.Error:
             self._watched.pop(who, None)
-
-
-def table(samples: Sequence[Sample]) -> list[str]:
-    """First tenth beside last tenth of the time, by process; medians, and the most there ever was."""
-    lines = [f"  {'':14} {'samples':>8} {'open files':>16} {'threads':>14} {'memory, MB':>20}"]
-    for who in sorted({one.who for one in samples}):
-        own = [one for one in samples if one.who == who]
-        few = max(1, len(own) // 10)
-        figures = [
-            [_median(part, name) for part in (own[:few], own[-few:])] + [max(getattr(one, name) for one in own)]
-            for name in ("files", "threads", "memory")
-        ]
-        (a, b, c), (d, e, f), (g, h, i) = figures
-        lines.append(
-            f"  {who:14} {len(own):8} {f'{a:.0f} {b:.0f} ({c:.0f})':>16} {f'{d:.0f} {e:.0f} ({f:.0f})':>14} "
-            f"{f'{g / 1e6:.0f} {h / 1e6:.0f} ({i / 1e6:.0f})':>20}"
-        )
-    return lines
-
-
-def _median(samples: Sequence[Sample], name: str) -> float:
-    return statistics.median(getattr(one, name) for one in samples)

@@ -18,6 +18,7 @@ class What(StrEnum):
     SECOND = "a second instance"
     LOCK = "a locked database"
     FULL = "a full disk"
+    LIMIT = "files that cannot grow"
     VETO = "a veto"
     PIN = "a pin, then none"
     PAUSE = "a pause, then on"
@@ -26,7 +27,7 @@ class What(StrEnum):
 
 
 class Who(StrEnum):
-    """Which processes of the run a signal goes to."""
+    """Which processes of the run it is done to."""
 
     RUNNER = "the runner"
     TRAINER = "the trainer"
@@ -36,7 +37,10 @@ class Who(StrEnum):
 
 SIGNALS = (What.KILL, What.TERM, What.STOP)
 
-TARGETS: dict[What, tuple[Who, ...]] = dict.fromkeys(SIGNALS, tuple(Who)) | {What.HUP: (Who.RUNNER,)}
+TARGETS: dict[What, tuple[Who, ...]] = dict.fromkeys(SIGNALS, tuple(Who)) | {
+    What.HUP: (Who.RUNNER,),
+    What.LIMIT: (Who.RUNNER, Who.TRAINER, Who.SERVER),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,7 @@ class Fault:
 
     what: What
     who: Who | None
-    """Whom a signal goes to."""
+    """Whom it is done to, where it is not done to the run."""
 
     after: float
     """Seconds."""
@@ -60,7 +64,7 @@ class Fault:
     @property
     def lasts(self) -> bool:
         """Whether it goes on for a while."""
-        return self.what in (What.STOP, What.LOCK, What.FULL, What.PIN, What.PAUSE)
+        return self.what in (What.STOP, What.LOCK, What.FULL, What.LIMIT, What.PIN, What.PAUSE)
 
     @property
     def name(self) -> str:
