@@ -45,7 +45,7 @@ def _become(told: dict[str, Any]) -> None:
     os.setsid()  # a signal to its group reaches nobody who keeps it
     _limit(told["network"])
     if told["network"] and told["files"]:
-        write_only(Path(path) for path in told["write"])
+        write_only((Path(path) for path in told["write"]), (Path(path) for path in told["sealed"]))
     if told["files"]:
         restrict([Path(path) for path in told["write"]], [Path(path) for path in told["hidden"]])
     if told["network"] or told["files"]:

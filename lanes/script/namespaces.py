@@ -64,13 +64,14 @@ def see_own_processes() -> None:
     _mount("proc", _PROCESSES, _NOTHING_TO_RUN, kind="proc")
 
 
-def write_only(places: Iterable[Path]) -> None:
+def write_only(places: Iterable[Path], sealed: Iterable[Path] = ()) -> None:
     """From here on everything is mounted to be read, but some places: modes, times and attributes stay, too.
 
     After ``leave_the_network``. Landlock keeps contents; who owns a file could still change what is beside them.
 
     Args:
         places: Folders, and files, that go on being written; those that are there.
+        sealed: Folders below them that are only read all the same.
 
     Raises:
         OSError: The kernel does not allow it.
@@ -81,6 +82,9 @@ def write_only(places: Iterable[Path]) -> None:
     _set_read_only(Path("/"), True, _RECURSIVE)
     for path in (*there, *(memory for memory in (Path(_SHARED_MEMORY),) if memory.is_mount())):
         _set_read_only(path, False)
+    for path in sealed:
+        _mount(str(path), str(path), _BIND)
+        _set_read_only(path, True)
 
 
 def drop_capabilities() -> None:

@@ -50,15 +50,18 @@ def snapshot(paths: Iterable[Path], known: Snapshot | None = None) -> Snapshot:
     return {path: _look(path, (known or {}).get(path)) for path in sorted(set(_files(paths)))}
 
 
-def altered(before: Snapshot, paths: Iterable[Path]) -> tuple[Path, ...]:
+def altered(before: Snapshot, paths: Iterable[Path], alone: Path | None = None) -> tuple[Path, ...]:
     """Files that are other than they were, came or went; the content decides, not the times.
 
     Args:
         before: From ``snapshot``, with the same paths.
         paths: What ``snapshot`` was asked for.
+        alone: A folder where nobody else writes meanwhile: there a file that was written and put back is altered, too.
     """
     after = snapshot((*before, *paths), before)
-    return tuple(path for path, seen in after.items() if path not in before or before[path].content != seen.content)
+    return tuple(
+        path for path, seen in after.items() if path not in before or _differs(before[path], seen, path, alone)
+    )
 
 
 def remembered(file: Path) -> Snapshot:
@@ -89,6 +92,11 @@ def protected(files: Iterable[str], editable: Sequence[str], top: Path) -> tuple
         top: Where the worktree begins.
     """
     return tuple(top / name for name in (*GIT, *(file for file in files if not is_allowed(file, editable))))
+
+
+def _differs(was: Seen, now: Seen, path: Path, alone: Path | None) -> bool:
+    mine = alone is not None and path.is_relative_to(alone) and was.about and stat.S_ISREG(was.about[2])
+    return was.content != now.content or (bool(mine) and was.about != now.about)
 
 
 def _files(paths: Iterable[Path]) -> Iterator[Path]:

@@ -72,6 +72,9 @@ class Rights:
     processes: bool = False
     """Whether it has no processes but its own; only together with ``network``."""
 
+    sealed: tuple[Path, ...] = ()
+    """Folders below what it may write that stay as they are; only together with ``network`` and ``files``."""
+
 
 FREE = Rights(network=False, files=False)
 """Nothing is taken."""
@@ -133,6 +136,7 @@ def start(
     told = {
         "argv": list(argv), "place": str(place), "env": dict(env), "network": rights.network, "files": rights.files,
         "write": [str(path) for path in rights.write], "hidden": [str(path) for path in rights.hidden],
+        "sealed": [str(path) for path in rights.sealed],
         "processes": rights.processes, "say": say, "report": report, "keep": list(keep), "parent": os.getpid(),
     }  # fmt: skip
     with os.fdopen(hear, "rb") as words:

@@ -10,6 +10,8 @@ import os
 import shutil
 import signal
 import sys
+from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 
 from checkpoints import strokes
@@ -24,6 +26,7 @@ from lanes.script.reading import is_measurement, metrics, named
 from lanes.script.running import Job, Ran, run
 from lanes.script.sandbox import FREE, NotConfined, Rights, secrets
 from lanes.script.screen import LINES, read
+from lanes.script.shadows import Shadows, imported
 from lanes.tail import last_words
 from lanes.worker import MARK
 from lanes.workers.failures import classify, one_line, out_of_memory
@@ -74,9 +77,12 @@ def _carry_out(place: Path, stopping: _Stopping, lock: int) -> ScriptResult | No
         order = ScriptOrder.model_validate_json(place.read_bytes())
         paths = [path for one in order.protected if (path := order.top / one) != order.place / OUTPUT]
         before, there = _before(order, paths), believed(order.top)
-        ran = _run(order, place.parent, stopping, lock)
+        sealed = _without_compiled(order, before)
+        with closing(Shadows(order.top, before, imported(before, order.env))) as shadows:
+            ran = _run(order, place.parent, stopping, lock, sealed, shadows)
+            tampered = tuple(dict.fromkeys((*_tampered(order, before, paths), *shadows.found())))
         said = _output(order, place.parent, ran)
-        found = _judge(order, ran, said, _tampered(order, before, paths))
+        found = _judge(order, ran, said, tampered)
         return found.model_copy(update={"notes": _notes(ran, said, left(there, believed(order.top)))})
     except NotConfined as error:
         return ScriptResult(status="failed", failure=FailureKind.INPUT, error=f"the command was not run: {error}")
@@ -100,16 +106,35 @@ def _before(order: ScriptOrder, paths: list[Path]) -> Snapshot:
     return {**inside, **beside}
 
 
-def _run(order: ScriptOrder, folder: Path, stopping: _Stopping, lock: int) -> Ran:
+def _without_compiled(order: ScriptOrder, protected: Iterable[Path]) -> tuple[Path, ...]:
+    """Folders in which Python would keep compiled what is protected, made empty: what lies there is believed."""
+    if not (order.confined and order.confined.files and order.confined.network):
+        return ()
+    folders = {path.parent for path in protected if path.suffix == ".py" and path.is_relative_to(order.top)}
+    compiled = tuple(folder / "__pycache__" for folder in sorted(folders) if folder.is_dir())
+    for folder in compiled:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(exist_ok=True)
+    return compiled
+
+
+def _run(
+    order: ScriptOrder, folder: Path, stopping: _Stopping, lock: int, sealed: tuple[Path, ...], shadows: Shadows
+) -> Ran:
     shutil.rmtree(order.scratch, ignore_errors=True)
     order.scratch.mkdir(parents=True)
     order.cache.mkdir(parents=True, exist_ok=True)
     strokes.take(order.place / OUTPUT)
     argv = ("/bin/sh", "-c", order.command)
-    job = Job(argv, order.place, _marked(order.env), _rights(order), order.seconds, order.bounds)
+    job = Job(argv, order.place, _marked(order.env), _rights(order, sealed), order.seconds, order.bounds)
     log = Metrics(folder / METRICS)
+
+    def look(line: str) -> None:
+        shadows.look()
+        log.note(line or _own_words(order))
+
     try:
-        return run(job, folder / OUTPUT, stopping, lambda line: log.note(line or _own_words(order)), (lock,))
+        return run(job, folder / OUTPUT, stopping, look, (lock,))
     finally:
         shutil.rmtree(order.scratch, ignore_errors=True)
 
@@ -125,13 +150,13 @@ def _marked(env: dict[str, str]) -> dict[str, str]:
     return env | ({MARK: os.environ[MARK]} if MARK in os.environ else {})
 
 
-def _rights(order: ScriptOrder) -> Rights:
+def _rights(order: ScriptOrder, sealed: tuple[Path, ...]) -> Rights:
     confined = order.confined
     if confined is None:
         return FREE
     write = (order.top, order.scratch, order.cache, *confined.write)
     hidden = (*secrets(Path.home()), *confined.hidden)
-    return Rights(confined.network, confined.files, write, hidden, confined.processes and confined.network)
+    return Rights(confined.network, confined.files, write, hidden, confined.processes and confined.network, sealed)
 
 
 def _output(order: ScriptOrder, folder: Path, ran: Ran) -> str:
@@ -146,7 +171,7 @@ def _output(order: ScriptOrder, folder: Path, ran: Ran) -> str:
 
 
 def _tampered(order: ScriptOrder, before: Snapshot, paths: list[Path]) -> tuple[str, ...]:
-    found = altered(before, paths)
+    found = altered(before, paths, order.top)
     return tuple(str(path.relative_to(order.top) if path.is_relative_to(order.top) else path) for path in found)
 
 

@@ -1,0 +1,82 @@
+"""Who keeps a script is out of its reach, and so is everybody else; it is gone before its worker's folder is free."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+from escapes import HARMLESS, PROCESSES, script
+from script_runs import until
+from test_script_run import Bench, alive
+
+from lanes.process import still_runs
+from lanes.script.order import OUTPUT, Confined
+from lanes.script.sandbox import Confinement, available
+
+CAN: Confinement = asyncio.run(available())
+pytestmark = pytest.mark.skipif(not (CAN.network and CAN.files), reason=f"this machine cannot confine: {CAN.why}")
+
+SEEN_WITHOUT = {
+    "names of processes", "what another process was told", "what limits another process has",
+    "the session of another process",
+    "priority of another process", "cores of another process", "turns of another process",
+}  # fmt: skip
+"""What a script can do to processes of the same person where the kernel does not number its own anew."""
+
+
+@pytest.mark.slow
+async def test_what_the_kernel_lets_a_script_do_reaches_nobody_but_itself(tmp_path: Path) -> None:
+    bench, mine = Bench(tmp_path), os.getpriority(os.PRIO_PROCESS, 0)
+    (bench.top / "train.py").write_text(script({}, HARMLESS).replace("ESCAPED", "did"))
+    await bench.start(f"trap '' TERM; {sys.executable} train.py; sleep 60", confined=Confined())
+    await until(lambda: (bench.worker.folder / OUTPUT).exists() and "val_bpb" in bench.log)
+    assert [one.name for one in HARMLESS if f"did {one.name}\n" not in bench.log] == [], bench.log
+    identity = bench.worker.identity()
+    assert identity is not None and still_runs(identity) and bench.worker.alive
+    assert os.getpriority(os.PRIO_PROCESS, 0) == os.getpriority(os.PRIO_PROCESS, identity.pid) == mine
+    assert not Path("/dev/shm/escaped").exists()
+    await bench.worker.kill(grace=0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("anew", [True, False], ids=["numbered anew", "as the machine numbers them"])
+async def test_when_its_worker_is_killed_a_script_is_gone_with_all_that_hides_before_the_lock_is_free(
+    tmp_path: Path, anew: bool
+) -> None:
+    bench = Bench(tmp_path)
+    hiding = "(setsid sh -c 'trap \"\" TERM HUP; exec sleep 4721')&"
+    await bench.start(f"{hiding} (setsid setsid sleep 4721)& sleep 4721", confined=Confined(processes=anew))
+    await until(lambda: len(alive("sleep 4721")) >= 3)
+    identity = bench.worker.identity()
+    assert identity is not None
+    os.kill(identity.pid, signal.SIGKILL)
+    await until(lambda: not bench.worker.alive)
+    assert alive("sleep 4721") == []
+
+
+@pytest.mark.slow
+async def test_where_processes_are_not_numbered_anew_a_script_still_signals_and_reads_nobody(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    tries = tuple(one for one in PROCESSES if one.name not in SEEN_WITHOUT)
+    places = {"PARENT": os.getpid(), "GROUP": os.getpgrp()}
+    (bench.top / "train.py").write_text(script(places, tries))
+    found = await bench.run(f"{sys.executable} train.py", confined=Confined(processes=False))
+    assert found.status == "done" and "ESCAPED" not in bench.log, bench.log
+
+
+@pytest.mark.slow
+async def test_a_script_cannot_let_go_of_the_lock_by_which_its_worker_is_known(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    code = "import fcntl, os, time; [fcntl.flock(int(n), 8) for n in os.listdir('/proc/self/fd') if int(n) > 2"
+    await bench.start(
+        f"{sys.executable} -c \"{code} and os.path.exists('/proc/self/fd/' + n)]; open('done', 'w'); time.sleep(3)\"",
+        confined=Confined(),
+    )
+    await until((bench.top / "done").exists)
+    held = bench.worker.alive
+    await bench.worker.kill(grace=0)
+    assert held
