@@ -2,13 +2,17 @@
 
     python -m bench.resume
 
-The lanes sleep; the store, the memory, the playbook and the loop are the real ones. Half a minute, and some seconds
-more the first time, when the run is made.
+The lanes sleep; the store, the memory, the playbook and the loop are the real ones. Whoever had the run before was
+killed with SIGKILL. Three minutes, and some seconds more the first time, when the run is made.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
+import os
+import signal
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -18,7 +22,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "tests")]
 
-RUNS = 5
+RUNS = 100
 
 
 def go_on(folder: Path) -> None:
@@ -37,11 +41,12 @@ def go_on(folder: Path) -> None:
                 if loop.done():
                     raise SystemExit(f"the loop ended before a training began: {loop.exception()}")
             print(time.time(), flush=True)
-            loop.cancel()
-            store.submit(lambda db: db.execute("DELETE FROM stages WHERE experiment >= ?", [known]))
-            store.submit(lambda db: db.execute("DELETE FROM hypotheses"))
-            store.submit(lambda db: db.execute("DELETE FROM zoom_outs"))
-            store.submit(lambda db: db.execute("DELETE FROM experiments WHERE number >= ?", [known]))
+            with sqlite3.connect(store.path) as other:  # whose foreign keys are not looked at: that takes seconds
+                other.execute("DELETE FROM stages WHERE experiment >= ?", [known])
+                other.execute("DELETE FROM hypotheses")
+                other.execute("DELETE FROM zoom_outs")
+                other.execute("DELETE FROM experiments WHERE number >= ?", [known])
+            os.kill(os.getpid(), signal.SIGKILL)
 
     asyncio.run(until_training())
 
@@ -63,10 +68,13 @@ def main() -> None:
         times: list[float] = []
         for _ in range(RUNS):
             began = time.time()
-            done = subprocess.run([sys.executable, __file__, name], capture_output=True, text=True, check=True)
+            done = subprocess.run([sys.executable, __file__, name], capture_output=True, text=True)
+            if done.returncode != -signal.SIGKILL:
+                raise SystemExit(f"it ended with {done.returncode} before a training began: {done.stderr}")
             times.append(float(done.stdout) - began)
-            print(f"start to a new training: {times[-1]:.2f} s", flush=True)
-    print(f"median {statistics.median(times):.2f} s, slowest {max(times):.2f} s of {RUNS} (must: median ≤ 2 s)")
+    p99 = sorted(times)[math.ceil(0.99 * RUNS) - 1]
+    print(f"start to a new training: median {statistics.median(times):.2f} s, p99 {p99:.2f} s", end=", ")
+    print(f"slowest {max(times):.2f} s of {RUNS} (must: p99 < 2 s)")
 
 
 if __name__ == "__main__":
