@@ -7,7 +7,10 @@ Elsewhere: a full disk under the store, a training, an upload and an owner (``te
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,6 +26,7 @@ from checkpoints import strokes
 from checkpoints.artifacts import is_whole, publish, write_json
 from checkpoints.store import Store
 
+ROOT = Path(__file__).parents[2]
 FSYNC_SECONDS = 0.3
 
 
@@ -40,6 +44,54 @@ async def test_a_disk_whose_commits_take_a_third_of_a_second_holds_up_no_event_l
         going.result()
         assert longest < FSYNC_SECONDS / 2
         assert broken_laws(store.read, 1) == []
+
+
+SLOW = """
+import asyncio, json, sys, time
+from pathlib import Path
+from laws import broken_laws
+from loop_process import SECONDS
+from sleeping import drive
+from checkpoints.store import Store
+
+async def stalls(going):
+    found, last = [], time.monotonic()
+    while not going.done():
+        await asyncio.sleep(0.005)
+        found.append(time.monotonic() - last - 0.005)
+        last = time.monotonic()
+    return sorted(found)
+
+async def main():
+    with Store(Path(sys.argv[1])) as store:
+        going = asyncio.create_task(drive(store, 3, SECONDS))
+        found = await stalls(going)
+        going.result()
+        laws = broken_laws(store.read, 3)
+    print(json.dumps({"p99": found[int(0.99 * len(found))], "longest": found[-1], "looks": len(found), "laws": laws}))
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.slow
+def test_a_disk_on_which_the_kernel_takes_a_third_of_a_second_to_sync_stalls_no_event_loop(tmp_path: Path) -> None:
+    """Each ``fsync`` is held up by ``strace``: in the kernel, wherever it is called from."""
+    strace = ["strace", "-f", "-qq", "--seccomp-bpf", "-o", str(tmp_path / "calls")]
+    calls = "fsync,fdatasync"
+    if not shutil.which("strace") or subprocess.run([*strace, "-e", f"trace={calls}", "true"]).returncode:
+        pytest.skip("there is no strace here that may look at its own children")
+    delayed = ["-e", f"trace={calls}", "-e", f"inject={calls}:delay_enter={int(FSYNC_SECONDS * 1e6)}"]
+    done = subprocess.run(
+        [*strace, *delayed, sys.executable, "-c", SLOW, str(tmp_path / "run")],
+        capture_output=True, text=True, timeout=150,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(str(ROOT / part) for part in ("", "tests"))},
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    found = json.loads(done.stdout)
+    assert (tmp_path / "calls").read_text().count("(DELAYED)") > 20
+    assert found["laws"] == []
+    assert found["p99"] < 0.05 and found["longest"] < FSYNC_SECONDS, found
 
 
 @pytest.mark.parametrize("room", [0, 1000])
