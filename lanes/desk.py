@@ -27,6 +27,7 @@ class Desk:
         models: Json,
         folders: dict[str, Path],
         tell: Callable[[str], Awaitable[None]],
+        say: Callable[[str], None],
     ) -> None:
         """Talk to nobody yet.
 
@@ -36,8 +37,9 @@ class Desk:
             models: How each is served, by name.
             folders: Of the models to load, by name.
             tell: Shows what is being done.
+            say: Called with a line for a person about each restart.
         """
-        self._server, self._folders, self._tell = server, folders, tell
+        self._server, self._folders, self._tell, self._say = server, folders, tell, say
         self._who = who
         self._settings = {name: Settings.model_validate(model["deployment"]) for name, model in models.items()}
         self._restarts = 0
@@ -103,6 +105,7 @@ class Desk:
 
     def _count_restart(self, gone: BaseException) -> None:
         self._restarts += 1
+        words = self._server.deployment.last_words() or str(gone)
         if self._restarts > RESTARTS:
-            words = self._server.deployment.last_words() or str(gone)
             raise StageFailed(FailureKind.CRASH, f"the model server died again: {words}") from None
+        self._say(f"the model server died and is started again, what was answered stays: {words}")

@@ -85,7 +85,7 @@ class Question:
             StageFailed: A model cannot be had or served.
         """
         folders = await self._folders(published)
-        desk = Desk(self._venue.server, self._asked.name, self._asked.models, folders, self._tell)
+        desk = Desk(self._venue.server, self._asked.name, self._asked.models, folders, self._tell, self._say)
         await desk.open()
         self._say_port(desk.port)
         await self._tell("starting the arena")

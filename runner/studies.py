@@ -41,7 +41,8 @@ class Studies:
         try:
             found = await studied(self._store.folder)
         except StudyError as error:
-            self._store.submit(writes.event, Level.WARNING, "votes", f"the votes could not be studied: {error}")
+            text = f"the votes could not be studied: {error}; next with a verdict"
+            self._store.submit(writes.event, Level.WARNING, "votes", text)
             return
         if found:
             await self._store.do(writes.set_insight, NAME, as_insight(found))

@@ -1,8 +1,9 @@
 """A worker that keeps the trainers' protocol and does as its order's ``model`` says: a JSON object of a script.
 
 steps, seconds (a step), hang_at, die_at (in the first life), die_always_at, fail ([kind, error]), deaf (to SIGTERM),
-child (one that sleeps), slow_end (seconds between the result and the end), first_lives (that die at once), right (of
-100 held-out pairs, by learning rate: one number for each seed from 42 on, the last for all others; null is not finite).
+child (one that sleeps), slow_end (seconds between the result and the end), notes (of the result), first_lives (that die
+at once), right (of 100 held-out pairs, by learning rate: one number for each seed from 42 on, the last for all others;
+null is not finite).
 """
 
 from __future__ import annotations
@@ -88,6 +89,7 @@ def play(order: dict[str, Any], folder: Path, script: dict[str, Any]) -> int:
             return end(folder, {"status": "failed", "failure": "nan", "error": "loss is nan"})
         pairs = [{"row": f"p{row}", "margin": 1.0 if row < right else -1.0} for row in range(100)]
     found = {"status": "done", "steps": steps, "final_loss": 1 / steps, "pairs": pairs, "first_step_at": first}
+    found["notes"] = script.get("notes", [])
     end(folder, found)
     time.sleep(script.get("slow_end", 0))
     return 0

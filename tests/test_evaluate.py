@@ -164,6 +164,7 @@ async def test_a_server_that_is_killed_in_the_middle_is_started_again_and_no_vot
     assert decisive(result) >= 80
     assert len({vote.voter for vote in votes}) == len({vote.prompt for vote in votes}) == len(votes)
     assert json.loads((store.folder / "work" / "server" / "worker.json").read_text())["pid"] != identity["pid"]
+    assert any("the model server died and is started again" in event.text for event in store.read.events())
     await leave(store, stage, result)
     await lane.close(keep_workers=True)
 
