@@ -15,16 +15,20 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from laws import broken_laws
 from loop_process import SECONDS
 from sleeping import drive
+from test_bad_input import begin, real_lane
 
 from checkpoints import strokes
 from checkpoints.artifacts import is_whole, publish, write_json
 from checkpoints.store import Store
+from lanes.lane import StageFailed
+from lanes.launch import LocalProcess
 
 ROOT = Path(__file__).parents[2]
 FSYNC_SECONDS = 0.3
@@ -138,6 +142,79 @@ def test_a_database_that_may_grow_no_more_waits_says_why_and_goes_on_by_itself(t
     why, all_there = done.stdout.splitlines()
     assert "the run waits and goes on by itself" in why
     assert all_there == "True"
+
+
+RUNNER = """
+import asyncio, resource, signal, sys, threading
+from pathlib import Path
+from laws import broken_laws
+from loop_process import SECONDS
+from sleeping import drive
+from checkpoints.store import Store
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+def room(size):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+async def main():
+    with Store(Path(sys.argv[1])) as store:
+        going = asyncio.create_task(drive(store, 8, SECONDS))
+        while store.read.count() < 3:
+            await asyncio.sleep(0.01)
+        room(4096)
+        while not store.trouble:
+            await asyncio.sleep(0.01)
+        print(store.trouble)
+        before = store.read.count_verdicts()
+        await asyncio.sleep(0.5)
+        print(not going.done() and store.read.count_verdicts() == before)
+        room(resource.RLIM_INFINITY)
+        await going
+        print(broken_laws(store.read, 8))
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.slow
+def test_a_runner_that_may_write_no_larger_files_waits_says_why_and_goes_on_to_its_end(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", RUNNER, str(tmp_path / "run")], capture_output=True, text=True, timeout=100,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(str(ROOT / part) for part in ("", "tests"))},
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    why, waited, laws = done.stdout.splitlines()
+    assert "the run waits and goes on by itself" in why
+    assert (waited, laws) == ("True", "[]")
+
+
+class SmallFiles(LocalProcess):
+    """Workers that may write no file over 100 KB: their metrics fit, a checkpoint does not."""
+
+    def command(self, program: str, order: Path) -> list[str]:
+        return ["prlimit", "--fsize=100000", *LocalProcess.command(self, program, order)]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("prlimit") is None, reason="prlimit is not installed")
+async def test_a_trainer_that_may_write_no_larger_files_fails_in_one_line_and_the_next_attempt_trains(
+    tmp_path: Path,
+) -> None:
+    with Store(tmp_path / "run") as store:
+        lane = real_lane(store, SmallFiles())
+        stage = await begin(store, lane, max_steps=2)
+        with pytest.raises(StageFailed) as failed:
+            await asyncio.wait_for(lane.run(stage), 90)
+        assert "File too large" in str(failed.value) and "\n" not in str(failed.value)
+        assert not Path(stage.order["train"]["output"]).exists(), "nothing half is published"
+        assert not [path for path in tmp_path.rglob("checkpoint-*") if path.is_dir() and is_whole(path)]
+        again = lane.revise(stage, failed.value)
+        await lane.close(keep_workers=False)
+        assert again
+        lane = real_lane(store)
+        found = await asyncio.wait_for(lane.run(replace(stage, order=again, attempt=2)), 90)
+        await lane.close(keep_workers=False)
+        assert (found["status"], found["steps"]) == ("done", 2) and is_whole(Path(found["artifact"]))
 
 
 def test_an_artifact_is_published_whole_or_not_at_all_where_its_disk_gives_no_more_room(tmp_path: Path) -> None:
