@@ -164,8 +164,9 @@ def _model_request(loot: Loot, chance: random.Random) -> bytes:
     """Battles and chats with what no model takes."""
     value = chance.choice(VALUES)
     path, body = chance.choice((
-        ("/v1/battles", {"prompt": value}), ("/v1/battles", {"messages": value}), ("/v1/battles", {"prompt": "x",
-        "voter": value}),
+        ("/v1/battles", {"prompt": value}), ("/v1/battles", {"messages": value}),
+        ("/v1/battles", {"prompt": "x", "voter": value}), ("/v1/battles", {"prompt": value, "stream": True}),
+        ("/v1/chat/completions", {"messages": [{"role": "user", "content": value}], "stream": True}),
         ("/v1/chat/completions", {"messages": [{"role": "user", "content": value}]}),
         ("/v1/chat/completions", {"messages": [{"role": "user", "content": "x"}], "seed": value}),
         ("/v1/chat/completions", {"messages": [{"role": "user", "content": "x"}], "model": value}),

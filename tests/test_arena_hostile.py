@@ -5,125 +5,28 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
-import random
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from pathlib import Path
 
-import httpx
+import arena_attacked
 import pytest
-import schemathesis
-from arena_served import Arena, fill, pair, serving
-from attacking import Met, attack, open_files, resident
+import served
+from arena_attacked import Target, hold_out, keys, last, ten_thousand
+from arena_served import LINEUP
+from attacking import attack
 from hostile_requests import hostile
-from hostile_votes import Hostile, Loot, request
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis.errors import Unsatisfiable
-from voting_meanwhile import BATTLES, SECONDS, Honest, until, vote, voting
+from hostile_votes import Hostile, request
+from voting_meanwhile import vote
 
-from lanes.arena.ballots import Source
 from lanes.arena.entry import Entry
-from lanes.arena.ledger import Ledger
-
-GROWTH = 24 * 2**20
-"""Most bytes by which the service may grow from the first thousand requests to the last."""
-
-DOWN = ("/v1/battles", "/v1/chat/completions")
-"""Where 503 is a documented answer: no model is deployed in these tests."""
-
-
-@dataclass
-class Target:
-    """A service, and what an attacker has of it."""
-
-    arena: Arena
-    loot: Loot
-    secrets: set[str]
-    """Every token that is worth something."""
 
 
 @pytest.fixture(scope="module")
 def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
-    folder, other = tmp_path_factory.mktemp("run") / "arena", tmp_path_factory.mktemp("other") / "arena"
-    people = [replace(pair(n, Source.HELDOUT), experiment=2) for n in range(5)]
-    fill(folder, [*(pair(n) for n in range(BATTLES)), *people, pair(0, simulated=True)])
-    with Ledger(folder) as ledger, Ledger(other) as elsewhere:
-        gone = [replace(pair(n, Source.HELDOUT), experiment=9, id=f"gone-{n}") for n in range(5)]
-        ledger.add_pairs(gone)
-        ledger.close(9)
-        withdrawn = ledger.invite([f"voter{n}" for n in range(3)])
-        voters = ledger.invite([f"voter{n}" for n in range(60)])
-        foreign = elsewhere.invite(["voter1", "stranger"])
-    with serving(folder, "arena_impatient") as arena:
-        token = arena.token()
-        spent = [vote(n, f"spent-{n}") for n in range(30)]
-        with arena.client() as client:
-            assert all(client.post("/v1/votes", json=each).json()["counted"] for each in spent)
-        loot = Loot(
-            token, voters, [*withdrawn.values(), *foreign.values()], [dict(each) for each in spent],
-            [*(each.id for each in people), "product-sim-0"], [each.id for each in gone],
-            [f"product-{n}" for n in range(BATTLES // 2)],
-        )  # fmt: skip
-        yield Target(arena, loot, {token, arena.token("simulated"), *voters.values()})
-
-
-def keys(folder: Path, after: int) -> list[str]:
-    with Ledger(folder) as ledger:
-        return [ballot.key for ballot in ledger.ballots(after, 10**6)]
-
-
-def last(folder: Path) -> int:
-    with Ledger(folder) as ledger:
-        return ledger.last()
-
-
-def wrong_with(met: Met, secrets: set[str]) -> list[str]:
-    """What the service must not have done."""
-    found = ["hangs"] if met.hung else []
-    if any(secret.encode() in met.raw for secret in secrets):
-        found.append("tells a token")
-    for answer in met.answers:
-        line = f"{answer.status} {answer.body[:200]!r}"
-        model = any(path.encode() in met.sent.sent for path in DOWN) and b'"no_model"' in answer.body
-        if answer.status >= 500 and not (answer.status == 503 and model):
-            found.append(f"fails: {line}")
-        if b'"counted":true' in answer.body:
-            found.append(f"counts: {line}")
-        if (
-            answer.headers.get("x-content-type-options") != "nosniff"
-            or "no-store" not in answer.headers["cache-control"]
-        ):
-            found.append(f"is without the headers of safety: {line}")
-        if not answer.headers["content-security-policy"].startswith("default-src 'none'"):
-            found.append(f"has no policy: {line}")
-        if "set-cookie" in answer.headers or "access-control-allow-origin" in answer.headers:
-            found.append(f"lets others in: {answer.headers}")
-        if answer.status >= 400 and answer.headers["content-type"] == "application/json" and answer.body:
-            found += [] if set(json.loads(answer.body)) == {"error"} else [f"is not one line: {line}"]
-    return found
-
-
-def told(folder: Path, secrets: set[str]) -> list[str]:
-    """Files that have a token, but those that are there to have it."""
-    files = [file for file in folder.rglob("*") if file.is_file() and file.suffix != ".token"]
-    return [str(file) for file in files for secret in secrets if secret.encode() in file.read_bytes()]
-
-
-def hold_out(target: Target, requests: list[Hostile]) -> tuple[Honest, list[Met]]:
-    """Send all of that while somebody votes; only their votes are there afterwards, each once."""
-    arena, before = target.arena, last(target.arena.folder)
-    files = open_files(arena.process.pid)
-    with voting(arena) as honest:
-        met = asyncio.run(attack(arena.port, requests))
-    wrong = [(each.sent.kind, each.sent.sent[:300], line) for each in met for line in wrong_with(each, target.secrets)]
-    assert not wrong, f"{len(wrong)} of {len(met)}, such as {wrong[:3]}"
-    assert keys(arena.folder, before) == honest.counted
-    assert honest.slowest < SECONDS
-    until(lambda: open_files(arena.process.pid) <= files)
-    assert not told(arena.folder, target.secrets)
-    return honest, met
+    with arena_attacked.ready(tmp_path_factory.mktemp("run")) as ready:
+        yield ready
 
 
 def test_no_hostile_request_becomes_a_vote_or_a_failure_of_the_service(target: Target) -> None:
@@ -136,49 +39,24 @@ def test_no_hostile_request_becomes_a_vote_or_a_failure_of_the_service(target: T
 
 @pytest.mark.slow
 def test_ten_thousand_hostile_requests_make_no_vote_and_the_memory_stays_flat(target: Target) -> None:
-    fuzzed = from_document(target, 1000)
-    requests = [*fuzzed, *hostile(target.loot, 10_000 - len(fuzzed), seed=random.randrange(2**32))]
-    random.Random(2).shuffle(requests)
-    hold_out(target, requests[:1000])
-    before = resident(target.arena.process.pid)
-    hold_out(target, requests[1000:])
-    grown = resident(target.arena.process.pid) - before
-    print(f"grown by {grown / 2**20:.1f} MiB to {(before + grown) / 2**20:.1f} MiB")
-    assert len(requests) == 10_000 and grown < GROWTH
-    assert "Error in" not in target.arena.log
+    ten_thousand(target)
 
 
-def from_document(target: Target, count: int) -> list[Hostile]:
-    """Requests that the service's own document says are wrong, or allows and which no battle is behind."""
-    document = schemathesis.openapi.from_url(f"{target.arena.url}/v1/openapi.json")
-    operations = [found.ok() for found in document.get_all_operations()]
-    made = list[Hostile]()
-    for operation in operations:
-        for mode in schemathesis.GenerationMode:
-
-            @settings(
-                max_examples=20 + count // (2 * len(operations)), deadline=None, database=None, derandomize=True,
-                suppress_health_check=list(HealthCheck), phases=[Phase.generate],
-            )  # fmt: skip
-            @given(operation.as_strategy(generation_mode=mode))
-            def take(case: schemathesis.Case) -> None:
-                said = case.as_transport_kwargs(base_url=target.arena.url)
-                said = {name: each for name, each in said.items() if name in ("json", "params", "data", "content")}
-                try:
-                    with httpx.Client(trust_env=False) as client:
-                        ready = client.build_request(case.method, f"{target.arena.url}{case.formatted_path}", **said)
-                except (TypeError, ValueError, UnicodeError):
-                    return  # what no client can send
-                path, kind = ready.url.raw_path.decode("latin-1"), ready.headers.get("content-type", "application/json")
-                raw = request(ready.read(), case.method, path, target.loot.product, content_type=kind)
-                made.append(Hostile("of the document", raw, case.method.encode()))
-
-            try:
-                take()
-            except Unsatisfiable:
-                continue  # nothing wrong can be said here
-    assert len(made) > count / 2
-    return made[:count]
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+def test_nor_do_they_where_models_answer(tmp_path: Path) -> None:
+    with served.serving(tmp_path / "server") as models, models.client() as loader:
+        for name in ("exp-0000", "exp-0001"):
+            load = {"lora_name": name, "lora_path": str(served.MODEL)}
+            assert loader.post("/v1/load_lora_adapter", json=load).status_code == 200
+        settings = {name: {"max_new_tokens": 8} for name in ("exp-0000", "exp-0001")}
+        lineup = LINEUP.model_copy(update={"server": models.folder, "deployments": settings})
+        with arena_attacked.ready(tmp_path, lineup) as target:
+            met = ten_thousand(target)
+        assert "Traceback" not in models.log and target.loot.product not in models.log
+    said = [answer.body for each in met for answer in each.answers if answer.status == 200]
+    assert sum(b'"chat.completion' in body for body in said) > 20, "models answer chats"
+    assert sum(b'"answers"' in body for body in said) > 20, "and battles"
 
 
 def test_a_person_who_votes_at_once_from_many_connections_has_one_vote(target: Target) -> None:
