@@ -16,11 +16,13 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from scripted import RECIPE, Scripted, lines, script, until
+from test_metric_lane import FLAT, RULE
 
 from checkpoints import writes
 from checkpoints.records import Json, Lane, Level, Proposal, Stage
 from checkpoints.store import Store
 from lanes import data_files
+from lanes.measure import Metric
 from lanes.order import Source
 from lanes.train import TrainLane, TrainSettings
 
@@ -124,6 +126,23 @@ async def test_what_was_changed_while_nobody_drove_the_run_is_said_when_the_trai
     await asyncio.wait_for(again.run(stage), 20)
     await again.close(keep_workers=False)
     assert [said.split(" (")[0] for said in warnings(store)] == [f"{data} was changed under a running training"]
+
+
+@pytest.mark.slow
+async def test_data_that_are_changed_within_a_passage_that_a_metric_judges_are_said_of_the_training_that_read_them(
+    store: Store, lane: TrainLane, data: Path
+) -> None:
+    model = script(steps=10, seconds=0.1, right=FLAT)
+    lane.settings = replace(lane.settings, model=model, metric=Metric(judge="val_pref_acc", rule=RULE))
+    stage = await begin(store, lane)
+    running = asyncio.create_task(lane.run(stage))
+    work = store.folder / "work"
+    await until(lambda: len(list(work.glob(f"*-train-*/{data_files.DATA}"))) == 2, 30)
+    rewritten(data)
+    await asyncio.wait_for(running, 60)
+    (said,) = warnings(store)
+    assert said.startswith(f"{data} was changed under a running training (SHA-256 ")
+    assert len(list(work.glob(f"*-train-*/{data_files.DATA}"))) > 2, "and the next seeds were trained"
 
 
 @pytest.mark.slow
