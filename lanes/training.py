@@ -96,8 +96,12 @@ class Training:
                     if not shortage(self._store.folder):
                         raise
                 found = await self._result_or_room()
-        except (WorkerError, OSError) as error:
+        except WorkerError as error:
             raise StageFailed(FailureKind.CRASH, str(error)) from error
+        except OSError as error:
+            place, why = error.filename or self.worker.folder, error.strerror or error
+            line = f"{place} cannot be used ({why}): check its permissions and its disk"
+            raise StageFailed(FailureKind.CRASH, line) from error
         return self._judge(found)
 
     def pause(self) -> None:

@@ -23,6 +23,8 @@ from checkpoints.artifacts import seal
 from checkpoints.store import Store
 from runner.init import init
 
+IN_TESTS = f"import sys; sys.path[:0] = {[str(ROOT / 'tests'), str(ROOT / 'tests' / 'matrix')]!r}\n"
+
 Bound = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -108,6 +110,44 @@ def test_data_that_may_no_longer_be_read_when_its_training_begins_is_an_input_th
     assert found.error == f"{data} may not be used (Permission denied): change its permissions"
 
 
+TRAINING = """
+import asyncio, sys
+from pathlib import Path
+from scripted import Scripted, script
+from test_data_and_metrics_faults import begin
+from checkpoints.store import Store
+from lanes.lane import StageFailed
+from lanes.order import Source
+from lanes.train import TrainLane, TrainSettings
+
+async def main():
+    with Store(Path(sys.argv[1])) as store:
+        settings = TrainSettings(
+            standby=False, checkpoint_steps=2, model=script(), sources={"a": Source(path="a.jsonl")}
+        )
+        lane = TrainLane(store, settings, Scripted())
+        stage = await begin(store, lane)
+        (store.folder / "work").mkdir(exist_ok=True)
+        (store.folder / "work").chmod(0o500)
+        try:
+            await asyncio.wait_for(lane.run(stage), 30)
+        except StageFailed as failure:
+            print(failure)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.slow
+def test_a_folder_of_a_run_that_turns_read_only_is_named_by_the_training_that_needs_it(
+    tmp_path: Path, bound: Bound
+) -> None:
+    told = bound("-c", IN_TESTS + TRAINING, tmp_path / "run")
+    assert told.stderr == ""
+    place = f"{tmp_path}/run/work/exp-0000-train-1"
+    assert told.stdout == f"{place} cannot be used (Permission denied): check its permissions and its disk\n"
+
+
 UPLOAD = """
 import asyncio, sys
 from pathlib import Path
@@ -132,8 +172,7 @@ def test_a_place_that_may_not_be_written_is_named_and_nothing_half_is_left_in_it
     (tmp_path / "published").mkdir()
     (tmp_path / "published").chmod(0o500)
     url = f"file://{tmp_path}/published/exp-0000"
-    code = f"import sys; sys.path.insert(0, {str(ROOT / 'tests')!r})\n{UPLOAD}"
-    told = bound("-c", code, tmp_path / "run", tmp_path / "trained", url)
+    told = bound("-c", IN_TESTS + UPLOAD, tmp_path / "run", tmp_path / "trained", url)
     assert told.stderr == ""
     assert told.stdout.startswith(f"{url} cannot be written (PermissionError: [Errno 13] Permission denied: ")
     assert told.stdout.endswith("): check upload.url and its permissions\n") and told.stdout.count("\n") == 1
