@@ -14,8 +14,9 @@ from pathlib import Path
 import psutil
 
 from checkpoints.copies import copies
-from checkpoints.ownership import RUN
+from checkpoints.ownership import LOCK, RUN
 from checkpoints.reader import DATABASE
+from checkpoints.remains import remains
 from runner.doctor_agent import examine_agent
 from runner.doctor_arena import examine_votes
 from runner.doctor_program import examine_program
@@ -60,9 +61,13 @@ def examine(folder: Path) -> list[Finding]:
 
 
 def run_in(folder: Path) -> Path | None:
-    """The run of a program's folder, or the run folder itself; a store that is gone has copies that speak for it."""
-    places = (folder / RUN, folder)
-    return next((each for each in places if (each / DATABASE).exists() or copies(each)), None)
+    """The run of a program's folder, or the run folder itself, also where its store is gone."""
+    return next((each for each in (folder / RUN, folder) if _was_run(each)), None)
+
+
+def _was_run(folder: Path) -> bool:
+    left = (folder / LOCK).exists() and remains(folder / DATABASE)  # other folders have artifacts, too
+    return (folder / DATABASE).exists() or bool(copies(folder) or left)
 
 
 def program_of(folder: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import subprocess
 from collections.abc import Callable
@@ -13,9 +14,13 @@ from test_checkup import found, published, run, spoil, worker, written
 
 from checkpoints import artifacts
 from checkpoints.reader import DATABASE, Reader
+from checkpoints.store import Store
 from lanes.order import WORKER
 from runner.checkup.laws import broken
 from runner.checkup.repair import repair
+from runner.findings import Finding, render
+from runner.init import init
+from tui.main import main
 
 __all__ = ["published", "run", "worker", "written"]
 
@@ -89,3 +94,37 @@ def test_what_is_published_on_another_machine_is_said_to_be_not_looked_at(publis
         store.execute("""UPDATE stages SET result = '{"url": "s3://models/exp-0000"}' WHERE lane = 'upload'""")
     [finding] = found(published, "models", "warn")
     assert "1 published elsewhere were not looked at; the first is s3://models/exp-0000" in finding.what
+
+
+def test_a_store_that_is_gone_without_a_copy_is_missed_by_the_doctor_and_no_run_at_all_is_none(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = run.parent
+    init("demo", folder)
+    with Store(run):
+        (run / "artifacts" / "exp-0000").mkdir(parents=True)
+    for path in run.glob("run.db*"):
+        path.unlink()
+    assert main(["doctor", str(folder)]) == 1
+    assert "run.db is gone, but a run was here: it left artifacts" in capsys.readouterr().out
+    shutil.rmtree(run)
+    assert main(["doctor", str(folder)]) == 0
+    assert f"no run has begun here; start one: autoresearch-tui {folder}" in capsys.readouterr().out
+
+
+def test_findings_fit_the_terminal_at_words_and_a_command_stays_one_line() -> None:
+    shown = render(
+        [
+            Finding(
+                "leftovers", "warn", "notes.txt belongs to nothing in the run and so on", "move it away yourself now"
+            ),
+            Finding("store", "missing", "it is damaged", f"put it back with: {'cp one two; ' * 6}"),
+        ],
+        40,
+    ).splitlines()
+    assert all(len(line) <= 40 for line in shown[:-1]) and "cp one two; cp one two" in shown[-1]
+    assert (
+        shown[1].startswith(" " * 15)
+        and " ".join(shown[1].split()) in "notes.txt belongs to nothing in the run and so on"
+    )
+    assert "\n" not in render([Finding("store", "ok", "x " * 200)])

@@ -188,11 +188,13 @@ def doctor(asked: argparse.Namespace) -> int:
     if asked.repair:
         for line in repair(run or _run_folder(asked.folder)):
             print(clean(line))
-    findings = examine(program_of(asked.folder))
-    print(render(findings))
+    findings, columns = examine(program_of(asked.folder)), _columns()
+    print(render(findings, columns))
     found = check_up(run) if run else []
     if run:
-        print(f"\nthe run in {clean(str(run))}:\n{render(found)}")
+        print(f"\nthe run in {clean(str(run))}:\n{render(found, columns)}")
+    elif healthy(findings):
+        print(f"\nno run has begun here; start one: autoresearch-tui {clean(str(asked.folder))}")
     return 0 if healthy([*findings, *found]) else 1
 
 
@@ -354,6 +356,11 @@ def _folder(folder: Path) -> Path:
     if not folder.is_dir():
         raise RunError(f"{folder} is a file; give the folder of a program.md: autoresearch-tui {folder.parent}")
     return folder
+
+
+def _columns() -> int:
+    """Of the terminal that is written to; 0 where there is none."""
+    return os.get_terminal_size(sys.stdout.fileno()).columns if sys.stdout.isatty() else 0
 
 
 def _held(folder: Path) -> Path | None:

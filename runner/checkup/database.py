@@ -11,6 +11,7 @@ from pathlib import Path
 
 from checkpoints.copies import copies, last_good, way_back
 from checkpoints.reader import DATABASE, connected
+from checkpoints.remains import remains
 from checkpoints.store import StoreError
 from checkpoints.visitor import Damaged, Outdated, check
 from runner.findings import Finding
@@ -47,6 +48,10 @@ def unusable(run: Path, error: StoreError) -> Finding:
 def database_findings(run: Path) -> Iterator[Finding]:
     """The database, and the copies of it."""
     path = run / DATABASE
+    if not path.exists() and (left := remains(path)):
+        what = f"{path} is gone, but a run was here: it left {', '.join(left)}"
+        yield Finding("store", "missing", what, way_back(run))
+        return
     try:
         check(run)
     except StoreError as error:
