@@ -32,7 +32,7 @@ class Repository:
 
     async def unsaved(self) -> tuple[str, ...]:
         """Files that git knows and that differ from the commit: a run does not see what is not committed."""
-        own = Git(self.own, self.top, self.git.filters)
+        own = await Git.of(self.own, self.top)  # settings under a condition may hold here and nowhere else
         said = await own.ask(
             "status", "--porcelain=v1", "-z", "--untracked-files=no", "--no-renames", "--ignore-submodules=all"
         )
