@@ -91,6 +91,12 @@ class ArenaDesk:
         """Whether the service's process lives."""
         return self._worker.alive
 
+    @property
+    def where(self) -> tuple[str, int] | None:
+        """Host and port where it listens; None while it does not."""
+        host, _, port = self.place.rpartition(":")
+        return (host, int(port)) if self.place and self.alive else None
+
     async def up(self) -> bool:
         """Have a service that listens under the order: the one that is there, or a new one.
 
@@ -108,6 +114,14 @@ class ArenaDesk:
         with contextlib.suppress(WorkerError):
             await self._worker.kill()
         await self.leave()
+
+    async def end(self) -> None:
+        """End a service that does not answer; the next ``up`` starts another.
+
+        Raises:
+            WorkerError: It does not end.
+        """
+        await self._worker.kill(grace=0)
 
     async def leave(self) -> None:
         """Let the service live and let go of it and of the ledger, for good."""

@@ -52,6 +52,11 @@ class Deployment:
         """Whether the process lives."""
         return self._worker.alive
 
+    @property
+    def where(self) -> tuple[str, int] | None:
+        """Host and port where it listens; None while it does not."""
+        return (self._order.host, self.port) if self.port and self.alive else None
+
     def serves(self, order: ServeOrder) -> bool:
         """Whether it is a deployment of this order, whatever the token file."""
         return order.model_copy(update={"token_file": self._order.token_file}) == self._order
@@ -93,6 +98,14 @@ class Deployment:
         with contextlib.suppress(WorkerError):
             await self._worker.kill()
         strokes.take(self._order.token_file)
+
+    async def end(self) -> None:
+        """End a server that does not answer; who waits for an answer hears that it is gone.
+
+        Raises:
+            WorkerError: It does not end.
+        """
+        await self._worker.kill(grace=0)
 
     async def leave(self) -> None:
         """Let the server live and let go of it."""

@@ -24,6 +24,7 @@ from lanes.open_questions import OpenQuestion, lineup_of, served_always
 from lanes.product_desk import ProductDesk
 from lanes.published import Published
 from lanes.pull_votes import Puller
+from lanes.pulse import Pulse
 from lanes.sharing import SharedServer
 from lanes.worker import WorkerError
 
@@ -76,6 +77,13 @@ class Venue:
         self._open: dict[str, OpenQuestion] = {}
         self._exposures: dict[str, list[Exposure]] = {}
         self._home: dict[str, Path] = {}
+        self._pulses = (
+            Pulse("the arena", lambda: self._arena and self._arena.where, lambda: self.arena.end(), complain),
+            Pulse(
+                "the model server", lambda: self._server and self._server.deployment.where,
+                lambda: self.server.deployment.end(), complain,
+            ),
+        )  # fmt: skip
         self._attendants: list[asyncio.Task[None]] = []
         self._news = asyncio.Event()
         self._home_wait, self._home_at = TICK_SECONDS, 0.0
@@ -115,6 +123,7 @@ class Venue:
         self._resting = False
         if all(each.done() for each in self._attendants):
             steps = {"venue": self._tick, "votes of a product": self._pull}
+            steps |= {f"pulse of {each.name}": each.feel for each in self._pulses}
             self._attendants = [asyncio.create_task(self._again(step), name=name) for name, step in steps.items()]
 
     def enter(self, name: str, question: OpenQuestion) -> None:

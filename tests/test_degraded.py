@@ -102,6 +102,9 @@ TABLE = (
         "test_evaluate.py::test_a_server_that_is_killed_in_the_middle_is_started_again_and_no_vote_is_lost_or_doubled"),
     Row("the arena is started again", "lanes/venue.py", "the arena had ended, and was started again at ",
         "test_evaluate_arena.py::test_a_killed_arena_and_a_killed_product_cost_no_vote_and_double_none"),
+    Row("a server that answers nobody is ended", "lanes/pulse.py", " answered nobody for ",
+        "matrix/test_server_faults.py"
+        "::test_a_server_that_is_signalled_in_an_evaluation_is_replaced_and_costs_no_vote"),
     Row("the port of the arena is taken", "lanes/venue.py", "nobody can vote at the arena for now: ",
         "test_port_of_links.py::test_a_run_goes_on_without_its_page_until_the_port_of_the_links_is_free"),
     Row("the champion cannot be served", "lanes/venue.py", "the champion cannot be served: ",
