@@ -68,7 +68,7 @@ async def _fetched(source: Source, cache: Path, limit: int) -> Path:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "lanes.prompts", source.model_dump_json(), str(file), str(limit),
         env=LocalProcess().environment(), stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     try:
         said, _ = await process.communicate()

@@ -7,6 +7,7 @@ thirty pieces and then has whoever draws wait, and that is the event loop, which
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import threading
 from typing import TextIO
@@ -22,16 +23,20 @@ _LOOK_SECONDS = 0.25
 _LAST_SECONDS = 1.0
 """How long a terminal that is behind is waited for in the end."""
 
+_STOPS = (signal.SIGTSTP, signal.SIGCONT)
+
 
 class Patient(LinuxDriver):
     """Writes only as fast as the terminal reads."""
 
-    _leaving = False
+    _leaving = True
+    """Whether nothing is drawn: before it starts, and after it ends."""
 
     def start_application_mode(self) -> None:
         """Count from here what is asked and what is taken."""
         self._asked, self._behind, self._leaving = 0, False, False
-        self._taken = Taken(self._file)  # type: ignore[arg-type]
+        file: object = self._file
+        self._taken = Taken(file.file if isinstance(file, Taken) else self._file)  # type: ignore[arg-type]
         self._file = self._taken  # type: ignore[assignment]
         super().start_application_mode()
 
@@ -51,22 +56,30 @@ class Patient(LinuxDriver):
         self._leaving = True
         super().stop_application_mode()
 
+    def suspend_application_mode(self) -> None:
+        """Give the terminal back for a while; what continues the process brings the screen back."""
+        answers = {number: signal.getsignal(number) for number in _STOPS}
+        super().suspend_application_mode()
+        for number, answer in answers.items():
+            signal.signal(number, answer)
+
     def close(self) -> None:
         """Wait for the last piece, but not for ever; what stops and continues a process is its own again."""
-        for number in (signal.SIGTSTP, signal.SIGCONT):
+        for number in _STOPS:
             signal.signal(number, signal.SIG_DFL)
         waiting = threading.Thread(target=super().close, name="textual-close", daemon=True)
         waiting.start()
         waiting.join(_LAST_SECONDS)
 
     def _sigcont_application(self, *_: object) -> None:
-        """Back from Ctrl+Z: the screen again.
+        """Back from where it was stopped: the whole screen again.
 
         A hang-up sends this signal along. Textual would then start to read a terminal that is no more, and the thread
         that does it would keep the process alive for ever.
         """
-        if self._must_signal_resume and not self._leaving:
+        if self._must_signal_resume and os.isatty(self.fileno):
             self.resume_application_mode()
+        self._loop.call_soon_threadsafe(self._catch_up)
 
     def _catch_up(self) -> None:
         """When the terminal has read all that it was sent, the whole screen."""
@@ -85,12 +98,12 @@ class Taken:
 
     def __init__(self, file: TextIO) -> None:
         self.pieces = 0
-        self._file = file
+        self.file = file
 
     def write(self, text: str) -> int:
         """Returns when the terminal has it."""
-        self._file.write(text)
-        self._file.flush()
+        self.file.write(text)
+        self.file.flush()
         self.pieces += 1
         return len(text)
 
@@ -99,4 +112,4 @@ class Taken:
 
     def fileno(self) -> int:
         """Of the terminal."""
-        return self._file.fileno()
+        return self.file.fileno()

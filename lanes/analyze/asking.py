@@ -51,6 +51,7 @@ async def _said(most_seconds: float, *arguments: str) -> Any:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", PROGRAM, *arguments,
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
     )  # fmt: skip
     try:
         async with asyncio.timeout(most_seconds):

@@ -64,7 +64,7 @@ class Judge:
         with (self._folder / LOG).open("wb") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", PROGRAM, env=LocalProcess().environment(), stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE, stderr=log,
+                stdout=asyncio.subprocess.PIPE, stderr=log, start_new_session=True,
             )  # fmt: skip
         await self._say(asdict(self.settings))
         return self
