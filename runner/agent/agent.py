@@ -89,7 +89,7 @@ class Agent:
         belief = believed(found.value or {}, memory, [])
         if belief.number is None:  # what it believes stays open: nothing has tested it
             await self._write_down(belief, memory)
-        asked = f"{len(exchanges)} times in a row, at last: {found.why}"
+        asked = f"{len(exchanges)} times in a row, at last: {'; '.join(found.why.splitlines())}"
         raise Unacceptable(f"{self.name} proposed nothing acceptable {asked}")
 
     async def take_stock(self, memory: Memory, trigger: str, steering: str) -> Stock:
