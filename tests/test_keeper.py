@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import sys
 from pathlib import Path
 
 import pytest
 from escapes import HARMLESS, PROCESSES, script
-from script_runs import until
+from script_runs import SCRIPT, edit, night, repository, until
 from test_script_run import Bench, alive
 
 from lanes.process import still_runs
@@ -80,3 +81,49 @@ async def test_a_script_cannot_let_go_of_the_lock_by_which_its_worker_is_known(t
     held = bench.worker.alive
     await bench.worker.kill(grace=0)
     assert held
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "files",
+    [
+        0,
+        pytest.param(1, marks=pytest.mark.xfail(strict=True, reason="the kernel lets folders be hidden, not sockets")),
+    ],
+    ids=["in a folder of sockets", "in a folder of files"],
+)
+async def test_who_begins_to_listen_while_a_script_runs_is_not_reached_by_it(tmp_path: Path, files: int) -> None:
+    bench, folder = Bench(tmp_path), tmp_path / "listening"
+    folder.mkdir()
+    for number in range(files):
+        (folder / f"file-{number}").touch()
+    code = f"import socket; socket.socket(socket.AF_UNIX).connect('{folder}/later'); print('ESCAPED')"
+    waiting = "touch began; until test -e go; do :; done"
+    with socket.socket(socket.AF_UNIX) as now, socket.socket(socket.AF_UNIX) as later:
+        now.bind(f"{folder}/now")
+        now.listen()
+        await bench.start(f'{waiting}; {sys.executable} -c "{code}"', confined=Confined())
+        await until((bench.top / "began").exists)
+        later.bind(f"{folder}/later")
+        later.listen()
+        (bench.top / "go").touch()
+        await bench.worker.wait()
+    assert "Error" in bench.log or "ESCAPED" in bench.log
+    assert "ESCAPED" not in bench.log
+
+
+@pytest.mark.slow
+async def test_what_an_edited_script_leaves_in_the_cache_of_compilers_no_other_run_finds(tmp_path: Path) -> None:
+    leave = "import os, pathlib; at = pathlib.Path(os.environ['TORCHINDUCTOR_CACHE_DIR']); at.mkdir(exist_ok=True)\n"
+    look = "print(sorted(path.name for path in at.iterdir())); (at / '{}').touch()\n"
+    texts = [leave + look.format(name) + SCRIPT for name in ("of-the-person", "of-one", "of-two")]
+    folder = repository(tmp_path / "project", texts[0], experiments=2)
+    proposals = [edit("another", texts[n], texts[n + 1]) for n in range(2)]
+    proposals[1]["change"]["new"] = {"whole": texts[2]}
+    session, _ = await night(folder, proposals)
+    try:
+        tails = [str(stage.result.get("tail")) for stage in session.store.read.stages() if stage.lane == "train"]
+        assert len(tails) == 3 and all("['of-the-person']" in tail for tail in tails[1:]), tails
+        assert [path.name for path in (folder / "run/work").rglob("of-*")] == ["of-the-person"]
+    finally:
+        await session.close(keep_workers=False)

@@ -32,7 +32,7 @@ def main() -> int:
         os.set_inheritable(handle, False)
     try:
         if told["network"]:
-            leave_the_network()
+            leave_the_network(Path(path) for path in (told["place"], *told["write"]))
         if told["processes"]:
             number_anew()
         return keep(lambda: _become(told), told["parent"], told["say"], told["report"], told["processes"])

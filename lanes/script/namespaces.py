@@ -14,21 +14,28 @@ _MOUNTS, _USER, _NETWORK, _IPC, _PIDS = 0x00020000, 0x10000000, 0x40000000, 0x08
 _BIND, _REC, _PRIVATE = 0x1000, 0x4000, 0x40000
 _DROP_FROM_BOUNDING, _SECURE_BITS, _LAST_CAPABILITY = 24, 28, 63
 _SHARED_MEMORY, _NOT_TO_BE_RUN = "/dev/shm", 0x2 | 0x4
+_OF_SESSIONS = "/run/user"
 _PROCESSES, _NOTHING_TO_RUN = "/proc", 0x2 | 0x4 | 0x8
 _SET_MOUNT, _RECURSIVE, _READ_ONLY = 442, 0x8000, 0x1
 _GET_FLAGS, _SET_FLAGS, _UP = 0x8913, 0x8914, 0x1
 
 
-def leave_the_network() -> None:
+def leave_the_network(places: Iterable[Path] = ()) -> None:
     """From here on there is no network but a loopback of its own, for this process and all that it starts.
 
     Nor are there the sockets in folders on which others listen now: a terminal multiplexer would type for whoever
-    asks, and a container's daemon is root. Shared memory is its own, and gone with it: what one run leaves, none finds.
+    asks, and a container's daemon is root. A folder of nothing but sockets, and the one where a session has its, are
+    empty, so that nobody is found there who listens later. Shared memory is its own, and gone with it: what one run
+    leaves, none finds.
+
+    Args:
+        places: Folders that are needed: nothing is hidden that has one of them.
 
     Raises:
         OSError: The kernel does not allow it, as in many containers.
     """
     user, group, sockets = os.getuid(), os.getgid(), _sockets()
+    empty = _folders_of(sockets, Path(_OF_SESSIONS, str(user)), list(places))
     _unshare(_USER | _NETWORK | _IPC | _MOUNTS)
     here = Path("/proc/self")
     (here / "setgroups").write_text("deny", encoding="ascii")
@@ -36,6 +43,8 @@ def leave_the_network() -> None:
     (here / "gid_map").write_text(f"{group} {group} 1", encoding="ascii")
     _raise_loopback()
     _mount(None, "/", _REC | _PRIVATE)  # nobody else sees what is mounted here
+    for folder in empty:
+        _mount("tmpfs", str(folder), _NOT_TO_BE_RUN, kind="tmpfs")
     for path in sockets:
         if _reachable(path):
             _mount("/dev/null", str(path), _BIND)
@@ -106,6 +115,19 @@ def _sockets() -> list[Path]:
     lines = Path("/proc/net/unix").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     names = {fields[7] for line in lines[1:] if len(fields := line.split(maxsplit=7)) == 8}
     return [path for name in sorted(names) if name.startswith("/") and _reachable(path := Path(name))]
+
+
+def _folders_of(sockets: list[Path], session: Path, places: list[Path]) -> list[Path]:
+    """Folders where there are only sockets, and a session's."""
+    found = {path.parent for path in sockets if _has_only_sockets(path.parent)} | {session}
+    return sorted(one for one in found if one.is_dir() and not any(place.is_relative_to(one) for place in places))
+
+
+def _has_only_sockets(folder: Path) -> bool:
+    try:
+        return all(entry.is_socket() for entry in folder.iterdir())
+    except OSError:
+        return False
 
 
 def _reachable(path: Path) -> bool:

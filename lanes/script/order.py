@@ -61,7 +61,11 @@ class ScriptOrder(Message):
     """Its temporary folder, emptied before and removed after."""
 
     cache: Path
-    """A folder for what compilers keep from run to run."""
+    """A folder for what compilers keep."""
+
+    cached: Path | None = None
+    """What is in it at the start, where it is for this run alone, in ``scratch``: who writes a cache says what others
+    will run."""
 
     confined: Confined | None = Confined()
     """None runs it as the person would."""

@@ -55,6 +55,8 @@ class Job:
 
     seed: int | None = None
     doing: str = "the script"
+    trusted: bool = False
+    """Whether the files are the person's own: what it leaves in the cache of compilers, all others find."""
 
 
 class _Silent(Exception):
@@ -167,7 +169,8 @@ class Runs:
         paths = protected(known, [inside + path for path in settings.editable], worktree.top)
         if not (settings.confined and settings.confined.files):
             paths = (*paths, *worktree.guarded)
-        scratch, cache = self._work / "scratch", self._work / "cache"
+        scratch, cached = self._work / "scratch", self._work / "cache"
+        cache = cached if job.trusted else scratch / "cache"
         own = {settings.seed_env: str(job.seed)} if settings.seed_env and job.seed is not None else {}
         offline = bool(settings.confined and settings.confined.network)
         return ScriptOrder(
@@ -179,6 +182,7 @@ class Runs:
             env=environment(settings.env, scratch, cache, own, offline, settings.project),
             scratch=scratch,
             cache=cache,
+            cached=None if job.trusted else cached,
             confined=settings.confined and self._hiding(settings, settings.confined, worktree),
             protected=(*map(str, paths), *further(settings)),
             metric=job.metric,

@@ -120,7 +120,8 @@ class ScriptTrainLane(Stoppable):
         key = f"{_folder(stage)}-{model_name(whose)}-{seed}"
         commit = await self._ground.commit_of(self._store.read.experiment(whose))
         doing = "the script" if first else f"{model_name(whose)} once more, seed {seed}"
-        job = Job(stage.experiment, key, commit, self.settings.command, self.settings.rule.metric, seed, doing)
+        metric, own = self.settings.rule.metric, whose == BASELINE
+        job = Job(stage.experiment, key, commit, self.settings.command, metric, seed, doing, trusted=own)
         found = self._unambiguous(await self._runs.run(job, worktree))
         if found.failure is FailureKind.INPUT:
             raise StageFailed(FailureKind.INPUT, found.error)

@@ -123,7 +123,7 @@ def _run(
 ) -> Ran:
     shutil.rmtree(order.scratch, ignore_errors=True)
     order.scratch.mkdir(parents=True)
-    order.cache.mkdir(parents=True, exist_ok=True)
+    _fill_cache(order)
     strokes.take(order.place / OUTPUT)
     argv = ("/bin/sh", "-c", order.command)
     job = Job(argv, order.place, _marked(order.env), _rights(order, sealed), order.seconds, order.bounds)
@@ -137,6 +137,13 @@ def _run(
         return run(job, folder / OUTPUT, stopping, look, (lock,))
     finally:
         shutil.rmtree(order.scratch, ignore_errors=True)
+
+
+def _fill_cache(order: ScriptOrder) -> None:
+    """Have the cache be there: as all runs share it, or as a copy in the temporary folder, which nobody finds later."""
+    if order.cached and order.cached.is_dir():
+        shutil.copytree(order.cached, order.cache, symlinks=True)
+    order.cache.mkdir(parents=True, exist_ok=True)
 
 
 def _own_words(order: ScriptOrder) -> str:
