@@ -99,7 +99,7 @@ def closed(store: Store) -> int:
 
 
 @pytest.mark.parametrize("off", [-HOUR, HOUR])
-@pytest.mark.parametrize("started_again", [False, True])
+@pytest.mark.parametrize("started_again", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_clock_that_is_set_neither_ends_nor_prolongs_the_session_of_a_voter_who_goes_on(
     voted: Path, clock: Jumping, monkeypatch: pytest.MonkeyPatch, off: float, started_again: bool
 ) -> None:
@@ -120,6 +120,7 @@ def test_a_clock_that_is_set_neither_ends_nor_prolongs_the_session_of_a_voter_wh
         assert store.read.voter_means(1, "exp-0001", "exp-0000").voters == 1
 
 
+@pytest.mark.slow
 def test_a_clock_that_was_set_back_while_the_machine_was_off_prolongs_no_session_by_what_it_was_set_back(
     voted: Path, clock: Jumping, monkeypatch: pytest.MonkeyPatch
 ) -> None:

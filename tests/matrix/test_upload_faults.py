@@ -248,6 +248,7 @@ def test_a_manifest_that_is_none_is_no_publication_and_writes_nothing_outside(so
     assert publish(source, URL, Transfer())[1] is False
 
 
+@pytest.mark.slow
 def test_a_published_model_that_lost_a_file_at_its_place_is_damaged_and_not_only_unreadable(
     source: Path, tmp_path: Path
 ) -> None:
