@@ -37,6 +37,7 @@ from lanes.prompts import heldout_prompts, in_order
 from lanes.published import Published
 from lanes.question import Asked, Question
 from lanes.rows import Prompt
+from lanes.saying import Saying
 from lanes.terms import Terms
 from lanes.trainings import trial
 from lanes.venue import Venue
@@ -76,11 +77,11 @@ class EvaluateLane:
         """
         self.settings = settings
         self._store = store
+        self._saying = Saying(store, Lane.EVALUATE)
         self._work = store.folder.absolute() / WORK
         self._published = Published(store, self._work, self._event)
         self._venue = Venue(store, self._work, lambda: self.settings, self._published, self._complain)
         self._file_voters = FileVoters(store.folder, self._complain)
-        self._complained: set[str] | None = None
         self._hands: dict[str, _Hand] = {}
         """By the name of the question: the model's, or the promotion test's."""
 
@@ -257,9 +258,5 @@ class EvaluateLane:
         self._store.submit(writes.event, Level.WARNING, Lane.EVALUATE, text, experiment)
 
     def _complain(self, line: str) -> None:
-        """Say once in the life of the run what a person should know."""
-        if self._complained is None:
-            self._complained = {event.text for event in self._store.read.events() if event.kind == Lane.EVALUATE}
-        if line not in self._complained:
-            self._complained.add(line)
-            self._event(line)
+        """Say what a person should know, the same once an hour."""
+        self._saying.say(line)

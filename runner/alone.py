@@ -10,7 +10,7 @@ from pathlib import Path
 
 from checkpoints import writes
 from checkpoints.ownership import ALONE
-from checkpoints.records import Lane, Level, Step, model_name
+from checkpoints.records import Lane, Step, model_name
 from checkpoints.store import Store, take
 from checkpoints.trouble import can_pass
 from lanes.arena.schema import LedgerError
@@ -19,6 +19,7 @@ from lanes.evaluate import WORK
 from lanes.evaluate_settings import EvaluateSettings
 from lanes.open_questions import served_always
 from lanes.published import Published
+from lanes.saying import Saying
 from lanes.venue import Venue
 from runner.believing import STEPS, settle_or_refuse
 
@@ -45,7 +46,7 @@ class ArenaAlone:
         self._found = self._store.read.last_intervention()
         """What a person did before: a stop among it was meant for somebody else."""
 
-        self._say, self._said = say, set[str]()
+        self._say, self._saying = say, Saying(self._store, Lane.EVALUATE)
         work = run_folder.absolute() / WORK
         self._published = Published(self._store, work, lambda text, _: self._complain(text))
         self._venue = Venue(self._store, work, lambda: settings, self._published, self._complain)
@@ -104,7 +105,5 @@ class ArenaAlone:
         return f"{model} ({', '.join(ranks)})"
 
     def _complain(self, line: str) -> None:
-        if line not in self._said:
-            self._said.add(line)
+        if self._saying.say(line):
             self._say(line)
-            self._store.submit(writes.event, Level.WARNING, Lane.EVALUATE, line)

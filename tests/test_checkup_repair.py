@@ -96,6 +96,7 @@ def test_what_is_published_on_another_machine_is_said_to_be_not_looked_at(publis
     assert "1 published elsewhere were not looked at; the first is s3://models/exp-0000" in finding.what
 
 
+@pytest.mark.slow
 def test_a_store_that_is_gone_without_a_copy_is_missed_by_the_doctor_and_no_run_at_all_is_none(
     run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -21,12 +21,14 @@ from test_train_lane import MakeLane, go, make_lane, store
 from checkpoints import writes
 from checkpoints.records import FailureKind, Lane, Level, Proposal, Stage
 from checkpoints.store import Store
+from lanes import saying
 from lanes.analyze.asking import StudyError
 from lanes.lane import StageFailed
 from lanes.launch import LocalProcess
 from lanes.order import Standby
 from lanes.pull import Pull
 from lanes.pull_votes import Puller
+from lanes.saying import Saying
 from lanes.standby import StandbyKeeper
 from lanes.train import TrainLane
 from lanes.vote_file import VOTES, FileVoters
@@ -154,13 +156,13 @@ ELSEWHERE = {
     "checkpoints/writes/person.py": "a person's own step",
     "checkpoints/writes/votes.py": "a person's own step",
     "lanes/evaluate.py": "says what the modules that it asks complain of",
+    "lanes/saying.py": "says what the modules of evaluation complain of",
     "lanes/script/other_lanes.py": "what a script printed beside its number",
     "lanes/script/runs.py": "matrix/test_worker_faults.py: what runs a script is stopped",
     "lanes/script/train_lane.py": "what a script printed beside its number",
     "lanes/script/following.py": "the branch of a script: as what is kept by ``runner/git.py``",
     "lanes/train.py": "says what the worker that stands by complains of",
     "runner/agent/model.py": "says what the connection and the caps complain of",
-    "runner/alone.py": "says what the arena complains of",
     "runner/assembly.py": "a trainer that does not end, as ``runner/pipeline.py``",
     "runner/checkup/repair.py": "what the doctor did: test_checkup_repair.py",
     "runner/finale.py": "a test that cannot be: test_promotion.py",
@@ -240,6 +242,20 @@ async def test_a_source_of_votes_that_is_down_is_said_and_so_is_a_line_that_is_n
     async for _ in FileVoters(tmp_path, told.append).cast([], last=False):
         break
     assert told[0].startswith("no votes for now: ") and told[1].startswith(f"{VOTES} line 1 is no vote: ")
+
+
+async def test_trouble_that_comes_back_after_an_hour_is_said_again_and_not_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Store(tmp_path) as store:
+        first = Saying(store, Lane.EVALUATE)
+        assert first.say("no votes for now") and not first.say("no votes for now")
+        await store.do(lambda _: None)
+        assert not Saying(store, Lane.EVALUATE).say("no votes for now"), "after a restart, too"
+        monkeypatch.setattr(saying, "AGAIN_SECONDS", 0.0)
+        assert first.say("no votes for now")
+        await store.do(lambda _: None)
+        assert [event.text for event in store.read.events()] == ["no votes for now"] * 2
 
 
 async def test_votes_that_cannot_be_studied_are_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,7 +61,7 @@ def database_findings(run: Path) -> Iterator[Finding]:
     if not wrong:
         yield Finding("store", "ok", f"{path} is whole, {path.stat().st_size / 2**20:.1f} MB")
     elif all(map(is_of_an_index, wrong)):
-        remedy = "autoresearch-tui doctor --repair builds its indexes anew; nothing is lost"
+        remedy = f"autoresearch-tui doctor --repair {run} builds its indexes anew; nothing is lost"
         yield Finding("store", "missing", f"{path}: {_first(wrong)}", remedy)
     else:
         yield Finding("store", "missing", f"{path} is damaged: {_first(wrong)}", way_back(run))

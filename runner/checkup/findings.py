@@ -51,7 +51,7 @@ def _laws(read: Reader) -> Iterator[Finding]:
     if not breaches:
         yield Finding("laws", "ok", f"all hold, for {read.count()} experiments")
     for law, what in breaches[:MOST]:
-        remedy = f"{REPAIR} mends what is certain; else {PUT_BACK}"
+        remedy = f"{REPAIR} {read.folder} mends what is certain; else {PUT_BACK}"
         yield Finding("laws", "missing", f"{law}: {what}", remedy)
     if len(breaches) > MOST:
         yield Finding("laws", "missing", f"{len(breaches) - MOST} breaches more")
@@ -65,7 +65,7 @@ def _models(run: Path, read: Reader) -> Iterator[Finding]:
             continue
         what = f"{model.place} is damaged: {model.lacks[0]}"
         if model.can_be_put_back:
-            yield Finding("models", "missing", what, f"{REPAIR} publishes it again from {model.trained}")
+            yield Finding("models", "missing", what, f"{REPAIR} {run} publishes it again from {model.trained}")
         else:
             status = "missing" if needed(model) else "warn"
             yield Finding("models", status, what, f"{model.trained} is not whole either: put it back from a backup")
@@ -82,7 +82,7 @@ def _leftovers(run: Path, read: Reader) -> Iterator[Finding]:
     if not left:
         yield Finding("leftovers", "ok", "nothing that the run does not know")
     for path, why in left[:MOST]:
-        yield Finding("leftovers", "warn", f"{path} {why}", f"{REPAIR} moves it aside")
+        yield Finding("leftovers", "warn", f"{path} {why}", f"{REPAIR} {run} moves it aside")
     if len(left) > MOST:
         yield Finding("leftovers", "warn", f"{len(left) - MOST} more")
 

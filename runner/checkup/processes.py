@@ -50,7 +50,7 @@ def process_findings(run: Path, read: Reader) -> Iterator[Finding]:
         else:
             what = f"{folder} outlives the run"
             soon = "; it goes by itself within half a minute" if folder.name.startswith(PREFIX) else ""
-            remedy = f"autoresearch-tui doctor --repair ends it, or: kill {listed}"
+            remedy = f"autoresearch-tui doctor --repair {run} ends it, or: kill {listed}"
             yield Finding("worker", "warn" if soon else "missing", what + soon, remedy)
 
 
