@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -89,6 +90,7 @@ class Venue:
         self._home_wait, self._home_at = TICK_SECONDS, 0.0
         self._resting = False
         self._port_at = 0.0
+        self._fell = Counter[str]()
         self._asked_at = time.monotonic()
         self.live = False
         """Whether a product has shown battles in this run: more of its votes are to be expected."""
@@ -276,7 +278,7 @@ class Venue:
             self._port_at = time.monotonic() + PORT_SECONDS
             return
         if fell:
-            self._complain(f"the arena had ended, and was started again at {arena.place}")
+            self._complain(f"the arena had ended, and was started again at {arena.place}{self._again_by_now('arena')}")
         elif wanted and not arena.place.endswith(f":{wanted}"):
             self._complain(f"port {wanted} is taken: the arena listens on {arena.place}")
 
@@ -304,6 +306,9 @@ class Venue:
             return
         models = self._published.models(numbers)
         home = {name: await self._published.fetched(name, models[name]["url"]) for name in names}
+        if self._home and not deployment.alive:
+            words = deployment.last_words() or "it left no word"
+            self._complain(f"the model server had ended, and is started again{self._again_by_now('server')}: {words}")
         await self.server.up()
         await self.server.serve(HOME, home)
         self._home = home
@@ -318,6 +323,11 @@ class Venue:
         wanted = settings.voters == "simulated" and bool(self.arena.place) and not self._resting
         questions = {name: (each.terms, each.prompts) for name, each in self._open.items()} if wanted else {}
         await self._product.keep(questions, self.arena.folder, self._store.read, settings.seed)
+
+    def _again_by_now(self, name: str) -> str:
+        """How often it fell, from the second time on: each is another line, and so is said."""
+        self._fell[name] += 1
+        return f" ({self._fell[name]} times by now)" if self._fell[name] > 1 else ""
 
     def _launcher(self) -> LocalProcess:
         return LocalProcess(self._settings().threads)
