@@ -1,4 +1,4 @@
-"""All that the program does by itself when not all is well: what, who says it, in which words, and which test shows it."""
+"""What the program does by itself when not all is well: who says it, in which words, and which test provokes it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """What goes on with less, waits or tries again says so in the run's log: the table of it, and where each is provoked.
 
-A row of ``degraded.TABLE`` is proven by a test, by name, that provokes it. Here stands that the table is whole: no module warns that is not in it, each row's words are the product's, and each test is there and reads.
+A row of ``degraded.TABLE`` is proven by a test, by name, that provokes it. Here stands that the table is whole: no
+module warns that is not in it, each row's words are the product's, and each test is there.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from checkpoints.visitor import reading
 from lanes.room import shortage
 from lanes.train_orders import WORK
 from runner.checkup.database import database_findings, unusable
-from runner.checkup.folders import broken_checkpoints, elsewhere, leftovers, models, needed
+from runner.checkup.folders import broken_checkpoints, elsewhere, leftovers, models, needed, uploads
 from runner.checkup.laws import broken
 from runner.checkup.ledger import ledger_findings
 from runner.checkup.processes import process_findings
@@ -58,8 +58,8 @@ def _laws(read: Reader) -> Iterator[Finding]:
 
 
 def _models(run: Path, read: Reader) -> Iterator[Finding]:
-    whole = 0
-    for model in models(read):
+    whole, published = 0, uploads(read)
+    for model in models(published):
         if not model.lacks:
             whole += 1
             continue
@@ -70,7 +70,7 @@ def _models(run: Path, read: Reader) -> Iterator[Finding]:
             status = "missing" if needed(model) else "warn"
             yield Finding("models", status, what, f"{model.trained} is not whole either: put it back from a backup")
     yield Finding("models", "ok", f"{whole} published on this machine are whole")
-    if away := elsewhere(read):
+    if away := elsewhere(published):
         what = f"{len(away)} published elsewhere were not looked at; the first is {away[0]}"
         yield Finding("models", "warn", what, "whoever uses one compares it with its manifest when it is fetched")
     for folder, why in broken_checkpoints(run):

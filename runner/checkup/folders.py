@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlparse
 
 import psutil
 
 from checkpoints.artifacts import problems, read_manifest
+from checkpoints.collection import no_collection
 from checkpoints.reader import Reader
-from checkpoints.records import Experiment, Lane, StageState, State
+from checkpoints.records import Experiment, Lane, Stage, StageState, State
 from lanes.cleanup import CHECKPOINTS
 from lanes.train_orders import WORK
 from runner.checkup.names import temporary, unknown
@@ -39,28 +41,47 @@ class Model:
         return not here and self.trained.is_dir() and not _lacks(self.trained, self.manifest)
 
 
-def models(read: Reader) -> Iterator[Model]:
-    """The models that a run has published on this machine, every byte looked at."""
-    for one in read.experiments():
-        upload, training = read.done_stage(one.number, Lane.UPLOAD), read.done_stage(one.number, Lane.TRAIN)
-        place = place_of(str(upload.result.get("url", ""))) if upload else None
-        if upload and place:
-            trained = Path(str(training.result.get("artifact", place))) if training else place
-            manifest = upload.result.get("manifest")
-            yield Model(one, place, trained, _lacks(place, manifest), manifest)
+class Upload(NamedTuple):
+    """One that was published, somewhere."""
+
+    experiment: Experiment
+    published: Stage
+    trained: Stage | None
 
 
-def elsewhere(read: Reader) -> list[str]:
-    """URLs of what was published where this machine cannot look without asking somebody else's."""
-    uploads = (stage for stage in read.stages() if stage.lane is Lane.UPLOAD and stage.state is StageState.DONE)
-    urls = (str(stage.result.get("url", "")) for stage in uploads)
-    return [url for url in urls if url and place_of(url) is None]
+def uploads(read: Reader) -> list[Upload]:
+    """All that a run has published, in one reading of its stages."""
+    with no_collection():
+        done = {(one.experiment, one.lane): one for one in read.stages() if one.state is StageState.DONE}
+        return [
+            Upload(one, done[one.number, Lane.UPLOAD], done.get((one.number, Lane.TRAIN)))
+            for one in read.experiments()
+            if (one.number, Lane.UPLOAD) in done
+        ]
+
+
+def models(found: Iterable[Upload]) -> Iterator[Model]:
+    """Those of them on this machine, every byte looked at."""
+    for upload in found:
+        if place := place_of(_url(upload)):
+            trained = Path(str(upload.trained.result.get("artifact", place))) if upload.trained else place
+            manifest = upload.published.result.get("manifest")
+            yield Model(upload.experiment, place, trained, _lacks(place, manifest), manifest)
+
+
+def elsewhere(found: Iterable[Upload]) -> list[str]:
+    """URLs of those where this machine cannot look without asking somebody else's."""
+    return [url for each in found if (url := _url(each)) and place_of(url) is None]
 
 
 def place_of(url: str) -> Path | None:
     """The folder that a URL names on this machine; None where it names none here."""
     parts = urlparse(url)
     return Path(parts.path) if parts.path and parts.scheme in ("", "file", "local") else None
+
+
+def _url(upload: Upload) -> str:
+    return str(upload.published.result.get("url", ""))
 
 
 def _lives(pid: int) -> bool:

@@ -18,7 +18,7 @@ from lanes.places import PlaceError, Transfer, publish
 from runner.checkup.champions import never_crowned
 from runner.checkup.database import complaints, is_of_an_index
 from runner.checkup.facts import facts_of
-from runner.checkup.folders import Model, leftovers, models
+from runner.checkup.folders import Model, leftovers, models, uploads
 from runner.checkup.names import ASIDE, BEFORE_A_REPAIR
 from runner.checkup.processes import end, left_over
 from runner.checkup.votes import are_miscounted
@@ -107,7 +107,7 @@ def _of_the_database(run: Path, indexes: bool) -> Iterator[Callable[[], str]]:
 
 def _of_the_folders(run: Path, at: str) -> Iterator[Callable[[], str]]:
     with reading(run) as read:
-        damaged = [model for model in models(read) if model.lacks and model.can_be_put_back]
+        damaged = [model for model in models(uploads(read)) if model.lacks and model.can_be_put_back]
         left = [path for path, _ in leftovers(run, read)]
     yield from (lambda model=model: _put_back(run, at, model) for model in damaged)
     yield from (lambda path=path: f"moved {path} to {_aside(run, at, path)}" for path in left)
