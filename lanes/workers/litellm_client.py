@@ -18,8 +18,10 @@ ENVIRONMENT = {
 }
 """Nothing is fetched at the import, no ``.env`` is read, nothing is logged that could hold a key."""
 
-SECRET = ("KEY", "TOKEN", "SECRET", "PASSWORD")
-"""How names of environment variables end whose values are nobody's business."""
+SECRET = frozenset(
+    {"APIKEY", "BEARER", "CREDENTIAL", "CREDENTIALS", "JWT", "KEY", "PASSPHRASE", "PASSWORD", "PAT", "SECRET", "TOKEN"}
+)
+"""Words in names of environment variables whose values are nobody's business, unless they are paths."""
 
 SHORTEST_SECRET = 8
 QUOTED = 6
@@ -100,11 +102,16 @@ def without_whole_keys(text: str) -> str:
 
 def _quoted(text: str, least: int | None) -> str:
     for name, value in os.environ.items():
-        if len(value) >= SHORTEST_SECRET and name.upper().endswith(SECRET):
+        if len(value) >= SHORTEST_SECRET and _is_secret(name) and not value.startswith(("/", "~")):
             text = text.replace(value, "…")
             if least is not None:
                 text = _without_parts(text, value, least)
     return text
+
+
+def _is_secret(name: str) -> bool:
+    words = name.upper().split("_")
+    return bool(SECRET.intersection(words)) or words[-1].endswith(("KEY", "TOKEN", "SECRET", "PASSWORD"))
 
 
 def _without_parts(text: str, secret: str, least: int) -> str:
