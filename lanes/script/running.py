@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 
+from lanes.oom import oom_kills
 from lanes.process import groups_of, signal_all
 from lanes.script.bounds import Bounds, of_the_machine
 from lanes.script.memory import Memory
@@ -59,6 +60,9 @@ class Ran:
     overstepped: str = ""
     """What it used up too much of, in a line."""
 
+    starved: bool = False
+    """Whether the kernel has ended a process for want of memory meanwhile."""
+
     @property
     def signal(self) -> str:
         """Name of the signal that ended it; empty where none did."""
@@ -100,7 +104,7 @@ def run(
         OSError: The log cannot be written.
     """
     ctypes.CDLL(None).prctl(_ADOPT_ORPHANS, 1, 0, 0, 0)
-    began, screen, watch = time.monotonic(), Screen(), Memory()
+    began, screen, watch, killed = time.monotonic(), Screen(), Memory(), oom_kills()
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
     with os.fdopen(reading, "rb", buffering=0) as output, log.open("wb", buffering=0) as lines:
@@ -118,7 +122,8 @@ def run(
     how = started.ended()
     log.write_text(screen.text(), encoding="utf-8")
     left = tuple(sorted({*left, *how.left})) if ended == "itself" else ()
-    return Ran(ended, how.status, seconds, watch.resident, watch.on_gpu, screen, left, watch.overstepped)
+    starved = oom_kills() > killed
+    return Ran(ended, how.status, seconds, watch.resident, watch.on_gpu, screen, left, watch.overstepped, starved)
 
 
 def end_family(leader: subprocess.Popen[bytes] | None) -> tuple[str, ...]:
