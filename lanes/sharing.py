@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lanes.deployment import Deployment, ServerGone, Unanswerable
@@ -13,9 +13,14 @@ from lanes.recipe import Deployment as Settings
 class SharedServer:
     """What several evaluations need of one deployment, together."""
 
-    def __init__(self, deployment: Deployment) -> None:
-        """Start nothing yet."""
-        self.deployment = deployment
+    def __init__(self, deployment: Deployment, complain: Callable[[str], None]) -> None:
+        """Start nothing yet.
+
+        Args:
+            deployment: Of the models.
+            complain: Called with a line for a person.
+        """
+        self.deployment, self._complain = deployment, complain
         self._needed: dict[str, dict[str, Path]] = {}
         """Folders of models, by the name of who needs them."""
 
@@ -53,8 +58,10 @@ class SharedServer:
             self._needed[who] = folders
             try:
                 await self._load()
-            except ServerGone:
+            except ServerGone as gone:
+                words = self.deployment.last_words() or str(gone)
                 await self.deployment.up()
+                self._complain(f"the model server died while models were loaded, and was started again: {words}")
                 await self._load()
             except Unanswerable:
                 del self._needed[who]  # the others go on

@@ -101,7 +101,7 @@ class Venue:
         if self._server is None:
             order = serve_order(self._settings())
             self._server = SharedServer(
-                Deployment(self._work / "server", order, self._launcher(), self._store.owner.path)
+                Deployment(self._work / "server", order, self._launcher(), self._store.owner.path), self._complain
             )
         return self._server
 

@@ -64,6 +64,8 @@ TABLE = (
         "test_bad_input.py::test_a_published_champion_that_somebody_removed_is_published_again_from_what_was_trained"),
     Row("a model server that died is started again", "lanes/desk.py", "the model server died and is started again",
         "test_evaluate.py::test_a_server_that_is_killed_in_the_middle_is_started_again_and_no_vote_is_lost_or_doubled"),
+    Row("a model server that died while it loads is started again", "lanes/sharing.py", "and was started again: ",
+        "test_degraded.py::test_a_server_that_dies_while_it_loads_is_started_again_and_said"),
     Row("the arena is started again", "lanes/venue.py", "the arena had ended, and was started again at ",
         "test_degraded.py::test_each_time_that_the_arena_is_started_again_is_another_line"),
     Row("a server that answers nobody is ended", "lanes/pulse.py", " answered nobody for ",

@@ -31,11 +31,13 @@ from lanes.analyze.asking import StudyError
 from lanes.arena_desk import ARENA
 from lanes.lane import StageFailed
 from lanes.launch import LocalProcess
+from lanes.model_client import ServerGone
 from lanes.order import Standby
 from lanes.published import Published
 from lanes.pull import Pull
 from lanes.pull_votes import Puller
 from lanes.saying import Saying
+from lanes.sharing import SharedServer
 from lanes.standby import StandbyKeeper
 from lanes.train import TrainLane
 from lanes.venue import Venue
@@ -158,6 +160,33 @@ async def test_each_time_that_the_arena_is_started_again_is_another_line(tmp_pat
             await place.close(keep_workers=False)
     assert all(line.startswith("the arena had ended, and was started again at ") for line in said)
     assert said[1].endswith("(2 times by now)") and len(said) == 2
+
+
+class Falling:
+    """A deployment that dies at its first model."""
+
+    def __init__(self) -> None:
+        self.ups, self.served = 0, list[dict[str, Path]]()
+
+    async def up(self) -> bool:
+        self.ups += 1
+        return True
+
+    async def serve_only(self, folders: dict[str, Path]) -> None:
+        if not self.ups:
+            raise ServerGone("it hung up")
+        self.served.append(folders)
+
+    def last_words(self) -> str:
+        return "Killed"
+
+
+async def test_a_server_that_dies_while_it_loads_is_started_again_and_said(tmp_path: Path) -> None:
+    told: list[str] = []
+    falling = Falling()
+    await SharedServer(falling, told.append).serve("exp-0001", {"exp-0001": tmp_path})  # type: ignore[arg-type]
+    assert falling.served == [{"exp-0001": tmp_path}]
+    assert told == ["the model server died while models were loaded, and was started again: Killed"]
 
 
 async def test_votes_that_cannot_be_studied_are_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
