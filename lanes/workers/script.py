@@ -229,6 +229,8 @@ def _failure(
         kind = FailureKind.OOM if out_of_memory(RuntimeError(ran.overstepped)) else FailureKind.CRASH
         return kind, f"ended: {ran.overstepped}"
     if ran.status:
+        if ran.starved:
+            return FailureKind.OOM, f"{_how(ran)}, out of memory: the kernel ended a process of it: {words}"
         kind = FailureKind.OOM if out_of_memory(RuntimeError("\n".join(lines[-LINES:]))) else FailureKind.CRASH
         return kind, f"{_how(ran)}: {words}"
     if order.metric and value is None:

@@ -231,6 +231,14 @@ async def test_a_real_trainer_that_the_kernel_ends_is_told_with_what_to_do_and_n
 
 
 @pytest.mark.slow
+async def test_a_script_whose_training_the_kernel_ends_was_out_of_memory(bench: Bench, group: Path) -> None:
+    eat = "python -c 'x = [b\"x\" * 2**20 for _ in iter(int, 1)]'"
+    found = await bench.run(f"echo begun; (echo 0 > {group}/cgroup.procs; {eat})")
+    assert found.failure is FailureKind.OOM
+    assert "out of memory: the kernel ended a process of it" in found.error
+
+
+@pytest.mark.slow
 async def test_a_script_that_is_stopped_is_ended_when_its_time_is_up(bench: Bench) -> None:
     await bench.start("sleep 4716", seconds=2.0)
     await until(lambda: alive("sleep 4716"))
@@ -265,24 +273,25 @@ SLOW = "import time\ntime.sleep({seconds})\nprint('val_bpb: 1.5')\n"
 @pytest.mark.parametrize(
     ("numbers", "told"),
     [((signal.SIGTERM,), ""), ((signal.SIGHUP,), ""), ((signal.SIGSTOP, signal.SIGCONT), ""),
-     ((signal.SIGSTOP,), "gave no sign of life for 2 s")],
+     ((signal.SIGSTOP,), "gave no sign of life for 10 s")],
     ids=lambda value: "-".join(one.name for one in value) if isinstance(value, tuple) else "",
 )  # fmt: skip
 async def test_a_script_whose_worker_is_signalled_is_measured_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, numbers: tuple[signal.Signals, ...], told: str
 ) -> None:
-    monkeypatch.setattr(runs, "SILENT_SECONDS", 2.0)
+    monkeypatch.setattr(runs, "SILENT_SECONDS", 10.0)
     folder = repository(tmp_path, SLOW.format(seconds=1.5), model="playbook")
     session, _ = session_of(folder, [], linger=True)
     running = asyncio.create_task(session.run())
     try:
         worker = Worker(await _first_of(folder / "run" / "work", "exp-0000-train-1-*"))
-        await until(lambda: alive("train.py") and worker.identity(), 20)
+        said = worker.folder / "metrics.jsonl"
+        await until(lambda: said.exists() and said.stat().st_size, 40)  # the script is at work
         identity = worker.identity()
         assert identity
         for number in numbers:
             os.kill(identity.pid, number)
-        await until(lambda: session.store.read.count(State.KEPT), 40)
+        await until(lambda: session.store.read.count(State.KEPT), 60)
         assert still_runs(identity) is False
         assert not told or any(told in event.text for event in session.store.read.events())
     finally:
@@ -298,5 +307,5 @@ async def _first_of(folder: Path, pattern: str) -> Path:
         found.extend(folder.glob(pattern))
         return bool(found)
 
-    await until(look, 20)
+    await until(look, 40)
     return found[0]
