@@ -38,7 +38,9 @@ class Metrics:
         if not self._is_in_place():  # somebody rotates logs here: whoever reads looks at the name
             self._file.close()
             self._file = self._path.open("ab", buffering=0)
-        self._file.write((json.dumps(line, allow_nan=False) + "\n").encode())
+        rest = (json.dumps(line, allow_nan=False) + "\n").encode()
+        while rest:  # where there is room for half a line, half is written; going on then says why not all of it was
+            rest = rest[self._file.write(rest) or 0 :]
 
     def _is_in_place(self) -> bool:
         try:

@@ -32,7 +32,7 @@ from checkpoints.ownership import holder
 from checkpoints.reader import Reader
 from checkpoints.records import ENDS, RunState, State
 
-EXPERIMENTS = 12
+EXPERIMENTS = 4
 
 PAUSE_SECONDS = 0.5
 """Longest time from one kill to a look at who can be killed next."""
@@ -91,6 +91,7 @@ def at_random(place: Path, kills: int, seed: int) -> Killed:
         kills: Together.
         seed: Of targets and moments.
     """
+    os.environ["PYTHONPATH"] = os.pathsep.join((str(HERE.parent), str(HERE)))  # for the process that forks, too
     killed, left = Killed(), Counter({who: (kills + place) // len(Who) for place, who in enumerate(Who)})
     for number in itertools.count():
         _Run(place / f"killed-{seed}-{number}" / "run", killed, random.Random(f"{seed}/{number}")).through(left)
@@ -218,7 +219,6 @@ def _drive(folder: Path) -> None:
     with (folder.parent / "said.txt").open("ab") as said:
         for stream in (sys.stdout, sys.stderr):
             os.dup2(said.fileno(), stream.fileno())
-    path = os.pathsep.join((str(HERE.parent), str(HERE)))
-    os.environ |= {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+    os.environ["OMP_NUM_THREADS"] = "1"
     sys.argv = ["chaos.loop", str(folder), str(EXPERIMENTS)]
     sys.exit(loop.main())

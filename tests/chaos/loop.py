@@ -19,7 +19,7 @@ from sleeping import SleepingAnalyst, SleepingLane, program
 from chaos.trainer import CHECKPOINT_STEPS, Counting
 from checkpoints import writes
 from checkpoints.records import BASELINE, Lane, RunState, Step
-from checkpoints.store import Held, Store
+from checkpoints.store import Held, Store, StoreError
 from lanes.arena.lineup import Arm, Lineup
 from lanes.arena_desk import ARENA, ArenaDesk, arena_order
 from lanes.arena_votes import Intake
@@ -39,6 +39,9 @@ from tui.headless import listen_for_signals, speak_into_the_log
 HELD = 3
 """Exit status when another process owns the run, as the command line's own."""
 
+UNUSABLE = 5
+"""Exit status when the store cannot be used, which is said in one line; when whatever keeps it so is over, it can."""
+
 SECONDS = {Lane.EVALUATE: 0.1, Lane.ANALYZE: 0.02}
 
 LINEUP = Lineup(arms=(Arm(experiment=1, candidate="exp-0001", opponent="exp-0000"),), champion="exp-0000")
@@ -54,6 +57,9 @@ def main() -> int:
     except Held as held:
         print(held, file=sys.stderr)
         return HELD
+    except StoreError as error:
+        print(error, file=sys.stderr)
+        return UNUSABLE
     return 0
 
 
