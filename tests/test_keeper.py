@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 from escapes import HARMLESS, PROCESSES, script
-from script_runs import SCRIPT, edit, night, repository, until
+from script_runs import SCRIPT, edit, night, repository, session_of, until
 from test_script_run import Bench, alive
 
+from checkpoints import writes
+from checkpoints.records import Step
 from lanes.process import still_runs
 from lanes.script.order import OUTPUT, Confined
 from lanes.script.sandbox import Confinement, available
@@ -126,4 +128,20 @@ async def test_what_an_edited_script_leaves_in_the_cache_of_compilers_no_other_r
         assert len(tails) == 3 and all("['of-the-person']" in tail for tail in tails[1:]), tails
         assert [path.name for path in (folder / "run/work").rglob("of-*")] == ["of-the-person"]
     finally:
+        await session.close(keep_workers=False)
+
+
+@pytest.mark.slow
+async def test_a_later_run_of_the_same_files_that_alters_what_is_protected_is_named_in_the_event_log(
+    tmp_path: Path,
+) -> None:
+    mark = "import os, pathlib; at = pathlib.Path(os.environ['TORCHINDUCTOR_CACHE_DIR'])\n"
+    alter = "at.exists() and pathlib.Path('prepare.py').write_text('other')\nat.mkdir(exist_ok=True)\n"
+    session, _ = session_of(repository(tmp_path / "project", mark + alter + SCRIPT, experiments=1), [], linger=True)
+    run = asyncio.create_task(session.run())
+    try:
+        await until(lambda: any("tampering: " in one.text for one in session.store.read.events()))
+    finally:
+        await session.store.do(writes.intervene, Step.STOP, None, "", {"how": "now"})
+        await asyncio.wait_for(run, 20)
         await session.close(keep_workers=False)

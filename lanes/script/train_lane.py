@@ -132,6 +132,8 @@ class ScriptTrainLane(Stoppable):
             raise ScriptCrashed(found.model_copy(update={"error": f"{found.error}; {lacks}"}) if lacks else found)
         value = found.value if found.status == "done" else None
         failure = "" if value is not None else found.error or "it gave no number"
+        if failure:  # of a first run its crash says it
+            self._store.submit(writes.event, Level.WARNING, Lane.TRAIN, f"{doing}: {failure}", stage.experiment)
         measured = Measurement(
             whose, seed, role, HeldRows.OPEN, value, None, failure, asked_by=stage.experiment, at=time.time()
         )
