@@ -68,12 +68,28 @@ PAYLOADS = {
 }
 """By what they are to do: give orders to the terminal, get its cells out of step, be too much or be markup."""
 
-_PLACES = {
+TOGETHER = 80
+"""Characters of short texts that one place shows at once."""
+
+
+def together(payloads: list[str]) -> list[str]:
+    """The same texts, as many of the short ones in one as a line shows."""
+    found = [""]
+    for payload in payloads:
+        if found[-1] and len(found[-1]) + len(payload) > TOGETHER:
+            found.append("")
+        found[-1] += f"{payload} "
+    return found
+
+
+PLACES = {
     "run": ("name", "goal", "reason"),
     "programs": ("text", "error"),
     "experiments": ("hypothesis", "category", "proposer", "note", "differs"),
     "stages": ("error",),
     "waits": ("what",),
+    "votes": ("voter",),
+    "voter_sessions": ("voter",),
     "answers": ("text",),
     "prompts": ("text",),
     "verdicts": ("reason",),
@@ -84,6 +100,11 @@ _PLACES = {
     "events": ("text",),
     "progress": ("doing", "detail"),
     "exchanges": ("model", "form", "request", "answer", "error"),
+    "exclusions": ("voter", "reason"),
+    "promotion_tests": ("reason",),
+    "promotions": ("hypothesis", "reason"),
+    "calibrations": ("judge", "reason"),
+    "measurements": ("failure",),
     "refusals": ("proposer", "reason"),
     "notes": ("text",),
     "messages": ("text",),
@@ -91,14 +112,59 @@ _PLACES = {
 }
 """Columns that hold text from outside."""
 
+INSIDE = {
+    "experiments": ("change", "recipe", "expected"),
+    "zoom_outs": ("categories", "directions"),
+    "messages": ("ideas",),
+    "refusals": ("proposal",),
+    "interventions": ("detail",),
+}
+"""Columns that hold it within JSON."""
 
-def poison(folder: Path, payloads: list[str]) -> None:
-    """Replace every text from outside in a run that nobody drives, each by the next of the payloads."""
+OWN = {
+    "_sqlite_migrations": ("migration_set", "name", "applied_at"),
+    "run": ("state",),
+    "programs": ("sha256",),
+    "experiments": ("state", "change_hash", "rests_on"),
+    "stages": ("lane", "state", "order", "result", "failure"),
+    "waits": ("lane",),
+    "answers": ("prompt", "model"),
+    "votes": ("key", "prompt", "model_a", "model_b", "choice"),
+    "voter_sessions": ("model_a", "model_b"),
+    "tallies": ("model_a", "model_b", "choice"),
+    "verdicts": ("outcome", "win_rate", "anytime", "reference", "value", "effect"),
+    "standings": ("model", "reference"),
+    "hypotheses": ("status", "experiments"),
+    "interventions": ("step", "done"),
+    "events": ("level", "kind"),
+    "metrics": ("phase", "values"),
+    "prompts": ("id",),
+    "promotion_tests": ("order", "outcome", "win_rate", "anytime"),
+    "promotions": ("lift",),
+    "looks": ("model",),
+    "insights": ("name", "value"),
+    "progress": ("lane",),
+    "exchanges": ("purpose",),
+    "messages": ("role",),
+    "speech": ("purpose",),
+    "measurements": ("role", "rows"),
+}
+"""Columns of text that only the program itself words: names, states, numbers, hashes."""
+
+
+def poison(folder: Path, payloads: list[str], rows: int = 40) -> None:
+    """Replace every text from outside in a run that nobody drives, each by the next of the payloads.
+
+    Args:
+        folder: Of the run.
+        payloads: Put in one after the other, and again from the first.
+        rows: How many of each table, the newest.
+    """
     texts = itertools.cycle(payloads)
     with closing(sqlite3.connect(folder / DATABASE)) as db, db:
-        for table, columns in _PLACES.items():
+        for table, columns in PLACES.items():
             for column in columns:
-                _replace(db, table, column, texts)
+                _replace(db, table, column, texts, rows)
         for number, change, recipe in db.execute("SELECT number, change, recipe FROM experiments").fetchall():
             if change:
                 evil = json.dumps({"field": f"training.{next(texts)}", "old": next(texts), "new": [next(texts)]})
@@ -117,9 +183,10 @@ def poison(folder: Path, payloads: list[str]) -> None:
         )
 
 
-def _replace(db: sqlite3.Connection, table: str, column: str, texts: Iterator[str]) -> None:
+def _replace(db: sqlite3.Connection, table: str, column: str, texts: Iterator[str], most: int) -> None:
     keys = [name for _, name, _, _, _, key in db.execute(f"PRAGMA table_info({table})") if key]
     where = " AND ".join(f'"{key}" = ?' for key in keys)
     rows = db.execute(f"SELECT {', '.join(keys)} FROM {table}").fetchall()
-    for row in rows[-40:]:
-        db.execute(f"UPDATE {table} SET {column} = ? WHERE {where}", (next(texts), *row))
+    for row in rows[-most:]:
+        # A voter who was given the same text before keeps the name.
+        db.execute(f"UPDATE OR IGNORE {table} SET {column} = ? WHERE {where}", (next(texts), *row))

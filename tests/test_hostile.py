@@ -1,16 +1,20 @@
 """Hostile text on every screen: the terminal gets no order from it, the screen is drawn, and keys are answered."""
 
 import json
+import os
 import re
 import shutil
+import sqlite3
 import sys
 import time
 import unicodedata
+from contextlib import closing
 from pathlib import Path
 
+import pexpect
 import pytest
 from agent_runs import write_agent_run
-from hostile import PAYLOADS, poison
+from hostile import INSIDE, OWN, PAYLOADS, PLACES, poison
 from rich.cells import cell_len
 from rich.segment import Segment
 from sqlite_utils import Database
@@ -18,6 +22,7 @@ from terminal import ROOT, Terminal
 from textual.color import Color
 
 from checkpoints import writes
+from checkpoints.reader import DATABASE
 from checkpoints.records import Step
 from checkpoints.store import Store
 from checkpoints.text import clean
@@ -32,6 +37,9 @@ KINDS = {b"\x1b[m", b"\x1b[H", b"\x1b[?h", b"\x1b[?l", b"\x1b[?$p", b"\x1b[>u", 
 """The same without numbers."""
 
 ESCAPE = "\x1b"
+
+PARTS = 4
+"""In which all texts are taken through all places."""
 
 PROGRAM = """
 import sys
@@ -120,12 +128,48 @@ def test_no_text_gives_orders_to_the_terminal_or_ends_the_screen(
     payloads = PAYLOADS[group][first:] + PAYLOADS[group][:first]
     poison(folder, payloads)
     sent = visited(folder, next(text for text in payloads if len(text) < 9000 and "\x00" not in text))
+    assert drawn(sent) == screens(), "each screen there is is among those that are looked at"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("group", PAYLOADS)
+def test_every_place_with_every_text_of_a_page_gives_no_order_either(written: Path, group: str, part: int) -> None:
+    walk = [sys.executable, str(ROOT / "tests/hostile_walk.py"), str(written), group, str(part), str(PARTS)]
+    terminal = pexpect.spawn(
+        walk[0], walk[1:], dimensions=(40, 120), cwd=str(written.parent), timeout=170,
+        env={**os.environ, "TERM": "xterm-256color", "LANG": "C.UTF-8", "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"},
+    )  # fmt: skip
+    try:
+        sent = terminal.read()
+    finally:
+        terminal.close(force=True)
+    assert terminal.exitstatus == 0, sent[-1000:]
+    assert drawn(sent) == screens() - {"tui.screens.small"}, "but the one that says that there is no room"
+
+
+def test_every_column_of_text_is_known_as_a_place_or_as_our_own_words(written: Path) -> None:
+    with closing(sqlite3.connect(written / DATABASE)) as db:
+        tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        text = {
+            (table, name)
+            for table in tables
+            for _, name, kind, *_ in db.execute(f"PRAGMA table_info({table})")
+            if kind.upper() == "TEXT"
+        }
+    assert text == {(table, name) for known in (PLACES, INSIDE, OWN) for table in known for name in known[table]}
+
+
+def drawn(sent: bytes) -> set[str]:
+    """The screens that were drawn, where no byte of all that was sent is an order that Textual does not give."""
     assert kinds(sent) <= KINDS
     rest = SEQUENCE.sub(b"", sent).decode()
     assert not {character for character in rest if unicodedata.category(character) == "Cc"} - set("\r\n")
     assert not BIDIRECTIONAL.search(rest)
-    drawn = re.search(r"drew ([\w. \r\n]+)", rest)
-    assert drawn and set(drawn[1].split()) == screens(), "each screen there is is among those that are looked at"
+    names = re.search(r"drew ([\w. \r\n]+)", rest)
+    assert names
+    return set(names[1].split())
 
 
 def screens() -> set[str]:
