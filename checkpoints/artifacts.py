@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any, cast
@@ -81,7 +80,7 @@ def publish(temporary: Path, final: Path) -> Json:
     """
     manifest = seal(temporary)
     if read_manifest(final) == manifest and is_whole(final):
-        shutil.rmtree(temporary)
+        strokes.clear(temporary)
         return manifest
     if final.exists():
         _put_aside(final)
@@ -180,6 +179,6 @@ def _is_entry(entry: Any) -> bool:
 def _put_aside(final: Path) -> None:
     """A folder cannot be renamed onto a full one: the old one steps aside first and then goes."""
     aside = final.with_name(f".{final.name}.{os.getpid()}.old")
-    shutil.rmtree(aside, ignore_errors=True)
+    strokes.clear(aside, quietly=True)
     strokes.put(final, aside)
-    shutil.rmtree(aside, ignore_errors=True)
+    strokes.clear(aside, quietly=True)

@@ -1,4 +1,4 @@
-"""Where something comes or goes at one stroke: each commit, rename and removal of a file in the product is made here.
+"""Where something comes or goes: each commit, rename and removal of a file or folder in the product is made here.
 
 So they can be counted, and a process can be made to die before and after each of them. What is written, renamed into
 place and synced as a whole is in ``checkpoints.artifacts``.
@@ -6,6 +6,7 @@ place and synced as a whole is in ``checkpoints.artifacts``.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,6 +61,21 @@ def take(file: Path) -> None:
     _tell(f"before {file.name} is taken")
     file.unlink(missing_ok=True)
     _tell(f"after {file.name} is taken")
+
+
+def clear(folder: Path, quietly: bool = False) -> None:
+    """Have no folder at a place, nor anything that was in it; killed meanwhile, part of it is left.
+
+    Args:
+        folder: That is removed; where it is a link, it is not followed.
+        quietly: There need not be one, and what cannot be removed stays.
+
+    Raises:
+        OSError: Unless it is done quietly: there is none, or the folder cannot be written.
+    """
+    _tell(f"before {folder.name} is cleared")
+    shutil.rmtree(folder, ignore_errors=quietly)
+    _tell(f"after {folder.name} is cleared")
 
 
 def _tell(what: str) -> None:

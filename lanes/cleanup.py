@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from checkpoints import writes
+from checkpoints import strokes, writes
 from checkpoints.reader import Reader
 from checkpoints.records import ENDS, Lane, Level, State, model_name
 from checkpoints.store import Store
@@ -78,5 +77,5 @@ def _remove(folder: Path) -> int:
         size = sum(file.lstat().st_size for file in folder.rglob("*") if file.is_file())
     except OSError:
         return 0  # somebody is at it, too
-    shutil.rmtree(folder, ignore_errors=True)
+    strokes.clear(folder, quietly=True)
     return 0 if folder.exists() else size

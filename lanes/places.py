@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any, cast
 from fsspec import core
 from fsspec.implementations.local import LocalFileSystem
 
-from checkpoints import artifacts
+from checkpoints import artifacts, strokes
 from checkpoints.artifacts import MANIFEST
 from checkpoints.records import Json
 from lanes.room import is_full
@@ -138,7 +137,7 @@ def fetch(url: str, cache: Path, transfer: Transfer) -> Path:
         _take_all(files, manifest, temporary, transfer)
         artifacts.publish(temporary, final)
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        strokes.clear(temporary, quietly=True)
     return final
 
 
@@ -219,7 +218,7 @@ def _publish_locally(source: Path, final: Path, manifest: Json, transfer: Transf
             raise PlaceError(f"{final} did not arrive whole: {found[0]}")
         artifacts.publish(temporary, final)
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        strokes.clear(temporary, quietly=True)
 
 
 def _publish_remotely(source: Path, files: _Folder, manifest: Json, transfer: Transfer) -> None:
@@ -262,7 +261,7 @@ def _fresh(final: Path) -> Path:
     """An empty folder beside the one to come; what a killed process of ours left there is removed."""
     final.parent.mkdir(parents=True, exist_ok=True)
     for old in final.parent.glob(f".{final.name}.*.tmp"):
-        shutil.rmtree(old, ignore_errors=True)
+        strokes.clear(old, quietly=True)
     temporary = final.with_name(f".{final.name}.{os.getpid()}.tmp")
     temporary.mkdir()
     return temporary

@@ -8,13 +8,12 @@ and nothing is trained twice.
 from __future__ import annotations
 
 import asyncio
-import shutil
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from checkpoints import writes
+from checkpoints import strokes, writes
 from checkpoints.artifacts import write_json
 from checkpoints.measurements import HeldRows, Measurement, Role
 from checkpoints.records import (
@@ -254,7 +253,7 @@ class Repeats:
     async def _remove(self, name: str) -> None:
         """The model of a repeated training, which is measured and needed no longer."""
         if (folder := self._work / TRAININGS / name).exists():
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+            await asyncio.to_thread(strokes.clear, folder, quietly=True)
 
     def _obey(self) -> None:
         if self._hands.ending:

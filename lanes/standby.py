@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from checkpoints import strokes
 from lanes.launch import Launcher
 from lanes.order import ORDER, READY, STANDBY, Standby
 from lanes.worker import Worker, WorkerError
@@ -108,7 +108,7 @@ class StandbyKeeper:
     async def _remove(self, worker: Worker) -> None:
         await worker.kill(grace=0)
         if not (worker.folder / ORDER).exists():
-            await asyncio.to_thread(shutil.rmtree, worker.folder, ignore_errors=True)
+            await asyncio.to_thread(strokes.clear, worker.folder, quietly=True)
 
     def _new_folder(self) -> Path:
         self._work.mkdir(parents=True, exist_ok=True)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from pathlib import Path
 
-from checkpoints import writes
+from checkpoints import strokes, writes
 from checkpoints.records import Experiment, FailureKind, Json, Lane, Level, Stage
 from checkpoints.store import Store
 from lanes.aside import Aside
@@ -244,4 +243,4 @@ async def _see_off(worker: Worker) -> None:
     await worker.kill(grace=0)
     found = worker.result()
     if found and found.get("status") == "done":
-        await asyncio.to_thread(shutil.rmtree, worker.folder / "checkpoints", ignore_errors=True)
+        await asyncio.to_thread(strokes.clear, worker.folder / "checkpoints", quietly=True)

@@ -11,6 +11,7 @@ from string import Template
 from typing import Literal, TypeAlias
 
 from checkpoints import strokes
+from checkpoints.artifacts import write_text
 from checkpoints.records import Json
 from runner.places import absolute, is_local
 from runner.program import FILE, Program
@@ -66,8 +67,7 @@ def init(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         written = [_copied(demo_folder() / SAMPLE_DATA, folder / SAMPLE_DATA)] if template == "demo" else []
-        with (folder / FILE).open("x", encoding="utf-8") as file:
-            file.write(text)
+        write_text(folder / FILE, text)
     except OSError as error:
         raise InitError(f"{error.filename or folder}: cannot be written: {error.strerror}") from None
     return [folder / FILE, *written]

@@ -1,4 +1,4 @@
-"""Every commit, rename and removal of a file of the product can be counted and died at: it goes through one place."""
+"""Every commit, rename and removal of a file or folder can be counted and died at: it goes through one place."""
 
 from __future__ import annotations
 
@@ -11,28 +11,30 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SEAM = ROOT / "checkpoints" / "strokes.py"
 
-OF_PATHS = {"rename", "unlink", "hardlink_to"}
+OF_PATHS = {"rename", "unlink", "hardlink_to", "rmdir"}
 """Methods that nothing else of ours has; ``replace`` is told from a text's by its one argument."""
 
-OF_OS = {"rename", "renames", "replace", "remove", "unlink", "link", "symlink", "move"}
+OF_OS = {
+    "rename", "renames", "replace", "remove", "unlink", "link", "symlink", "move", "rmtree", "rmdir", "removedirs",
+}  # fmt: skip
 
 
 def elsewhere(source: str) -> Iterator[str]:
-    """Calls in a source that rename, remove or commit by themselves, a line each."""
+    """What renames, removes or commits by itself in a source, called or handed on to be called, a line each."""
     tree = ast.parse(source)
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module in ("os", "shutil"):
             if taken := OF_OS & {alias.name for alias in node.names}:
                 yield f"line {node.lineno}: {', '.join(sorted(taken))} from {node.module}"
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in ("os", "shutil"):
+            if node.attr in OF_OS:
+                yield f"line {node.lineno}: {node.value.id}.{node.attr}"
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
             continue
         owner, name = node.func.value, node.func.attr
-        if isinstance(owner, ast.Name) and owner.id in ("os", "shutil"):
-            if name in OF_OS:
-                yield f"line {node.lineno}: {owner.id}.{name}"
-        elif isinstance(owner, ast.Name) and owner.id == "strokes":
+        if isinstance(owner, ast.Name) and owner.id in ("os", "shutil", "strokes"):
             continue
-        elif name in OF_PATHS or (name, len(node.args)) in (("replace", 1), ("commit", 0)):
+        if name in OF_PATHS or (name, len(node.args)) in (("replace", 1), ("commit", 0)):
             yield f"line {node.lineno}: .{name}"
         elif name.startswith("execute") and _says_commit(node.args):
             yield f"line {node.lineno}: COMMIT"
@@ -55,7 +57,7 @@ def test_each_stroke_of_the_product_goes_through_the_one_place_where_it_is_count
         if path != SEAM
         for line in elsewhere(path.read_text(encoding="utf-8"))
     ]
-    assert not found, "use checkpoints.strokes: commit, put, take"
+    assert not found, "use checkpoints.strokes: commit, put, link, take, clear"
 
 
 @pytest.mark.parametrize(
@@ -63,6 +65,7 @@ def test_each_stroke_of_the_product_goes_through_the_one_place_where_it_is_count
     [
         "os.replace(a, b)", "os.rename(a, b)", "shutil.move(a, b)", "a.rename(b)", "a.replace(b)", "a.unlink()",
         "from os import replace", "db.execute('COMMIT')", "db.conn.commit()", "a.with_name('x').replace(b)",
+        "shutil.rmtree(a)", "to_thread(shutil.rmtree, a)", "from shutil import rmtree", "a.rmdir()",
     ],
 )  # fmt: skip
 def test_a_stroke_beside_that_place_is_found(line: str) -> None:

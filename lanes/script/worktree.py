@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -186,7 +185,7 @@ class Worktree:
         pointer, said = self.top / ".git", f"gitdir: {self._git_dir}\n"
         if pointer.is_symlink() or not pointer.is_file() or pointer.read_bytes() != said.encode():
             if pointer.is_dir() and not pointer.is_symlink():
-                shutil.rmtree(pointer)
+                strokes.clear(pointer)
             strokes.take(pointer)
             write_text(pointer, said)
 
@@ -210,7 +209,7 @@ async def _add(found: Repository, branch: Branch, top: Path) -> str:
     if place and not _same(place, top):
         raise GitError(f"{branch.name} is checked out at {place}: switch to another branch there")
     await found.git.ask("worktree", "remove", "--force", "--force", str(top), may_fail=True)
-    await asyncio.to_thread(shutil.rmtree, top, ignore_errors=True)
+    await asyncio.to_thread(strokes.clear, top, quietly=True)
     await found.git.ask("worktree", "add", "--no-checkout", str(top), branch.name)
     pointer = (top / ".git").read_text(encoding="utf-8").removeprefix("gitdir:").strip()
     return Path(pointer).name

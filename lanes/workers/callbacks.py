@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from checkpoints import strokes
 from checkpoints.artifacts import last_whole, seal
 from lanes.workers.failures import NotFiniteError
 from lanes.workers.metrics import Metrics
@@ -84,7 +84,7 @@ class SealCheckpoints(TrainerCallback):
             folder = Path(str(args.output_dir))
             seal(folder / f"checkpoint-{state.global_step}")
             for old in checkpoint_folders(folder)[:-KEPT]:
-                shutil.rmtree(old)
+                strokes.clear(old)
         _barrier()
 
 
@@ -101,7 +101,7 @@ def newest_whole(folder: Path, first_process: bool) -> tuple[Path | None, list[s
     _barrier()
     if first_process:
         for damaged in folders[folders.index(chosen) + 1 if chosen else 0 :]:
-            shutil.rmtree(damaged)
+            strokes.clear(damaged)
     return chosen, passed
 
 

@@ -113,7 +113,7 @@ def _without_compiled(order: ScriptOrder, protected: Iterable[Path]) -> tuple[Pa
     folders = {path.parent for path in protected if path.suffix == ".py" and path.is_relative_to(order.top)}
     compiled = tuple(folder / "__pycache__" for folder in sorted(folders) if folder.is_dir())
     for folder in compiled:
-        shutil.rmtree(folder, ignore_errors=True)
+        strokes.clear(folder, quietly=True)
         folder.mkdir(exist_ok=True)
     return compiled
 
@@ -121,7 +121,7 @@ def _without_compiled(order: ScriptOrder, protected: Iterable[Path]) -> tuple[Pa
 def _run(
     order: ScriptOrder, folder: Path, stopping: _Stopping, lock: int, sealed: tuple[Path, ...], shadows: Shadows
 ) -> Ran:
-    shutil.rmtree(order.scratch, ignore_errors=True)
+    strokes.clear(order.scratch, quietly=True)
     order.scratch.mkdir(parents=True)
     _fill_cache(order)
     strokes.take(order.place / OUTPUT)
@@ -136,7 +136,7 @@ def _run(
     try:
         return run(job, folder / OUTPUT, stopping, look, (lock,))
     finally:
-        shutil.rmtree(order.scratch, ignore_errors=True)
+        strokes.clear(order.scratch, quietly=True)
 
 
 def _fill_cache(order: ScriptOrder) -> None:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import gc
 import json
 import resource
-import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
 
+from checkpoints import strokes
 from checkpoints.artifacts import publish
 from checkpoints.records import Json
 from lanes.data import Selection
@@ -199,7 +199,7 @@ def _publish(order: TrainOrder, policy: Any, tokenizer: Any) -> Json:
     """Put the adapter, or the whole model with its tokenizer, into the order's output folder."""
     order.output.parent.mkdir(parents=True, exist_ok=True)
     temporary = order.output.with_name(f".{order.output.name}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
+    strokes.clear(temporary, quietly=True)
     if order.recipe.lora.enabled:
         # A set is written in another order by each process; the same training should give the same bytes.
         for config in policy.peft_config.values():
