@@ -8,7 +8,7 @@ from checkpoints.records import PERSON, Change, Outcome, Proposal
 from runner.change import ChangeRefused, invert
 
 if TYPE_CHECKING:
-    from runner.agent.memory import Memory, Tried
+    from runner.agent.memory import Memory
 
 _DECIDED = (Outcome.KEEP, Outcome.DISCARD)
 
@@ -56,7 +56,7 @@ def _check_news(proposal: Proposal, change: Change, memory: Memory) -> None:
     how = "say in `differs` what is different now, or propose another change"
     # By what it leads to, and by its field and value alone, as older versions hashed a change of the mix.
     if memory.hashes & {memory.space.canonical(change, memory.recipe), memory.space.canonical(change)}:
-        before = _same(change, memory)
+        before = memory.by_hash.get(memory.hash(change), ())
         if not before:
             raise ChangeRefused(f"{change}: was tried before, or a person skipped it")
         for one in before:
@@ -72,25 +72,11 @@ def _check_news(proposal: Proposal, change: Change, memory: Memory) -> None:
         raise ChangeRefused(f"{change}: goes back to what #{kept} was made of; {how}")
 
 
-def _same(change: Change, memory: Memory) -> list[Tried]:
-    """Where the same change was tried before, the newest first."""
-    wanted = _hash(change, memory)
-    return [one for one in reversed(memory.tried) if _hash(one.change, memory) == wanted]
-
-
 def _takes_back(change: Change, memory: Memory) -> int | None:
     """The experiment that is branched from, where a change leads back to the recipe that it was made of."""
     last = next((one for one in reversed(memory.tried) if one.experiment == memory.parent), None)
-    back = last and last.parent is not None and _hash(invert(last.change), memory) == _hash(change, memory)
+    back = last and last.parent is not None and memory.hash(invert(last.change)) == memory.hash(change)
     return last.experiment if last and back else None
-
-
-def _hash(change: Change, memory: Memory) -> str:
-    """What a change comes to; an old one may no longer come to anything, and is then the same as no other."""
-    try:
-        return memory.space.canonical(change, memory.recipe)
-    except ChangeRefused:
-        return f"none: {change}"
 
 
 def _is_a_persons(proposal: Proposal, memory: Memory) -> bool:

@@ -27,6 +27,7 @@ from runner.agent.gained import gained
 from runner.agent.left import left
 from runner.agent.memory_text import sections
 from runner.agent.shortening import Section
+from runner.change import ChangeRefused
 from runner.plan import Plan
 from runner.space import ChangeSpace
 
@@ -83,7 +84,7 @@ class Tried:
         return gained(self.win_rate, self.effect)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Memory:
     """All that a proposal may rest on."""
 
@@ -138,6 +139,22 @@ class Memory:
 
     barred: Mapping[str, str] = field(default_factory=dict[str, str])
     """Categories that the next proposal may not come from, with the reason of each; see ``runner.agent.diversity``."""
+
+    @cached_property
+    def by_hash(self) -> Mapping[str, tuple[Tried, ...]]:
+        """What was tried by what it comes to now, the newest first; made once for all candidates of a proposal."""
+        same: dict[str, tuple[Tried, ...]] = {}
+        for one in self.tried:
+            came_to = self.hash(one.change)
+            same[came_to] = (one, *same.get(came_to, ()))
+        return same
+
+    def hash(self, change: Change) -> str:
+        """What a change comes to; an old one may no longer come to anything, and is then the same as no other."""
+        try:
+            return self.space.canonical(change, self.recipe)
+        except ChangeRefused:
+            return f"none: {change}"
 
     @property
     def parent(self) -> int | None:
