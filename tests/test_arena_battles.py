@@ -240,7 +240,7 @@ async def test_who_goes_away_in_the_middle_of_a_stream_has_seen_the_candidate_al
         arena.models.scripts.clear()
         assert (await arena.battle())["battle"] is None
         async with asyncio.timeout(5):
-            while arena.exposures()[CANDIDATE] != Exposure(2, CANDIDATE, begun=2):
+            while arena.exposures().get(CANDIDATE) != Exposure(2, CANDIDATE, begun=2):
                 await asyncio.sleep(0.01)
 
 
