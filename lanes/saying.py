@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 
 from checkpoints import writes
 from checkpoints.records import Level
 from checkpoints.store import Store
+from lanes.arena.schema import LedgerError
+from lanes.deployment import ServerGone, Unanswerable
+from lanes.lane import StageFailed
+from lanes.worker import WorkerError
 
 AGAIN_SECONDS = 3600.0
 """How long the same line is not said again; what comes back after that, or has never passed, is."""
+
+TROUBLE = (StageFailed, WorkerError, ServerGone, Unanswerable, LedgerError, sqlite3.Error, OSError)
+"""Errors whose text is for a person."""
+
+
+def in_words(error: Exception) -> str:
+    """An error as one line."""
+    return " ".join((str(error) if isinstance(error, TROUBLE) else f"{type(error).__name__}: {error}").split())
+
+
+def so_often(times: int) -> str:
+    """How often something fell, from the second time on: each is another line, and so is said."""
+    return f" ({times} times by now)" if times > 1 else ""
 
 
 class Saying:

@@ -4,48 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sqlite3
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from checkpoints.records import model_name
 from checkpoints.store import Store, StoreError
 from lanes.arena.ballots import Exposure
 from lanes.arena.guards import breach
-from lanes.arena.schema import LedgerError
 from lanes.arena_desk import ARENA, ArenaDesk, PortTaken, arena_order
 from lanes.arena_votes import Intake, open_questions
-from lanes.deployment import Deployment, ServerGone, Unanswerable
+from lanes.deployment import Deployment
 from lanes.evaluate_settings import EvaluateSettings, serve_order
-from lanes.lane import StageFailed
+from lanes.home import Home
 from lanes.launch import LocalProcess
-from lanes.open_questions import OpenQuestion, lineup_of, served_always
+from lanes.open_questions import OpenQuestion, lineup_of
 from lanes.product_desk import ProductDesk
 from lanes.published import Published
 from lanes.pull_votes import Puller
 from lanes.pulse import Pulse
+from lanes.saying import in_words, so_often
 from lanes.sharing import SharedServer
-from lanes.worker import WorkerError
 
 TICK_SECONDS = 0.25
 """How often the ledger is read and everything is looked after."""
-
-ALIVE_SECONDS = 120.0
-"""How often a model server that nobody asks is asked, so that it does not end as idle."""
 
 PATIENCE_SECONDS = 60.0
 """Most time until what failed is tried again."""
 
 PORT_SECONDS = 10.0
 """Until a port that people have links to is tried again."""
-
-_TROUBLE = (StageFailed, WorkerError, ServerGone, Unanswerable, LedgerError, sqlite3.Error, OSError)
-"""Errors whose text is for a person."""
-
-HOME = "home"
-"""In whose name the models are loaded that are served whatever is open: the champion and the promoted one."""
 
 
 class Venue:
@@ -77,7 +64,7 @@ class Venue:
         self._product = ProductDesk(work / "product", self._launcher(), store.owner.path)
         self._open: dict[str, OpenQuestion] = {}
         self._exposures: dict[str, list[Exposure]] = {}
-        self._home: dict[str, Path] = {}
+        self._home = Home(store, published, complain)
         self._pulses = (
             Pulse("the arena", lambda: self._arena and self._arena.where, lambda: self.arena.end(), complain),
             Pulse(
@@ -87,11 +74,9 @@ class Venue:
         )  # fmt: skip
         self._attendants: list[asyncio.Task[None]] = []
         self._news = asyncio.Event()
-        self._home_wait, self._home_at = TICK_SECONDS, 0.0
         self._resting = False
         self._port_at = 0.0
-        self._fell = Counter[str]()
-        self._asked_at = time.monotonic()
+        self._fell = 0
         self.live = False
         """Whether a product has shown battles in this run: more of its votes are to be expected."""
 
@@ -118,7 +103,7 @@ class Venue:
     @property
     def served(self) -> tuple[str, ...]:
         """Models that answer whatever is open: the champion first, then the promoted one; none while nothing does."""
-        return tuple(self._home) if self.server.port and self.server.deployment.alive else ()
+        return tuple(self._home.models) if self.server.port and self.server.deployment.alive else ()
 
     def attend(self) -> None:
         """Keep everything up from now on, until ``rest`` or ``close``."""
@@ -189,7 +174,7 @@ class Venue:
         await self._product.end()
         if self._server:
             await self._server.deployment.down()
-        self._home = {}
+        self._home.models = {}
 
     async def close(self, keep_workers: bool) -> None:
         """Leave all processes to the next runner (they end by themselves when none comes), or end them."""
@@ -206,14 +191,14 @@ class Venue:
             await self._product.end()
             await self.server.deployment.down()
             await self.arena.down()
-        self._server, self._arena, self._intake, self._attendants, self._home = None, None, None, [], {}
+        self._server, self._arena, self._intake, self._attendants, self._home.models = None, None, None, [], {}
 
     async def leave_another_server(self) -> None:
         """Let go of a model server under other settings, as soon as no question uses it."""
         server = self._server
         if server and not self._open and not server.deployment.serves(serve_order(self._settings())):
             await server.deployment.leave()
-            self._server, self._home = None, {}
+            self._server, self._home.models = None, {}
 
     async def _again(self, step: Callable[[], Awaitable[None]]) -> None:
         """Do a step again and again; what goes wrong is said, and may pass or be mended while the run goes on."""
@@ -225,7 +210,7 @@ class Venue:
             except StoreError:
                 return  # who writes a stage is told the same
             except Exception as error:
-                self._complain(_in_words(error))
+                self._complain(in_words(error))
                 wait = min(PATIENCE_SECONDS, 2 * wait)
             await asyncio.sleep(wait)
 
@@ -244,7 +229,8 @@ class Venue:
         if await self._intake.take():
             self._tell()
         self.live = self._intake.live
-        await self._keep_home()
+        if not self._resting:
+            await self._home.keep(self.server, bool(self._open))
         for name, question in tuple(self._open.items()):
             experiment = question.terms.experiment
             self._exposures[name] = await self.arena.ask(lambda ledger, n=experiment: ledger.exposures(n))
@@ -278,45 +264,10 @@ class Venue:
             self._port_at = time.monotonic() + PORT_SECONDS
             return
         if fell:
-            self._complain(f"the arena had ended, and was started again at {arena.place}{self._again_by_now('arena')}")
+            self._fell += 1
+            self._complain(f"the arena had ended, and was started again at {arena.place}{so_often(self._fell)}")
         elif wanted and not arena.place.endswith(f":{wanted}"):
             self._complain(f"port {wanted} is taken: the arena listens on {arena.place}")
-
-    async def _keep_home(self) -> None:
-        """Serve what is always served; where that fails, votes are taken in all the same until it is tried again."""
-        if time.monotonic() < self._home_at:
-            return
-        try:
-            await self._serve_home()
-            self._home_wait = TICK_SECONDS
-        except _TROUBLE as error:
-            self._complain(f"the champion cannot be served: {_in_words(error)}")
-            self._home_wait = min(PATIENCE_SECONDS, 2 * self._home_wait)
-            self._home_at = time.monotonic() + self._home_wait
-
-    async def _serve_home(self) -> None:
-        """Have the champion and the promoted model served, also while nothing is judged."""
-        deployment = self.server.deployment
-        if self._resting or (self._open and not deployment.alive):
-            return  # a question that is open brings its server up itself, and counts how often it dies
-        numbers = served_always(self._store.read, self._published)
-        names = [model_name(number) for number in numbers]
-        if not numbers or (names == list(self._home) and deployment.port and deployment.alive):
-            await self._keep_awake()
-            return
-        models = self._published.models(numbers)
-        home = {name: await self._published.fetched(name, models[name]["url"]) for name in names}
-        if self._home and not deployment.alive:
-            words = deployment.last_words() or "it left no word"
-            self._complain(f"the model server had ended, and is started again{self._again_by_now('server')}: {words}")
-        await self.server.up()
-        await self.server.serve(HOME, home)
-        self._home = home
-
-    async def _keep_awake(self) -> None:
-        if self.server.port and time.monotonic() - self._asked_at > ALIVE_SECONDS:
-            self._asked_at = time.monotonic()
-            await self.server.deployment.is_awake()
 
     async def _keep_product(self) -> None:
         settings = self._settings()
@@ -324,14 +275,5 @@ class Venue:
         questions = {name: (each.terms, each.prompts) for name, each in self._open.items()} if wanted else {}
         await self._product.keep(questions, self.arena.folder, self._store.read, settings.seed)
 
-    def _again_by_now(self, name: str) -> str:
-        """How often it fell, from the second time on: each is another line, and so is said."""
-        self._fell[name] += 1
-        return f" ({self._fell[name]} times by now)" if self._fell[name] > 1 else ""
-
     def _launcher(self) -> LocalProcess:
         return LocalProcess(self._settings().threads)
-
-
-def _in_words(error: Exception) -> str:
-    return " ".join((str(error) if isinstance(error, _TROUBLE) else f"{type(error).__name__}: {error}").split())

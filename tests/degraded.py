@@ -73,7 +73,7 @@ TABLE = (
         "::test_a_server_that_is_signalled_in_an_evaluation_is_replaced_and_costs_no_vote"),
     Row("the port of the arena is taken", "lanes/venue.py", "nobody can vote at the arena for now: ",
         "test_port_of_links.py::test_a_run_goes_on_without_its_page_until_the_port_of_the_links_is_free"),
-    Row("the champion cannot be served", "lanes/venue.py", "the champion cannot be served: ",
+    Row("the champion cannot be served", "lanes/home.py", "the champion cannot be served: ",
         "test_arena_alone.py::test_without_a_base_model_one_line_says_why_nothing_answers_and_votes_are_taken_all_the_same"),
     Row("a source of votes is down", "lanes/pull_votes.py", "no votes for now: ",
         "test_degraded.py::test_a_source_of_votes_that_is_down_is_said_and_so_is_a_line_that_is_no_vote"),
