@@ -104,7 +104,7 @@ class _Driver:
         """A process that drives the run, if it may."""
         self._run.parent.mkdir(parents=True, exist_ok=True)
         path = os.pathsep.join((str(HERE.parent), str(HERE)))
-        with (self._run.parent / "said.txt").open("ab") as said:
+        with (self._run.parent.with_suffix(".said")).open("ab") as said:
             return subprocess.Popen(
                 [sys.executable, "-m", "chaos.loop", str(self._run), str(self._experiments)],
                 stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True,
@@ -156,7 +156,13 @@ class _Driver:
         return True
 
     def _last_words(self) -> str:
-        lines = (self._run.parent / "said.txt").read_text(encoding="utf-8", errors="replace").splitlines()
+        places = (self._run.parent.with_suffix(".said"), self._run / "headless.log")
+        lines = [
+            line
+            for place in places
+            if place.exists()
+            for line in place.read_text(encoding="utf-8", errors="replace").splitlines()
+        ]
         return lines[-1] if lines else "it said nothing"
 
     def _has_finished(self) -> bool:
