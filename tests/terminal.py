@@ -68,5 +68,6 @@ class Terminal:
                 pytest.fail(f"it did not end; on the screen:\n{self.text}")
             self.read(0.2)
         self.read(0.2)
-        assert self.child.exitstatus is not None, f"ended by signal {self.child.signalstatus}"
+        why = f"ended by signal {self.child.signalstatus}; on the screen:\n{self.text}"
+        assert self.child.exitstatus is not None, why
         return self.child.exitstatus

@@ -206,6 +206,17 @@ def test_stop_does_not_wait_for_a_training_and_ctrl_c_ends_a_drain(python: Path,
         assert not held_by(folder)
 
 
+@pytest.mark.slow
+def test_ctrl_c_while_a_run_that_was_left_ends_changes_nothing_about_its_end(python: Path, folder: Path) -> None:
+    screen = start(python, folder, SLEEPING_SECONDS="600")
+    screen.until("▶ training")
+    screen.press("q", "j", "j", "\r")
+    screen.until("stopping…")
+    while screen.child.isalive():
+        screen.child.send("\x03")
+    assert screen.ended() == 0
+
+
 def test_a_stop_that_was_asked_for_before_a_kill_does_not_stop_the_next_start(python: Path, folder: Path) -> None:
     with Store(folder / "run") as store:
         store.submit(writes.intervene, Step.STOP, None, "", {"how": "now"}).result()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -36,4 +37,13 @@ def signals_held_back() -> Generator[None]:
 
 def answer_signals() -> None:
     """What was held back comes now."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ANSWERED)
+
+
+def answer_no_more(loop: asyncio.AbstractEventLoop) -> None:
+    """All is recorded and the process is about to end: what comes from now on comes too late to end it otherwise."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, ANSWERED)
+    for number in ANSWERED:
+        loop.remove_signal_handler(number)
+        signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ANSWERED)

@@ -22,7 +22,7 @@ from checkpoints.records import Json, RunState, Step
 from tui.app import Dashboard
 from tui.headless import GAVE_UP, HEADLESS_LOG, say_what_ended, why_it_waits
 from tui.host import Host, tell
-from tui.leaving import Leave, answer_signals
+from tui.leaving import Leave, answer_no_more, answer_signals
 
 if TYPE_CHECKING:
     from runner.session import Session
@@ -67,11 +67,11 @@ class Owner:
         guest = asyncio.create_task(self._host.entertain())
         runner = asyncio.create_task(self._drive())
         await asyncio.wait({runner, guest}, return_when=asyncio.FIRST_COMPLETED)
-        if runner.done():
-            # The loop cannot end while somebody looks, except by failing, or by a stop that was asked for elsewhere.
-            return await self._ended_without_us(guest, runner)
-        left = await guest
-        return await self._farewell(left, runner)
+        # The loop cannot end while somebody looks, except by failing, or by a stop that was asked for elsewhere.
+        ended = runner.done()
+        status = await (self._ended_without_us(guest, runner) if ended else self._farewell(await guest, runner))
+        answer_no_more(loop)
+        return status
 
     async def _drive(self) -> None:
         await asyncio.sleep(0)  # the guest first
@@ -252,9 +252,7 @@ class Owner:
 
 def own(folder: Path) -> int:
     """Start or resume the run in ``folder`` with the dashboard; returns the exit status."""
-    status = asyncio.run(Owner(folder).run())
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nothing is left that a lost terminal could end
-    return status
+    return asyncio.run(Owner(folder).run())
 
 
 def spawn_headless(folder: Path) -> subprocess.Popen[bytes]:
