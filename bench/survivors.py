@@ -6,7 +6,8 @@ Each does experiments of three short stages; what a stage does is a line in a fi
 killed with SIGKILL until 80 kills have met it, started again each time, and at last left alone until it says that it is
 done. Then a second instance is started beside a running one, ten times. DBOS and Optuna, both on SQLite and used as
 their own guides have it, are installed with pip into the environment of ``bench.peers``; one that cannot be is left out
-with a line. About a quarter of an hour; the exit status is 1 when ours has lost anything or left anything hanging.
+with a line. About half an hour, most of it Optuna with its heartbeat; the exit status is 1 when ours has lost anything
+or left anything hanging.
 """
 
 from __future__ import annotations
