@@ -8,12 +8,15 @@ EXPERIMENT ?= 1
 SECONDS ?= 3600
 SEED ?= 1
 
-.PHONY: demo test test-all lint chaos bench pictures clean
+.PHONY: demo test quick test-all lint chaos bench pictures clean
 
 demo: $(READY) ## The dashboard on the repository's own program.md (headless where there is no terminal)
 	$(BIN)/autoresearch-tui .
 
-test: $(READY) lint ## All tests but the slow ones, under 10 minutes on 2 cores
+test: $(READY) ## All tests but the slow ones and the linters, under 10 minutes on 2 cores
+	$(MAKE) --no-print-directory -j 2 lint quick
+
+quick: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile # three: a third of the time they wait for other processes
 
 test-all: $(READY) lint ## All tests

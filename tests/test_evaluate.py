@@ -132,6 +132,7 @@ async def test_the_baseline_meets_the_reference_and_nobody_decides_on_it(store: 
     await lane.close(keep_workers=True)
 
 
+@pytest.mark.slow
 async def test_votes_stop_soon_after_the_one_that_decides(store: Store, adapters: Path) -> None:
     lane = EvaluateLane(store, settings())
     stage = await enter(store, lane, adapters)
@@ -169,6 +170,7 @@ async def test_a_server_that_is_killed_in_the_middle_is_started_again_and_no_vot
     await lane.close(keep_workers=True)
 
 
+@pytest.mark.slow
 async def test_an_interrupted_evaluation_ends_as_if_it_had_never_been_interrupted(store: Store, adapters: Path) -> None:
     rule = Rule(min_votes=60, max_votes=60)
     lane = EvaluateLane(store, settings(rule=rule))

@@ -303,6 +303,7 @@ def test_a_process_that_dies_is_started_again(run: Run) -> None:
     assert f"{NAME} is asked once more, in another process: the agent's process has ended" in run.said()[-1]
 
 
+@pytest.mark.slow
 def test_another_model_gets_a_process_of_its_own_and_its_price_is_held(run: Run) -> None:
     [before] = workers()
     run.set(model="openai/gpt-4o-mini")

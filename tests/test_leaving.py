@@ -326,6 +326,7 @@ def test_whoever_took_the_run_before_the_process_without_a_screen_did_is_named(
 @pytest.mark.parametrize(
     "keys", [pytest.param(("\r",), id="detach"), pytest.param(("j", "j", "\r"), id="stop", marks=pytest.mark.slow)]
 )
+@pytest.mark.slow
 def test_leaving_while_the_disk_is_full_says_why_it_waits_and_ctrl_c_ends_it(
     python: Path, small_disk: SmallDisk, keys: tuple[str, ...]
 ) -> None:

@@ -138,6 +138,7 @@ async def test_an_edit_that_names_what_is_not_there_is_refused_too(folder: Path)
     await session.close(keep_workers=False)
 
 
+@pytest.mark.slow
 async def test_a_finished_run_goes_on_under_a_raised_budget_at_the_next_start(folder: Path) -> None:
     first = sleeping(folder)
     async with running(first):
@@ -169,6 +170,7 @@ async def published(stage: Stage) -> Json:
     return {"url": f"s3://bucket/exp-{stage.experiment:04d}"}
 
 
+@pytest.mark.slow
 async def test_before_a_run_without_a_screen_ends_its_last_votes_are_studied(folder: Path) -> None:
     session = sleeping(folder)
     async with running(session):

@@ -364,7 +364,7 @@ async def test_abort_kills_the_whole_family_and_the_stage_fails(store: Store, ma
 
     await lane.abort()
 
-    assert not lives(pid) and not lives(child)
+    await until(lambda: not lives(pid) and not lives(child))  # who is killed may take a moment to be gone
     with pytest.raises(StageFailed, match="stopped"):
         await asyncio.wait_for(running, 5)
 
@@ -380,6 +380,7 @@ async def test_abort_before_the_worker_has_begun_leaves_nothing_alive(store: Sto
     assert not living_workers(store)
 
 
+@pytest.mark.slow
 async def test_the_loop_is_never_held_up_for_long(store: Store, make_lane: MakeLane) -> None:
     lane = make_lane(standby=True)
     stalls: list[float] = []

@@ -254,6 +254,7 @@ def test_held_out_rows_in_the_training_data_are_refused_before_anything_is_loade
     assert [line["doing"] for line in metrics(tmp_path)] == ["reading the data"]
 
 
+@pytest.mark.slow
 def test_a_policy_that_learned_nothing_has_an_accuracy_of_exactly_one_half(tmp_path: Path) -> None:
     recipe = {"method": "sft", "training": {"learning_rate": 1e-30, "max_steps": 1}}
     found = work(tmp_path, order(tmp_path, recipe))
