@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from checkpoints.collection import no_collection
@@ -116,11 +116,8 @@ class Reader(StageReader, VoteReader, TrustReader, ThoughtReader):
             for experiment in experiments
         ]
 
-    def row(self, number: int, before: Sequence[Row]) -> Row:
-        """One experiment with its verdict, without its recipe.
-
-        Args:
-            before: Rows of all experiments of lower numbers: its parent's line is its own.
+    def row(self, number: int) -> Row:
+        """One experiment with its verdict, without its recipe and without what its recipe contains.
 
         Raises:
             KeyError: There is no such experiment.
@@ -128,10 +125,8 @@ class Reader(StageReader, VoteReader, TrustReader, ThoughtReader):
         experiment = next(self._experiments("WHERE number = ?", number, recipes=False), None)
         if experiment is None:
             raise KeyError(f"there is no experiment {number}")
-        parent = experiment.parent
-        contains = frozenset[int]() if parent is None else before[parent].contains | {parent}
         _, loss, accuracy, took = self._maybe(f"{_TRAINED} AND experiment = ?", number) or (number, *_NOT_TRAINED)
-        return Row(experiment, self.verdict(number), loss, accuracy, took, contains)
+        return Row(experiment, self.verdict(number), loss, accuracy, took)
 
     def touched(self, after: int = 0) -> tuple[int, list[int]]:
         """Experiments that were written to after a mark, by number, and the mark to ask from next time."""

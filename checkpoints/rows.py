@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from checkpoints.reader import Reader
@@ -46,8 +47,22 @@ def renewed(reader: Reader, before: tuple[Row, ...], numbers: list[int]) -> tupl
         return _all(reader)
     rows = list(before)
     for number in numbers:
-        rows[number : number + 1] = [reader.row(number, rows)]
+        rows[number : number + 1] = [reader.row(number)]
+    without = set(numbers)
+    for number in numbers:
+        rows[number] = replace(rows[number], contains=_contained(rows, number, without))
     return tuple(rows)
+
+
+def _contained(rows: list[Row], number: int, without: set[int]) -> frozenset[int]:
+    """What an experiment's recipe contains, where some rows do not have it yet.
+
+    A parent may have the higher number: it was kept while the other one waited.
+    """
+    parent = rows[number].experiment.parent
+    if parent is None:
+        return frozenset()
+    return (_contained(rows, parent, without) if parent in without else rows[parent].contains) | {parent}
 
 
 def _read(folder: Path) -> tuple[Row, ...]:

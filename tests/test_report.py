@@ -164,6 +164,18 @@ def test_a_keep_above_all_that_was_built_on_it_may_have_been_luck(facts: Facts) 
     assert "may have been luck" not in "\n".join(str(block) for block in noise(facts))
 
 
+def test_what_was_built_on_a_keep_counts_whatever_its_number(facts: Facts) -> None:
+    rows = list(facts.rows)
+    rows[1] = with_rate(rows[1], reference=0.66)
+    for number, parent, contains in ((10, 1, {0, 1}), (5, 10, {0, 1, 10})):
+        bound = replace(rows[number].experiment, parent=parent)
+        rows[number] = replace(rows[number], experiment=bound, contains=frozenset(contains))
+
+    lines = "\n".join(str(block) for block in noise(replace(facts, rows=rows, tried=tuple(rows[1:13]), standings={})))
+
+    assert "#1 data.mix.expert 0.0 → 1.0: it scored 66.0 %, and 2 keeps built on it scored below that" in lines
+
+
 def test_a_metric_run_says_that_one_training_does_not_tell_a_lead_from_the_seeds(tmp_path: Path) -> None:
     write_run(tmp_path, 5, judge="val_pref_acc", live=False)
 

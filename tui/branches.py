@@ -79,11 +79,16 @@ def _parent(row: Row, champion: int | None) -> Iterator[int | None]:
 
 
 def _sizes(rows: Sequence[Row], children: dict[int | None, list[int]]) -> dict[int, int]:
-    """How many experiments stand in the part of the tree below each, itself among them; a child has a higher number."""
+    """How many experiments stand in the part of the tree below each, itself among them.
+
+    A parent may have the higher number: it was kept while the other one waited.
+    """
+    found: list[int] = []
+    waiting = list(children.get(None, []))
+    while waiting:
+        found.append(waiting.pop())
+        waiting += children.get(found[-1], [])
     sizes = {row.experiment.number: 1 for row in rows}
-    parents = {child: parent for parent, own in children.items() for child in own}
-    for number in sorted(parents, reverse=True):
-        parent = parents[number]
-        if parent is not None:
-            sizes[parent] += sizes[number]
+    for number in reversed(found):
+        sizes[number] += sum(sizes[child] for child in children.get(number, []))
     return sizes

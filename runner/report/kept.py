@@ -179,7 +179,7 @@ def _fallen(facts: Facts, row: Row) -> Iterator[str]:
 def _overtaken(facts: Facts) -> dict[int, list[str]]:
     """Keeps that everything built on them scored below: the sign of a lucky first measurement."""
     later, best = Counter[int](), dict[int, float]()
-    for row in reversed(facts.rows):
+    for row in sorted(facts.rows, key=lambda row: len(row.contains), reverse=True):
         number, parent, rate = row.experiment.number, row.experiment.parent, reference(row)
         if parent is None:
             continue
