@@ -30,6 +30,11 @@ class StageReader(Querying):
         where = "WHERE experiment = ? AND lane = ? AND state = 'done'"
         return next(self._stages(where, experiment, lane), None)
 
+    def last_done(self, lane: Lane) -> Stage | None:
+        """The passage through a lane that ended well last."""
+        where = "WHERE lane = ? AND state = 'done' ORDER BY finished_at DESC, rowid DESC LIMIT 1"
+        return next(self._stages(where, lane), None)
+
     def failures(self, experiment: int, lane: Lane) -> list[Stage]:
         """The passages that failed."""
         return list(

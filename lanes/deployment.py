@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import secrets
+import signal
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from checkpoints.records import REFERENCE, FailureKind, Json
 from lanes.lane import StageFailed
 from lanes.launch import Launcher
 from lanes.model_client import ModelClient, ServerGone, Unanswerable
+from lanes.oom import oom_kills
 from lanes.order import ORDER, ServeOrder, ServeResult
 from lanes.recipe import Deployment as Settings
 from lanes.worker import Worker, WorkerError
@@ -44,6 +46,7 @@ class Deployment:
         self._launcher, self._owner = launcher, owner
         self._worker = Worker(folder)
         self._client: ModelClient | None = None
+        self._oom_kills = oom_kills()
         self.port = 0
         """Where it listens; 0 while it does not."""
 
@@ -62,7 +65,9 @@ class Deployment:
         return order.model_copy(update={"token_file": self._order.token_file}) == self._order
 
     def last_words(self) -> str:
-        """The last line of the server's log."""
+        """What ended the server, as far as anybody knows: want of memory, else the last line of its log."""
+        if not self.alive and self._worker.ended_by in (None, signal.SIGKILL) and oom_kills() > self._oom_kills:
+            return "the kernel ended it for want of memory; leave it more, or lower deployment.max_new_tokens"
         return self._worker.last_words()
 
     async def up(self) -> bool:
@@ -79,6 +84,7 @@ class Deployment:
             return False
         try:
             await self._worker.kill()
+            self._oom_kills = oom_kills()
             _write_token(self._order.token_file)
             await asyncio.to_thread(write_json, self._worker.folder / ORDER, self._order.model_dump(mode="json"))
             await self._worker.start(PROGRAM, self._launcher, self._owner)
@@ -88,7 +94,7 @@ class Deployment:
             line = f"{self._worker.folder} cannot be written ({error.strerror}): make room, or change its permissions"
             raise StageFailed(FailureKind.CRASH, line) from error
         if not await self._is_healthy():
-            words = self._worker.last_words() or "it said nothing"
+            words = self.last_words() or "it said nothing"
             raise StageFailed(FailureKind.CRASH, f"the model server does not come up: {words}")
         return True
 

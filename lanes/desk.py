@@ -43,8 +43,8 @@ class Desk:
         self._who = who
         self._settings = {name: Settings.model_validate(model["deployment"]) for name, model in models.items()}
         self._restarts = 0
-        self.refused: list[str] = []
-        """Why prompts were skipped, a line each."""
+        self.refused: dict[str, str] = {}
+        """Why prompts were skipped, by where they stand."""
 
     @property
     def port(self) -> int:
@@ -100,7 +100,7 @@ class Desk:
         try:
             return await self._server.answer(model, prompt.prompt, self._settings[model], seed)
         except Unanswerable as error:
-            self.refused.append(f"{prompt.where}: {error}")
+            self.refused[prompt.where] = str(error)
             return None
 
     def _count_restart(self, gone: BaseException) -> None:

@@ -32,6 +32,12 @@ def still_runs(identity: Identity) -> bool:
     return state not in "ZX" and ticks == identity.start_time
 
 
+def is_stopped(pid: int) -> bool:
+    """Whether a signal has stopped a process and none has let it go on; False where there is no ``/proc``."""
+    found = _stat(pid)
+    return found is not None and found[0] == "T"
+
+
 def marked(name: str, value: str) -> set[int]:
     """Pids of the living processes that have inherited an environment variable with this value. Takes 10 to 50 ms."""
     import psutil  # only who ends processes needs it

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from checkpoints.reader import Reader
@@ -19,6 +20,9 @@ PROGRAM = "lanes.simulated_product"
 
 PROMPTS = "prompts.jsonl"
 
+STOPPED_SECONDS = 60.0
+"""How long a product may be stopped by a signal before another one goes on."""
+
 DEATHS = 5
 """How often it may end before its users have all come."""
 
@@ -29,15 +33,19 @@ Questions = Mapping[str, tuple[Terms, list[Prompt]]]
 class ProductDesk:
     """One product for all questions that are open: who asks does not choose what is compared."""
 
-    def __init__(self, folder: Path, launcher: Launcher, owner: Path) -> None:
+    def __init__(self, folder: Path, launcher: Launcher, owner: Path, complain: Callable[[str], None]) -> None:
         """Start nothing yet.
 
         Args:
             folder: Of the product's process.
             launcher: Where it starts.
             owner: Lock file of the run.
+            complain: Called with a line for a person.
         """
-        self._worker, self._launcher, self._owner = Worker(folder), launcher, owner
+        self._worker, self._launcher, self._owner, self._complain = Worker(folder), launcher, owner, complain
+        self._stopped_at: float | None = None
+        """Monotonic time since which it is stopped."""
+
         self._used_up: set[str] = set()
         self._deaths = 0
         self._order: tuple[str, ...] | None = None
@@ -65,7 +73,7 @@ class ProductDesk:
             self._used_up |= set(self._questions()) & questions.keys()
             self._deaths = 0
         elif self._worker.alive:
-            if wanted:
+            if wanted and not self._is_stuck():
                 return
             await self.end()
         elif wanted:
@@ -76,6 +84,20 @@ class ProductDesk:
         if due := [name for name in questions if name not in self._used_up]:
             await self._worker.kill(grace=0)
             await self._begin(questions, due, arena, read, seed)
+
+    def _is_stuck(self) -> bool:
+        """Whether it has been stopped for too long; a person is told."""
+        if not self._worker.stopped:
+            self._stopped_at = None
+            return False
+        self._stopped_at = self._stopped_at or time.monotonic()
+        if time.monotonic() - self._stopped_at < STOPPED_SECONDS:
+            return False
+        self._stopped_at = None
+        self._complain(
+            f"the simulated product was stopped by somebody for {STOPPED_SECONDS:g} s; it is ended, and another goes on"
+        )
+        return True
 
     async def end(self) -> None:
         """End it: who has not voted by now does not."""

@@ -110,7 +110,8 @@ class Question:
         finally:
             self._venue.withdraw(self._asked.name)
         if desk.refused:
-            self._say(f"{len(desk.refused)} prompts were skipped: {desk.refused[0]}")
+            where, why = next(iter(desk.refused.items()))
+            self._say(f"prompts that no model takes were skipped, {len(desk.refused)} in all: {where}: {why}")
         if not guard:
             await self.count.close()
         return await self._result(desk, ended, guard)

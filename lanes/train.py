@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 
 from checkpoints import strokes, writes
 from checkpoints.records import Experiment, FailureKind, Json, Lane, Level, Stage
 from checkpoints.store import Store
 from lanes.aside import Aside
-from lanes.data_files import watched
+from lanes.data_files import SUMS, DataFiles, sums_of_the_last, watched
 from lanes.lane import StageFailed, StagePaused
 from lanes.launch import AccelerateLaunch, Launcher, LocalProcess
 from lanes.order import Standby
@@ -49,6 +50,9 @@ class TrainLane:
         self._work = store.folder.absolute() / WORK
         self._standby = StandbyKeeper(self._work, program, store.owner.path, self._warn)
         self._hand: Training | None = None
+        self._sums: Mapping[str, str] | None = None
+        """Of the data files that the training before began with; None where another owner knows."""
+
         self._aside = Aside(store.owner.path, lambda: LocalProcess(self.settings.threads))
         self._ending: StagePaused | StageFailed | None = None
         self._leaving: asyncio.Task[None] | None = None
@@ -99,18 +103,21 @@ class TrainLane:
             self._store, stage, worker, limits, (self._program, self._how()), lambda: self._keep_warm(stage),
             label,
         )  # fmt: skip
+        before = sums_of_the_last(self._store.read) if self._sums is None else self._sums
+        files = DataFiles(self._store, stage.experiment, folder, stage.order["train"], before)
         self._hand = training
         self._standby.next_training()
         try:
             if (worker.result() or {}).get("status") != "done":
                 await self._free_the_device(worker)
-            async with watched(self._store, stage.experiment, folder, stage.order["train"]):
+            async with watched(files):
                 result = await training.carry_out()
         finally:
+            self._sums = files.sums or before  # also of one that failed: what it said is not said again
             self._hand = None
             if worker.result() is not None:
                 self._leaving = asyncio.create_task(_see_off(worker), name="see a trainer off")
-        return result
+        return result | {SUMS: files.sums}
 
     async def work_aside(self, folder: Path, program: str, order: Json, seconds: float) -> Json:
         """Have a worker that trains nothing carry out an order, or take it up; see ``Aside.carry_out``."""

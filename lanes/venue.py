@@ -61,7 +61,7 @@ class Venue:
         self._arena: ArenaDesk | None = None
         self._intake: Intake | None = None
         self._puller = Puller(store, complain)
-        self._product = ProductDesk(work / "product", self._launcher(), store.owner.path)
+        self._product = ProductDesk(work / "product", self._launcher(), store.owner.path, complain)
         self._open: dict[str, OpenQuestion] = {}
         self._exposures: dict[str, list[Exposure]] = {}
         self._home = Home(store, published, complain)

@@ -20,7 +20,7 @@ from checkpoints.records import Json
 from lanes.folder_watch import watched
 from lanes.launch import Launcher
 from lanes.order import LOCK, LOG, METRICS, ORDER, PAUSE, RESULT, WORKER
-from lanes.process import Identity, groups_of, marked, signal_all, still_runs
+from lanes.process import Identity, groups_of, is_stopped, marked, signal_all, still_runs
 from lanes.tail import Tail, last_words
 
 LOCK_FD = "AUTORESEARCH_LOCK_FD"
@@ -76,6 +76,12 @@ class Worker:
         finally:
             os.close(handle)
         return False
+
+    @property
+    def stopped(self) -> bool:
+        """Whether somebody has stopped it by a signal; it lives, and does nothing."""
+        leader = self._leader()
+        return leader is not None and is_stopped(leader)
 
     def identity(self) -> Identity | None:
         """Who the worker says it is; None before its first act. It need not live any more."""

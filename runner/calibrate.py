@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -69,13 +70,18 @@ def to_label(program: Program, labels: list[Label]) -> list[Pair]:
     return [pair if digest[0] < 128 else pair.other_way_round() for digest, pair in shuffled]
 
 
-async def measure(program: Program, labels: list[Label]) -> Report:
+async def measure(program: Program, labels: list[Label], complain: Callable[[str], None]) -> Report:
     """Have the judge judge all labelled pairs in both display orders, and compare.
+
+    Args:
+        program: Names the judge.
+        labels: What people said.
+        complain: Called with a line where the judge was asked again.
 
     Raises:
         JudgeFailed: It cannot be asked.
     """
-    async with Judge(judge_of(program), _run(program) / WORK) as judge:
+    async with Judge(judge_of(program), _run(program) / WORK, complain) as judge:
         return compare(labels, await judge.read_all([label.pair for label in labels]))
 
 

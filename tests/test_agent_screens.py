@@ -5,6 +5,7 @@ import math
 import shutil
 import time
 from pathlib import Path
+from random import Random
 
 import pytest
 from agent_runs import INSTEAD, REPAIRED, write_agent_run, write_metric_run
@@ -177,17 +178,26 @@ async def test_the_tree_stands_on_the_champions_line_and_its_cursor_is_what_keys
         await until_shown(pilot, "#10 ● kept", "Verdict")
 
 
-@given(st.lists(st.integers(0, 10**6), max_size=60), st.integers(0, 10**6))
+@given(st.lists(st.integers(0, 10**6), max_size=60), st.integers(0, 10**6), st.randoms(use_true_random=False))
 def test_a_tree_has_each_experiment_once_below_its_parent_and_is_no_wider_than_it_is_forked(
-    draws: list[int], pick: int
+    draws: list[int], pick: int, order: Random
 ) -> None:
-    parents = [None, *(draw % (place + 1) for place, draw in enumerate(draws))]
+    numbers = [0, *order.sample(range(1, len(draws) + 1), len(draws))]
+    parents: list[int | None] = [None] * len(numbers)
+    for place, draw in enumerate(draws):
+        parents[numbers[place + 1]] = numbers[draw % (place + 1)]
     rows = [_branched(number, parent, parents) for number, parent in enumerate(parents)]
     found = branches(rows, pick % len(rows))
     places = {one.number: place for place, one in enumerate(found)}
     assert sorted(places) == list(range(len(rows)))
     assert all(parent is None or places[parent] < places[number] for number, parent in enumerate(parents))
     assert max(len(one.stem) // 2 for one in found) <= math.log2(len(rows)) + 1
+
+
+def test_the_longest_line_goes_straight_on_also_where_a_parent_has_the_higher_number() -> None:
+    parents: list[int | None] = [None, 5, 0, 2, 0, 4]
+    found = branches([_branched(number, parent, parents) for number, parent in enumerate(parents)], None)
+    assert [one.number for one in found] == [0, 2, 3, 4, 5, 1]
 
 
 def test_a_long_row_of_keeps_is_one_column_and_ten_thousand_experiments_are_drawn_at_once() -> None:

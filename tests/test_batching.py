@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import pytest
 
+from lanes.troubles import Troubles
 from lanes.workers import batching
 from lanes.workers.batching import Batcher
 from lanes.workers.chat import Ask, Busy, Said
@@ -28,6 +29,7 @@ class Scripted:
     its own."""
 
     def __init__(self) -> None:
+        self.troubles = Troubles()
         self.turns = threading.Semaphore(0)
         self.begun = threading.Semaphore(0)
         self.done: list[str] = []
@@ -172,6 +174,7 @@ def test_one_too_many_is_asked_to_come_back_until_somebody_is_answered(monkeypat
     first, _ = counter.ask("a", 1), counter.ask("b", 1)
     with pytest.raises(Busy, match="ask again"):
         counter.ask("c", 1)
+    assert counter.batcher.troubles.told()["troubles"] == 1
     counter.turn(1)
     wait_until_counted(first)
     third = counter.ask("c", 1)

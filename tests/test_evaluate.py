@@ -8,7 +8,8 @@ import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ import pytest_asyncio
 from served import MODEL, PROMPTS, make_adapters
 
 from checkpoints import writes
-from checkpoints.records import REFERENCE, FailureKind, Json, Lane, Outcome, Proposal, Stage
+from checkpoints.records import REFERENCE, FailureKind, Json, Lane, Level, Outcome, Proposal, Stage
 from checkpoints.store import Store
 from lanes.analyze.verdict import Rule
 from lanes.evaluate import EvaluateLane, EvaluateSettings
@@ -127,6 +128,9 @@ async def test_the_baseline_meets_the_reference_and_nobody_decides_on_it(store: 
     tally = store.read.tally(0, "exp-0000", REFERENCE)
     assert 60 <= decisive(result) <= tally.decisive < 60 + LATE, "the cap of the rule, as it is below 200"
     assert all(vote.simulated for vote in store.read.votes(0))
+    answers = store.read.answers(0)
+    assert {answer.model for answer in answers} == {"exp-0000", REFERENCE}
+    assert all(letter.isprintable() or letter in "\n\t" for answer in answers for letter in answer.text)
     assert "simulated voters" in store.read.progress()[Lane.EVALUATE].detail
     await leave(store, stage, result)
     await lane.close(keep_workers=True)
@@ -247,20 +251,45 @@ async def test_people_vote_by_file_and_time_ends_what_they_do_not_decide(store: 
     await lane.close(keep_workers=True)
 
 
-async def test_people_who_vote_on_what_they_are_shown_decide_by_file(store: Store, adapters: Path) -> None:
-    lane = EvaluateLane(store, settings(voters="file"))
-    stage = await enter(store, lane, adapters)
+@asynccontextmanager
+async def people_voting(store: Store) -> AsyncGenerator[None]:
+    """Meanwhile people, in a process of their own, vote by the file on what they are shown."""
     people = await asyncio.create_subprocess_exec(sys.executable, "-c", PEOPLE, str(store.folder))
     try:
-        result = await lane.run(stage)
+        yield
     finally:
         people.kill()
         await people.wait()
+
+
+async def test_people_who_vote_on_what_they_are_shown_decide_by_file(store: Store, adapters: Path) -> None:
+    lane = EvaluateLane(store, settings(voters="file"))
+    stage = await enter(store, lane, adapters)
+    async with people_voting(store):
+        result = await lane.run(stage)
     assert (result["ended"], result["simulated"]) == ("enough", False)
     votes = store.read.votes(stage.experiment)
     assert len({(vote.prompt, frozenset((vote.model_a, vote.model_b))) for vote in votes}) == len(votes) >= 20
     assert len({vote.voter for vote in votes}) == len(votes), "a voter a vote, or they would count as few"
     await leave(store, stage, result)
+    await lane.close(keep_workers=True)
+
+
+@pytest.mark.slow
+async def test_a_prompt_that_is_too_long_for_the_model_is_skipped_and_said(
+    store: Store, adapters: Path, tmp_path: Path
+) -> None:
+    one_long = tmp_path / "prompts.jsonl"
+    long = json.dumps({"id": "long", "prompt": [{"role": "user", "content": "word and more " * 300}]})
+    one_long.write_text(f"{long}\n" + "".join(PROMPTS.read_text().splitlines(keepends=True)[:10]))
+    asked_of_all = {"prompts": Source(path=str(one_long)), "rule": Rule(min_votes=60, max_votes=60)}
+    lane = EvaluateLane(store, settings(voters="file", **asked_of_all))
+    stage = await enter(store, lane, adapters)
+    async with people_voting(store):
+        result = await lane.run(stage)
+    await leave(store, stage, result)
+    said = [event.text for event in store.read.events() if event.level is Level.WARNING]
+    assert any("were skipped, 1 in all: " in text and "the model takes 256 in all" in text for text in said), said
     await lane.close(keep_workers=True)
 
 
@@ -274,12 +303,6 @@ async def test_prompts_used_up_before_a_decision_end_it(store: Store, adapters: 
     assert len(store.read.votes(stage.experiment)) == 4
     await leave(store, stage, result)
     await lane.close(keep_workers=True)
-
-
-async def test_answers_are_kept_without_control_characters(store: Store) -> None:
-    answers = store.read.answers(0)
-    assert {answer.model for answer in answers} == {"exp-0000", REFERENCE}
-    assert all(letter.isprintable() or letter in "\n\t" for answer in answers for letter in answer.text)
 
 
 async def test_two_side_by_side_share_the_server_and_ending_one_leaves_the_other(store: Store, adapters: Path) -> None:

@@ -19,7 +19,7 @@ from served import make_adapters
 from test_evaluate import decisive, enter, leave, publish, settings, votes_in
 
 from checkpoints import writes
-from checkpoints.records import Choice, Lane, Outcome, Vote, model_name
+from checkpoints.records import Choice, Lane, Level, Outcome, Vote, model_name
 from checkpoints.store import Store
 from lanes.analyze.analyst import AnalyzeLane
 from lanes.analyze.verdict import Rule
@@ -246,6 +246,29 @@ async def test_between_evaluations_the_arena_serves_the_champion(store: Store) -
             assert answer.json()["model"] == "exp-0000"
             battle = await client.post("/v1/battles", json=asked)
         assert battle.json()["battle"] is None, "nothing is open"
+    finally:
+        await lane.close(keep_workers=True)
+
+
+@pytest.mark.slow
+async def test_a_model_server_that_dies_while_nothing_is_judged_is_started_again_and_said(store: Store) -> None:
+    lane = EvaluateLane(store, settings(voters="arena"))
+    lane.attend()
+    asked = {"messages": [{"role": "user", "content": "How do I bake bread?"}]}
+    try:
+        await until_there(store.folder / "arena" / "product.token")
+        async with arena(store, (store.folder / "arena" / "product.token").read_text()) as client:
+            async with asyncio.timeout(60):
+                while (await client.post("/v1/chat/completions", json=asked)).status_code != 200:
+                    await asyncio.sleep(0.2)
+            before = killed(store.folder / "work" / "server")
+            async with asyncio.timeout(60):
+                while (answer := await client.post("/v1/chat/completions", json=asked)).status_code != 200:
+                    await asyncio.sleep(0.2)
+        assert answer.json()["model"] == "exp-0000"
+        assert json.loads((store.folder / "work" / "server" / "worker.json").read_bytes())["pid"] != before
+        said = [event.text for event in store.read.events() if event.level is Level.WARNING]
+        assert any(text.startswith("the model server had ended, and is started again: ") for text in said), said
     finally:
         await lane.close(keep_workers=True)
 

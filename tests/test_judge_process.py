@@ -18,6 +18,7 @@ import pytest
 from chat_service import ChatService, Reply, chat_service, right, says
 
 from checkpoints.records import Choice
+from lanes.judge import process
 from lanes.judge.process import Judge, JudgeFailed, Settings
 from lanes.judge.records import Pair, Reading
 
@@ -40,7 +41,7 @@ def judge(service: ChatService, loop: asyncio.Runner, tmp_path_factory: pytest.T
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("OPENAI_API_KEY", raising=False)
         patch.setenv("SOME_API_KEY", SECRET)
-        judge = Judge(Settings("openai/judge", service.base), tmp_path_factory.mktemp("judge"))
+        judge = Judge(Settings("openai/judge", service.base), tmp_path_factory.mktemp("judge"), TOLD.append)
         loop.run(judge.__aenter__())
     yield judge
     loop.run(judge.__aexit__(None, None, None))
@@ -49,6 +50,9 @@ def judge(service: ChatService, loop: asyncio.Runner, tmp_path_factory: pytest.T
 ROOT = Path(__file__).parents[1]
 
 SECRET = "sk-a-secret-of-a-person"
+
+TOLD: list[str] = []
+"""What was told of judges: that they were asked again."""
 
 PAIRS = [
     Pair(f"question {n}", "a good answer" if n % 2 else "no", "no" if n % 2 else "a good answer") for n in range(8)
@@ -87,8 +91,10 @@ def test_a_busy_service_is_asked_again_when_it_says(judge: Judge, service: ChatS
             return 429, {"Retry-After": soon}, "too many requests"
         return (500, {}, "sorry") if len(at) == 2 else right(a, b, request)
 
+    TOLD.clear()
     service.behave(behaviour)
     assert choices(loop.run(judge.read_all(PAIRS[:1]))) == RIGHT[:1] and len(at) == 4
+    assert TOLD[0].startswith("openai/judge was asked again, and replied: ") and len(TOLD) <= 2
     assert at[1] - at[0] >= 1.9
     assert at[2] - at[1] >= 0.9  # at the second failure in a row it waits a second of its own
 
@@ -99,8 +105,10 @@ def test_a_service_that_knows_no_schema_is_asked_in_words_and_from_then_on(
     def behaviour(a: str, b: str, request: dict[str, Any]) -> Reply:
         return (400, {}, "response_format is not supported") if "response_format" in request else right(a, b, request)
 
+    TOLD.clear()
     service.behave(behaviour)
     assert choices(loop.run(judge.read_all(PAIRS[:1]))) == RIGHT[:1]
+    assert all(line.startswith("openai/judge is asked in a freer form from now on: ") for line in TOLD) and TOLD
     formats = [request.get("response_format", {}).get("type") for request in service.requests]
     assert formats[-1] is None and set(formats) <= {"json_schema", "json_object", None}
     service.behave(behaviour)
@@ -189,18 +197,32 @@ async def test_a_judge_that_cannot_be_asked_says_why_in_one_line_and_never_shows
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", SECRET)
     service.behave(lambda *_: (status, headers, f"not for {SECRET}"))
-    async with Judge(Settings("openai/judge", service.base), tmp_path) as judge:
+    async with Judge(Settings("openai/judge", service.base), tmp_path, TOLD.append) as judge:
         with pytest.raises(JudgeFailed) as raised:
             await judge.read_all(PAIRS)
     assert line in str(raised.value) and "\n" not in str(raised.value)
     assert "secret" not in str(raised.value) and "secret" not in (tmp_path / "judge.txt").read_text()
 
 
+async def test_a_judge_that_is_stopped_is_noticed_and_ended(
+    service: ChatService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.setattr(process, "SILENT_SECONDS", 0.5)
+    [*before] = psutil.Process().children()
+    async with Judge(Settings("openai/judge", service.base), tmp_path, TOLD.append) as judge:
+        [child] = [one for one in psutil.Process().children() if one not in before]
+        child.suspend()
+        with pytest.raises(JudgeFailed, match="openai/judge has judged nothing for"):
+            await judge.read_all(PAIRS[:1])
+    assert not _lives(child.pid)
+
+
 def test_it_ends_with_whoever_asked(tmp_path: Path) -> None:
     owner = (
         "import asyncio, os, psutil, sys; from pathlib import Path; from lanes.judge.process import Judge, Settings\n"
         "async def die():\n"
-        "    async with Judge(Settings('openai/judge', 'http://127.0.0.1:9'), Path(sys.argv[1])):\n"
+        "    async with Judge(Settings('openai/judge', 'http://127.0.0.1:9'), Path(sys.argv[1]), print):\n"
         "        print(*[child.pid for child in psutil.Process().children()], flush=True); os.kill(os.getpid(), 9)\n"
         "asyncio.run(die())"
     )

@@ -40,7 +40,7 @@ def loop() -> Iterator[asyncio.Runner]:
 def judge(service: ChatService, loop: asyncio.Runner, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Judge]:
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("OPENAI_API_KEY", raising=False)
-        judge = Judge(Settings(MODEL, service.base), tmp_path_factory.mktemp("judge"))
+        judge = Judge(Settings(MODEL, service.base), tmp_path_factory.mktemp("judge"), print)
         loop.run(judge.__aenter__())
     yield judge
     loop.run(judge.__aexit__(None, None, None))

@@ -222,18 +222,20 @@ def test_a_vote_whose_answer_was_lost_is_sent_again_and_counts_once(arena: Arena
     arena.put(*fresh("lost", 2))
     page = opened(context, arena.link("lost"))
     tries: list[str] = []
+    lost = True
 
-    def lose_the_first(route: Route) -> None:
+    def lose(route: Route) -> None:
         tries.append(route.request.post_data or "")
         answer = route.fetch()
-        route.abort() if len(tries) == 1 else route.fulfill(response=answer)
+        route.abort() if lost else route.fulfill(response=answer)
 
-    page.route("**/v1/votes", lose_the_first)
+    page.route("**/v1/votes", lose)
     page.keyboard.press("3")
     said(page, "Your vote is kept, but not sent yet.")
     assert len(arena.ballots("lost")) == 1
+    lost = False
     said(page, "Vote counted: 1 of 20.")
-    assert len(tries) == 2 and tries[0] == tries[1] and len(arena.ballots("lost")) == 1
+    assert len(tries) > 1 and len(set(tries)) == 1 and len(arena.ballots("lost")) == 1
 
 
 @pytest.mark.slow

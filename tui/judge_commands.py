@@ -40,7 +40,7 @@ def calibrate(asked: argparse.Namespace) -> int:
         if len(labels) < LABELS:
             raise RunError(_too_few(len(labels), asked.folder))
         print(f"{judge.model} judges {len(labels)} pairs, {2 * len(labels)} questions …", file=sys.stderr)
-        report = asyncio.run(measure(program, labels))
+        report = asyncio.run(measure(program, labels, lambda line: print(line, file=sys.stderr)))
     except (LabelError, JudgeFailed) as error:
         raise RunError(str(error)) from None
     print(clean("\n".join(describe(report, judge.model))))

@@ -152,7 +152,13 @@ class Health(BaseModel):
 
     status: Literal["ok", "waiting"]
     trouble: str
-    """Why the last vote could not be kept, for a person."""
+    """Why the last vote could not be kept, for a person; empty where it was."""
+
+    troubles: int
+    """How often votes could not be kept since the service was started."""
+
+    last_trouble: str
+    """Why they could not, the last time."""
 
 
 Vote = BattleVote | ReportedVote

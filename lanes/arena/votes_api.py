@@ -94,8 +94,13 @@ class _Votes:
 
     async def health(self, _: Asked) -> Response:
         """``GET /health``."""
-        trouble = self._service.writer.trouble
-        return _json(Health(status="waiting" if trouble else "ok", trouble=trouble))
+        writer = self._service.writer
+        return _json(
+            Health(
+                status="waiting" if writer.trouble else "ok", trouble=writer.trouble,
+                troubles=writer.troubles.times, last_trouble=writer.troubles.last,
+            )
+        )  # fmt: skip
 
     async def _one(self, vote: Vote, caller: Caller) -> Counted:
         ballot = self._ballot(vote, caller)

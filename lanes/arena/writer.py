@@ -15,6 +15,7 @@ from checkpoints import trouble
 from lanes.arena.ledger import Ledger
 from lanes.arena.problems import Problem
 from lanes.arena.schema import LEDGER
+from lanes.troubles import Troubles
 
 T = TypeVar("T")
 
@@ -41,6 +42,9 @@ class Writer:
         """
         self.trouble = ""
         """Why the last write did not come about, for a person; empty where it did."""
+
+        self.troubles = Troubles()
+        """All that did not come about."""
 
         self._path = folder / LEDGER
         self._ledger = Ledger(folder)
@@ -97,6 +101,7 @@ class Writer:
         except sqlite3.Error as error:
             self.trouble = trouble.why(self._path, error)
             line = f"votes cannot be kept right now: {self.trouble}"
+            self.troubles.add(f"who voted was asked to try again: {line}")
             return [Problem(503, "unavailable", line, retry_after=RETRY_SECONDS)] * len(batch)
         except Exception as error:
             # One that is wrong takes no other along.

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import sys
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -45,15 +45,16 @@ class Settings:
 class Judge:
     """The process of one judge; starting it takes seconds, so it is kept for as many pairs as there are."""
 
-    def __init__(self, settings: Settings, folder: Path) -> None:
+    def __init__(self, settings: Settings, folder: Path, complain: Callable[[str], object]) -> None:
         """Start nothing yet.
 
         Args:
             settings: Whom to ask.
             folder: For its log; made if absent.
+            complain: Called with a line for a person where the judge was asked again, as often as it comes.
         """
         self.settings = settings
-        self._folder = folder
+        self._folder, self._complain = folder, complain
         self._process: asyncio.subprocess.Process | None = None
         self._asked = 0
         """Pairs that were sent; the number of a pair is its id."""
@@ -94,7 +95,9 @@ class Judge:
         came = 0
         while came < len(pairs):
             said = await self._hear()
-            if said["id"] >= before:  # else it was asked for by somebody who did not wait for it
+            if "trouble" in said:
+                self._complain(clean(said["trouble"]))
+            elif said["id"] >= before:  # else it was asked for by somebody who did not wait for it
                 came += 1
                 yield said["id"] - before, Reading(_choice(said["first"]), _choice(said["second"]), said["note"])
 

@@ -19,6 +19,7 @@ from lanes.judge.permission import Drifted, NotAllowed, allow
 from lanes.judge.process import Judge, JudgeFailed, Settings
 from lanes.judge.records import voter_of
 from lanes.judge.votes import JudgeVoter, Prepared
+from lanes.saying import Saying
 
 PAIRS = 40
 """Pairs of a candidate and a rival that are judged, two questions each: one voter's mean, and a point of a metric."""
@@ -46,6 +47,7 @@ class Sitting:
         """
         self._store, self._named = store, named
         self._said = ""
+        self._troubles = Saying(store, "judge")
 
     async def run(self) -> None:
         """Judge what comes, until this is cancelled."""
@@ -74,7 +76,7 @@ class Sitting:
         """Judge all that is due, in one process, for as long as the program names the same judge."""
         if not (due := await self._due(settings)):
             return
-        async with Judge(settings, self._store.folder / FOLDER) as judge:
+        async with Judge(settings, self._store.folder / FOLDER, self._troubles.say) as judge:
             voter = JudgeVoter(self._store, judge)
             while self._named() == settings:
                 async for vote in voter.vote(due):

@@ -40,6 +40,9 @@ class Batcher:
 
     def __init__(self, models: Models, batch_size: int) -> None:
         self._models, self._size = models, batch_size
+        self.troubles = models.troubles
+        """What did not go as it should, and how often."""
+
         self._queue: queue.SimpleQueue[Reply | _Change] = queue.SimpleQueue()
         self._rows: list[Row] = []
         self._change: _Change | None = None
@@ -60,6 +63,7 @@ class Batcher:
             Busy: Too many wait already.
         """
         if len(self._open) >= MOST:
+            self.troubles.add(f"{MOST} chats waited for an answer, and who asked then was told to ask again")
             raise Busy(f"{MOST} chats wait for an answer: ask again in a moment")
         self._open.add(reply)
         reply.said.add_done_callback(lambda _: self._open.discard(reply))

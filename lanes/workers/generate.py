@@ -19,11 +19,12 @@ from transformers import (
 )
 
 from checkpoints.records import REFERENCE
+from lanes.troubles import Troubles
 from lanes.workers.adapters import CONFIG, as_before_if_it_fails, check_adapter
 from lanes.workers.chat import Ask, Refused, Unknown
 from lanes.workers.draw import Draw
 from lanes.workers.encode import encode_chats
-from lanes.workers.failures import InputError, one_line, out_of_memory
+from lanes.workers.failures import InputError, classify, one_line, out_of_memory
 from lanes.workers.model import load_base
 from lanes.workers.reply import Reply
 from lanes.workers.rows import Listening, Row
@@ -59,6 +60,8 @@ class Models:
         self._base = _Whole(_plain(model), tokenizer)
         self._peft: PeftModel | None = None
         self._wholes: dict[str, _Whole] = {}
+        self.troubles = Troubles()
+        """What did not go as it should, and how often."""
 
     @property
     def names(self) -> list[str]:
@@ -147,6 +150,7 @@ class Models:
                 for row in rows:
                     row.fail(error)
                 return
+            self.troubles.add(_in_parts(error))
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
         for part in parts:
@@ -214,6 +218,13 @@ class Models:
         except InputError as error:
             raise Refused(str(error)) from error
         self._wholes[name] = _Whole(_plain(model), tokenizer)
+
+
+def _in_parts(error: Exception) -> str:
+    """For a person: what could not be done together, what is done instead, and what to change."""
+    if out_of_memory(error):
+        return "memory lacked for so many answers at once, and fewer were given: lower deployment.max_new_tokens"
+    return f"answers failed together, and each model was asked alone: {classify(error)[1]}"
 
 
 def _halves(rows: Sequence[Row]) -> list[list[Row]]:

@@ -2,8 +2,8 @@
 
 The first line of the input says whom to ask (``model``, ``api_base``), each further line is a pair (``id``, ``prompt``,
 ``answer_a``, ``answer_b``). Each line of the output has the ``id`` of a pair with what was said in its two display
-orders (``first``, ``second``), or ``failed``: why the judge cannot be asked at all, with which the process ends. It
-ends by itself when its input does.
+orders (``first``, ``second``), or ``trouble``: what the judge was asked again for, or what it does not take, or
+``failed``: why it cannot be asked at all, with which the process ends. It ends by itself when its input does.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import asyncio
 import json
 import os
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,14 +51,19 @@ class Heard:
 class Judge:
     """Asks one model, and remembers in which form it can reply."""
 
-    def __init__(self, model: str, api_base: str | None) -> None:
+    def __init__(self, model: str, api_base: str | None, tell: Callable[[str], None]) -> None:
         """Import litellm, which takes seconds.
+
+        Args:
+            model: Whom to ask.
+            api_base: Where its service is; None where litellm knows.
+            tell: Called with a line for a person where a try came to nothing and another did not.
 
         Raises:
             CannotAsk: A key is missing from the environment.
         """
         self._litellm: Any = load()
-        self._model, self._api_base = model, api_base
+        self._model, self._api_base, self._tell = model, api_base, tell
         self._form = 0
         self._key = stand_in(self._litellm, model, api_base)
 
@@ -93,15 +99,19 @@ class Judge:
         """
         bad = self._litellm.BadRequestError
         hopeless = (self._litellm.ContextWindowExceededError, self._litellm.ContentPolicyViolationError)
+        refused = ""
         for form in range(self._form, len(FORMATS)):
             try:
                 reply = await self._request(messages, FORMATS[form])
             except hopeless:
                 raise
-            except bad:
+            except bad as error:
                 if form + 1 == len(FORMATS):
                     raise
+                refused = said_by(error)
                 continue
+            if form > self._form:  # else another question, asked at the same time, was the first to find out
+                self._tell(f"{self._model} is asked in a freer form from now on: {refused}")
             self._form = form
             return reply
         raise AssertionError("every form was tried")
@@ -110,14 +120,19 @@ class Judge:
         """One reply, through what passes: too many requests, a broken or silent service."""
         known = self._litellm
         passes = passing(known)
+        trouble = ""
         for attempt in range(1, TRIES + 1):
             try:
-                return await self._complete(messages, form)
+                reply = await self._complete(messages, form)
+                if trouble:
+                    self._tell(f"{self._model} was asked again, and replied: {trouble}")
+                return reply
             except known.BadRequestError:
                 raise
             except passes as error:
                 if attempt == TRIES:
                     raise CannotAsk(f"{self._model} gave no reply in {TRIES} tries: {said_by(error)}") from None
+                trouble = said_by(error)
                 await asyncio.sleep(self._pause(error, attempt))
             except known.AuthenticationError:
                 # The service's own words may quote a part of the key.
@@ -149,7 +164,7 @@ async def serve(say: Lines) -> None:
     lines = heard()
     try:
         order = json.loads(await lines.get())
-        judge = Judge(order["model"], order["api_base"])
+        judge = Judge(order["model"], order["api_base"], lambda line: say.line({"trouble": line}))
         async with asyncio.TaskGroup() as tasks:
             for _ in range(TOGETHER):
                 tasks.create_task(_work(judge, lines, say))

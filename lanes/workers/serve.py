@@ -106,7 +106,7 @@ class _Server:
 
     def _app(self) -> Starlette:
         routes = [
-            Route("/health", _health),
+            Route("/health", self._health),
             Route("/v1/models", self._guarded(self._models)),
             Route("/v1/chat/completions", self._guarded(self._chat), methods=["POST"]),
             Route("/v1/load_lora_adapter", self._guarded(self._load), methods=["POST"]),
@@ -163,6 +163,9 @@ class _Server:
 
         return guarded
 
+    async def _health(self, _: Request) -> Response:
+        return JSONResponse({"status": "ok"} | self._batcher.troubles.told())
+
     async def _models(self, _: Request) -> Response:
         return model_list(self._batcher.names)
 
@@ -207,10 +210,6 @@ async def _body(request: Request) -> bytes:
         if len(body) > BODY_BYTES:
             raise _TooLarge
     return bytes(body)
-
-
-async def _health(_: Request) -> Response:
-    return JSONResponse({"status": "ok"})
 
 
 def _load(order: ServeOrder) -> Batcher:

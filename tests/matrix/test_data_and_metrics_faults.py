@@ -19,9 +19,10 @@ from scripted import RECIPE, Scripted, lines, script, until
 from test_metric_lane import FLAT, RULE
 
 from checkpoints import writes
-from checkpoints.records import Json, Lane, Level, Proposal, Stage
+from checkpoints.records import FailureKind, Json, Lane, Level, Proposal, Stage
 from checkpoints.store import Store
 from lanes import data_files
+from lanes.lane import StageFailed
 from lanes.measure import Metric
 from lanes.order import Source
 from lanes.train import TrainLane, TrainSettings
@@ -128,6 +129,46 @@ async def test_what_was_changed_while_nobody_drove_the_run_is_said_when_the_trai
     assert [said.split(" (")[0] for said in warnings(store)] == [f"{data} was changed under a running training"]
 
 
+@pytest.mark.parametrize("owner", ["the same", "another"])
+async def test_data_that_are_changed_between_two_trainings_are_said_once_also_by_another_owner(
+    store: Store, lane: TrainLane, data: Path, owner: str
+) -> None:
+    lane.settings = replace(lane.settings, model=script(steps=1))
+    own = TrainLane(store, lane.settings, Scripted()) if owner == "another" else lane
+
+    async def train(lane: TrainLane) -> None:
+        stage = await begin(store, lane)
+        result = await asyncio.wait_for(lane.run(stage), 20)
+        await store.do(writes.finish_stage, stage.experiment, Lane.TRAIN, 1, result, 0.1)
+
+    await train(lane)
+    await train(lane)
+    assert warnings(store) == []
+    rewritten(data)
+    await train(own)
+    await train(own)
+    await own.close(keep_workers=False)
+    [said] = [event for event in store.read.events() if event.level is Level.WARNING]
+    assert said.text.startswith(f"{data} was changed since the training before (SHA-256 ") and said.experiment == 2
+
+
+async def test_data_that_changed_before_a_training_that_failed_are_said_once(
+    store: Store, lane: TrainLane, data: Path
+) -> None:
+    lane.settings = replace(lane.settings, model=script(steps=1))
+    first = await begin(store, lane)
+    await store.do(writes.finish_stage, 0, Lane.TRAIN, 1, await asyncio.wait_for(lane.run(first), 20), 0.1)
+    rewritten(data)
+    for _ in range(2):
+        lane.settings = replace(lane.settings, model=script(fail=["nan", "no number"]))
+        stage = await begin(store, lane)
+        with pytest.raises(StageFailed):
+            await asyncio.wait_for(lane.run(stage), 20)
+        await store.do(writes.fail_stage, stage.experiment, Lane.TRAIN, 1, FailureKind.NAN, "no number", 0.1)
+        await store.do(writes.crash, stage.experiment, "no number")
+    assert [said.split(" (")[0] for said in warnings(store)].count(f"{data} was changed since the training before") == 1
+
+
 @pytest.mark.slow
 async def test_data_that_are_changed_within_a_passage_that_a_metric_judges_are_said_of_the_training_that_read_them(
     store: Store, lane: TrainLane, data: Path
@@ -140,8 +181,9 @@ async def test_data_that_are_changed_within_a_passage_that_a_metric_judges_are_s
     await until(lambda: len(list(work.glob(f"*-train-*/{data_files.DATA}"))) == 2, 30)
     rewritten(data)
     await asyncio.wait_for(running, 60)
-    said = warnings(store)
-    assert said and all(text.startswith(f"{data} was changed under a running training (SHA-256 ") for text in said)
+    assert {text.split(" (")[0] for text in warnings(store)} == {
+        f"{data} was changed under a running training", f"{data} was changed since the training before"
+    }  # fmt: skip
     assert len(list(work.glob(f"*-train-*/{data_files.DATA}"))) > 2, "and the next seeds were trained"
 
 

@@ -22,14 +22,14 @@ from test_evaluate_arena import adapters, shared_run, store
 
 from checkpoints.records import Lane
 from checkpoints.store import Store
-from lanes import pulse
+from lanes import oom, product_desk, pulse
 from lanes.analyze.verdict import Rule
 from lanes.arena.ledger import Ledger
 from lanes.evaluate import EvaluateLane
 
 __all__ = ["adapters", "shared_run", "store"]
 
-ARENA, SERVER = "arena", "work/server"
+ARENA, SERVER, PRODUCT = "arena", "work/server", "work/product"
 
 
 @pytest.fixture
@@ -71,6 +71,45 @@ async def test_a_server_that_is_signalled_in_an_evaluation_is_replaced_and_costs
         name = "the arena" if server == ARENA else "the model server"
         assert any(f"{name} answered nobody for 6 s and was ended" in text for text in said)
     await leave(store, stage, result)
+
+
+@pytest.mark.slow
+async def test_a_simulated_product_that_stays_stopped_is_ended_and_another_goes_on(
+    store: Store, adapters: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(product_desk, "STOPPED_SECONDS", 1.0)
+    lane = EvaluateLane(store, settings(rule=Rule(min_votes=80, max_votes=80)))
+    stage = await enter(store, lane, adapters)
+    work = asyncio.create_task(lane.run(stage))
+    await votes_in(store, stage, 5)
+    os.kill(before := pid_in(store.folder / PRODUCT), signal.SIGSTOP)
+    result = await asyncio.wait_for(work, 100)
+    assert decisive(result) >= 80 and pid_in(store.folder / PRODUCT) != before
+    said = [event.text for event in store.read.events() if event.kind == Lane.EVALUATE]
+    assert any("the simulated product was stopped by somebody for 1 s; it is ended" in text for text in said), said
+    await leave(store, stage, result)
+    await lane.close(keep_workers=True)
+
+
+@pytest.mark.slow
+async def test_a_model_server_that_the_kernel_ended_for_want_of_memory_is_told_as_such_and_costs_no_vote(
+    store: Store, adapters: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counters = tmp_path / "vmstat"
+    counters.write_text("nr_free_pages 3169850\noom_kill 3\n")
+    monkeypatch.setattr(oom, "COUNTERS", counters)
+    lane = EvaluateLane(store, settings(rule=Rule(min_votes=80, max_votes=80)))
+    stage = await enter(store, lane, adapters)
+    work = asyncio.create_task(lane.run(stage))
+    await votes_in(store, stage, 5)
+    counters.write_text("nr_free_pages 3169850\noom_kill 4\n")
+    os.kill(pid_in(store.folder / SERVER), signal.SIGKILL)
+    result = await asyncio.wait_for(work, 100)
+    assert decisive(result) >= 80
+    said = [event.text for event in store.read.events() if event.kind == Lane.EVALUATE]
+    assert any("started again" in text and "the kernel ended it for want of memory" in text for text in said), said
+    await leave(store, stage, result)
+    await lane.close(keep_workers=True)
 
 
 @pytest.mark.slow

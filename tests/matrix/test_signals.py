@@ -186,7 +186,7 @@ async def test_what_a_terminal_signals_when_it_hangs_up_or_is_interrupted_reache
         await heldout_prompts(Source(path="prompts.parquet"), tmp_path / "cache", 0)
     with pytest.raises(StudyError):
         await strengths(tmp_path)
-    async with Judge(Settings("openai/judge"), tmp_path / "judge") as judge:
+    async with Judge(Settings("openai/judge"), tmp_path / "judge", print) as judge:
         with pytest.raises(JudgeFailed):
             await judge.read_all([Pair("what?", "this", "that")])
     with pytest.raises(Died):
