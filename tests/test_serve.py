@@ -83,6 +83,13 @@ def test_the_same_seed_gives_the_same_answer_whoever_else_is_asking(client: http
     assert len({text(chat(client, "reference", question, temperature=1.5, seed=seed)) for seed in range(4)}) > 1
 
 
+@pytest.mark.parametrize("named", ["temperature", "top_p"])
+def test_however_small_they_are_the_likeliest_token_is_drawn(client: httpx.Client, named: str) -> None:
+    greedy = text(chat(client, "reference", questions(1)[0], temperature=0))
+    for value in (1e-7, 1e-30, 1e-45, 7.8e-150, 5e-324):
+        assert text(chat(client, "reference", questions(1)[0], **{named: value}, seed=5)) == greedy
+
+
 def test_usage_counts_the_tokens_and_a_cut_answer_says_so(client: httpx.Client) -> None:
     answer = chat(client, "exp-0000", questions(1)[0], max_tokens=2, temperature=0).json()
     assert answer["choices"][0]["finish_reason"] == "length"

@@ -1,7 +1,7 @@
 """Every screen at every size as it was when somebody last looked at it.
 
-After a change that is meant to be seen: ``pytest tests/test_snapshots.py --snapshot-update``, then look at the pictures
-that changed.
+After a change that is meant to be seen: ``pytest -m "" tests/test_snapshots.py --snapshot-update``, then look at the
+pictures that changed.
 """
 
 from __future__ import annotations

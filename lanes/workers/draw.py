@@ -29,8 +29,8 @@ class Draw(LogitsProcessor):
             device: Of the scores.
         """
         self._greedy = torch.tensor([ask.temperature == 0 for ask in asks], device=device)
-        self._temperature = torch.tensor([[ask.temperature or 1.0] for ask in asks], device=device)
-        self._top_p = torch.tensor([[ask.top_p] for ask in asks], device=device)
+        self._temperature = _above_0([ask.temperature or 1.0 for ask in asks]).to(device)
+        self._top_p = _above_0([ask.top_p for ask in asks]).to(device)
         self._cuts = any(ask.top_p < 1 for ask in asks)
         self._chances = torch.nn.utils.rnn.pad_sequence(list(chances), batch_first=True).to(device)
         self._step = 0
@@ -44,7 +44,9 @@ class Draw(LogitsProcessor):
         return only.scatter_(1, chosen[:, None], 0.0)
 
     def _drawn(self, scores: torch.Tensor) -> torch.Tensor:
-        shares = torch.softmax(scores.float() / self._temperature, -1)
+        scores = scores.float()
+        # The best one becomes 0, which stays finite at any temperature; the shares are the same.
+        shares = torch.softmax((scores - scores.amax(-1, keepdim=True)) / self._temperature, -1)
         if self._cuts:
             ordered, order = shares.sort(-1, descending=True)
             ordered = ordered.masked_fill(ordered.cumsum(-1) - ordered >= self._top_p, 0.0)
@@ -54,3 +56,8 @@ class Draw(LogitsProcessor):
         # A hair below the sum, so that rounding never lands behind the last token that has a share.
         aim = self._chances[:, self._step, None] * reached[:, -1:] * (1 - 1e-6)
         return torch.searchsorted(reached, aim, right=True).squeeze(1).clamp(max=scores.shape[1] - 1)
+
+
+def _above_0(values: Sequence[float]) -> torch.Tensor:
+    """A column of them as 32-bit floats, of which the smallest would be rounded to 0."""
+    return torch.tensor(values, dtype=torch.float32).clamp(min=torch.finfo(torch.float32).tiny)[:, None]
