@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import json
 import os
 import socket
 import time
 from pathlib import Path
+
+from checkpoints.locks import is_held_open, taken
 
 RUN = "run"
 """Name of a run's folder, beside its ``program.md``."""
@@ -19,9 +20,6 @@ ALONE = "the arena, served alone: end it with Ctrl+C there"
 
 LOCK = "owner.lock"
 """File in the run folder that its owner holds by ``flock`` and has written its name into."""
-
-_LOOK_SECONDS = 0.1
-"""How long taking the lock is tried: who looks whether there is an owner, as waiting workers do, has it for moments."""
 
 
 class StoreError(Exception):
@@ -53,7 +51,7 @@ class Owner:
         except OSError as error:
             todo = "make room" if error.errno == errno.ENOSPC else "change its permissions, or start in another folder"
             raise StoreError(f"the run folder {folder} cannot be written ({error.strerror}): {todo}") from error
-        if not _locked(self._file):
+        if not taken(self._file):
             holder = os.read(self._file, 4096).decode(errors="replace")
             os.close(self._file)
             raise Held(f"this run is held by {_describe(holder)}; look at it with: autoresearch-tui attach") from None
@@ -74,25 +72,9 @@ def holder(folder: Path) -> str | None:
     except OSError:
         return None
     try:
-        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return _describe(os.read(file, 4096).decode(errors="replace"))
+        return _describe(os.read(file, 4096).decode(errors="replace")) if is_held_open(file) else None
     finally:
         os.close(file)
-    return None
-
-
-def _locked(file: int) -> bool:
-    """Take the lock of an open file, unless somebody goes on holding it."""
-    until = time.monotonic() + _LOOK_SECONDS
-    while True:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        except OSError:
-            if time.monotonic() > until:
-                return False
-            time.sleep(_LOOK_SECONDS / 50)
 
 
 def _describe(text: str) -> str:

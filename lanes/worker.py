@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import json
 import os
 import signal
@@ -16,6 +15,7 @@ from typing import Any, cast
 
 from checkpoints import strokes
 from checkpoints.artifacts import write_json
+from checkpoints.locks import is_held, taken
 from checkpoints.records import Json
 from lanes.folder_watch import watched
 from lanes.launch import Launcher
@@ -65,17 +65,7 @@ class Worker:
     def alive(self) -> bool:
         """Whether somebody holds the lock of the folder; true from the moment before the process starts."""
         self._reap()
-        try:
-            handle = os.open(self.folder / LOCK, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            return False
-        try:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(handle)
-        return False
+        return is_held(self.folder / LOCK)
 
     @property
     def stopped(self) -> bool:
@@ -317,10 +307,9 @@ def _locked(path: Path) -> Generator[int]:
     """Hold the lock of a folder; a child that inherits the open file goes on holding it."""
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not taken(handle):
+            raise WorkerError(f"a worker is at work in {path.parent} already")
         yield handle
-    except BlockingIOError:
-        raise WorkerError(f"a worker is at work in {path.parent} already") from None
     finally:
         os.close(handle)
 

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -18,6 +19,7 @@ import pytest_asyncio
 from scripted import Scripted, lines, lives, order, pid_file, until, zombies_of_ours
 
 from lanes.launch import AccelerateLaunch, LocalProcess
+from lanes.order import LOCK
 from lanes.process import boot_id
 from lanes.worker import Worker, WorkerError
 
@@ -104,6 +106,27 @@ async def test_a_spawn_whose_parent_was_killed_at_once_is_still_found(worker: Wo
         await worker.start("scripted", Scripted(), worker.folder / "owner.lock")
     await worker.kill()
     assert not worker.alive
+
+
+async def test_who_only_looks_whether_it_lives_keeps_none_from_starting(tmp_path: Path) -> None:
+    for number in range(24):
+        worker, started = Worker(tmp_path / f"w{number}"), threading.Event()
+        worker.folder.mkdir()
+        (worker.folder / LOCK).touch()
+        await worker.put_order(order(worker.folder, steps=1))
+        looking = [asyncio.create_task(asyncio.to_thread(look_until, started, worker.folder)) for _ in range(3)]
+        try:
+            await worker.start("scripted", Scripted(), tmp_path / "owner.lock")
+        finally:
+            started.set()
+            await asyncio.gather(*looking)
+        await worker.kill(grace=0)
+
+
+def look_until(over: threading.Event, folder: Path) -> None:
+    looks = 0
+    while not over.is_set():
+        looks += Worker(folder).alive
 
 
 @pytest.mark.parametrize("taken_up", [False, True])

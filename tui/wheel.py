@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from checkpoints import strokes
+from checkpoints.locks import is_held_open
 from checkpoints.text import clean
 
 WHEEL = "wheel.lock"
@@ -126,12 +127,9 @@ class Wheel:
         except OSError:
             return ""
         try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except OSError:
-            return _described(os.read(file, 4096))
+            return _described(os.read(file, 4096)) if is_held_open(file) else ""
         finally:
             os.close(file)
-        return ""
 
     def _refuse_a_strangers_run(self) -> None:
         from checkpoints.reader import DATABASE  # with SQLite: not in the way of the first paint

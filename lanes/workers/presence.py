@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import socket
 import time
 from pathlib import Path
 
 from checkpoints.artifacts import write_json
+from checkpoints.locks import is_held, taken
 
 INHERITED_LOCK = "AUTORESEARCH_LOCK_FD"
 """Environment variable: number of an open file that already holds the lock of the worker's folder."""
@@ -31,12 +31,10 @@ def take_lock(path: Path) -> int | None:
         os.set_inheritable(int(inherited), False)
         return int(inherited)
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
-        return None
-    return handle
+    if taken(handle):
+        return handle
+    os.close(handle)
+    return None
 
 
 def introduce(path: Path, program: str) -> None:
@@ -63,24 +61,11 @@ class Owner:
 
     def is_gone(self) -> bool:
         """Whether nobody has held the owner's lock for `ORPHAN_SECONDS`; never so where no lock is named."""
-        if self._path is None or self._is_held(self._path):
+        if self._path is None or is_held(self._path):
             self._gone_since = None
             return False
         self._gone_since = self._gone_since or time.monotonic()
         return time.monotonic() - self._gone_since > ORPHAN_SECONDS
-
-    def _is_held(self, path: Path) -> bool:
-        try:
-            handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            return False
-        try:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(handle)
-        return False
 
 
 def _start_time() -> int | None:
