@@ -217,6 +217,7 @@ def test_killed_and_started_again_it_goes_on_from_the_last_whole_checkpoint_to_t
     assert (found.steps, found.tokens, found.final_loss) == (STEPS, uninterrupted.tokens, uninterrupted.final_loss)
 
 
+@pytest.mark.slow
 def test_a_standby_worker_starts_at_once_refuses_a_second_and_pauses_with_a_checkpoint(
     standby: subprocess.Popen[bytes], tmp_path: Path
 ) -> None:
