@@ -70,6 +70,7 @@ def test_results_as_json_are_asked_for_at_the_command_line(measured: Path) -> No
     assert (last["value"], last["effect"], last["locked"], last["trainings"]) == (0.99, 0.004, 0.991, 4)
 
 
+@pytest.mark.slow
 def test_hostile_texts_of_the_agent_stay_text_in_every_form_of_the_report(tmp_path: Path) -> None:
     evil = "<script>alert(1)</script> \x1b]52;c;aGk=\x07 [x](javascript:alert(1))"
     write_metric_run(tmp_path / "run", 1)

@@ -262,6 +262,7 @@ async def people_voting(store: Store) -> AsyncGenerator[None]:
         await people.wait()
 
 
+@pytest.mark.slow
 async def test_people_who_vote_on_what_they_are_shown_decide_by_file(store: Store, adapters: Path) -> None:
     lane = EvaluateLane(store, settings(voters="file"))
     stage = await enter(store, lane, adapters)
@@ -305,6 +306,7 @@ async def test_prompts_used_up_before_a_decision_end_it(store: Store, adapters: 
     await lane.close(keep_workers=True)
 
 
+@pytest.mark.slow
 async def test_two_side_by_side_share_the_server_and_ending_one_leaves_the_other(store: Store, adapters: Path) -> None:
     lane = EvaluateLane(store, settings(slots=2, rule=Rule(min_votes=20, max_votes=20)))
     stages = [await enter(store, lane, adapters) for _ in range(2)]

@@ -58,6 +58,7 @@ def test_a_figure_reads_back_from_its_text_as_it_was() -> None:
     assert Figure.from_json(figure.to_json()) == figure
 
 
+@pytest.mark.slow
 async def test_any_text_is_drawn_as_it_is_and_the_svg_is_whole_xml(tmp_path: Path) -> None:
     picture, pixels = tmp_path / "plot.svg", tmp_path / "plot.png"
 

@@ -171,6 +171,7 @@ def test_the_accuracy_is_that_of_each_pair_scored_alone(whole: Path) -> None:
     assert result(whole).val_pref_acc == sum(found > 0 for found in scored) / len(scored)
 
 
+@pytest.mark.slow
 def test_a_control_token_in_somebodys_text_is_ordinary_pieces() -> None:
     from transformers import AutoTokenizer
 
