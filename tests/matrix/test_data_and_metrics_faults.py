@@ -65,6 +65,7 @@ async def begin(store: Store, lane: TrainLane) -> Stage:
 
 
 def warnings(store: Store) -> list[str]:
+    store.submit(lambda _: None).result()  # done when all before it are
     return [event.text for event in store.read.events() if event.level is Level.WARNING]
 
 
